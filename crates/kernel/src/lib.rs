@@ -1,1 +1,33 @@
+//! The vocabulary of the gateway: what a request carries through it, the phases it passes, how it
+//! is refused, and the value types that the configuration is written in.
+//!
+//! Everything else depends on this crate; it depends on no other crate of the workspace.
 
+#[macro_use]
+mod text_value;
+
+pub mod duration;
+pub mod exchange;
+pub mod expr;
+pub mod facts;
+pub mod phase;
+pub mod rate;
+pub mod rejection;
+pub mod secret;
+pub mod share;
+pub mod size;
+pub mod trace;
+
+pub use duration::Duration;
+pub use exchange::{Exchange, Names};
+pub use facts::{Facts, Kind, Side};
+pub use lintel_kernel_macros::config;
+pub use phase::{Flow, Phase};
+pub use rate::Rate;
+pub use rejection::{GrpcCode, Rejection};
+pub use secret::Secret;
+pub use share::Share;
+pub use size::ByteSize;
+
+#[doc(hidden)]
+pub use {schemars, serde};

@@ -1,0 +1,203 @@
+//! Attributes: the plain paths of the expression language.
+
+use std::{borrow::Cow, str};
+
+use http::HeaderName;
+
+use super::{ExprError, Scope};
+
+/// One attribute of a request or its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// `client.ip`: by the listener's trusted-proxy rules.
+    ClientIp,
+    /// `request.method`.
+    Method,
+    /// `request.path`: the canonical path.
+    Path,
+    /// `request.host`: lower case, without port.
+    Host,
+    /// `request.scheme`: `http` or `https`.
+    Scheme,
+    /// `request.id`.
+    RequestId,
+    /// `request.headers["name"]`: the first field of that name.
+    RequestHeader(HeaderName),
+    /// `request.query["name"]`: the first parameter of that name, decoded.
+    Query(String),
+    /// `path.<param>`.
+    Param(String),
+    /// `route.name`.
+    RouteName,
+    /// `service.name`.
+    ServiceName,
+    /// `trace.id`.
+    TraceId,
+    /// `response.status`.
+    ResponseStatus,
+    /// `response.headers["name"]`.
+    ResponseHeader(HeaderName),
+}
+
+/// Every attribute as an operator writes it; what messages and completions list.
+pub(super) const KNOWN: [&str; 14] = [
+    "client.ip",
+    "request.method",
+    "request.path",
+    "request.host",
+    "request.scheme",
+    "request.id",
+    "request.headers[\"name\"]",
+    "request.query[\"name\"]",
+    "path.<param>",
+    "route.name",
+    "service.name",
+    "trace.id",
+    "response.status",
+    "response.headers[\"name\"]",
+];
+
+impl Attribute {
+    /// Reads a plain attribute path. `None` if the text is no plain path but a larger expression.
+    pub fn parse(source: &str) -> Option<Result<Self, ExprError>> {
+        let (base, key) = match source.split_once('[') {
+            Some((base, rest)) => (base, Some(quoted(rest.strip_suffix(']')?)?)),
+            None => (source, None),
+        };
+        let plain = base.split('.').all(|word| {
+            !word.is_empty()
+                && !word.starts_with(|c: char| c.is_ascii_digit())
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        });
+        if !plain || matches!(base, "true" | "false" | "null") {
+            return None;
+        }
+        Some(Self::lookup(base, key))
+    }
+
+    fn lookup(base: &str, key: Option<&str>) -> Result<Self, ExprError> {
+        Ok(match (base, key) {
+            ("client.ip", None) => Self::ClientIp,
+            ("request.method", None) => Self::Method,
+            ("request.path", None) => Self::Path,
+            ("request.host", None) => Self::Host,
+            ("request.scheme", None) => Self::Scheme,
+            ("request.id", None) => Self::RequestId,
+            ("route.name", None) => Self::RouteName,
+            ("service.name", None) => Self::ServiceName,
+            ("trace.id", None) => Self::TraceId,
+            ("response.status", None) => Self::ResponseStatus,
+            ("request.headers", Some(name)) => Self::RequestHeader(header_name(name)?),
+            ("response.headers", Some(name)) => Self::ResponseHeader(header_name(name)?),
+            ("request.query", Some(name)) => Self::Query(name.to_owned()),
+            ("request.headers" | "response.headers" | "request.query", None) => {
+                return Err(ExprError::new(format!("`{base}` needs a name"))
+                    .with_hint(format!("write `{base}[\"name\"]`")));
+            }
+            _ => match base.strip_prefix("path.") {
+                Some(name) if key.is_none() && !name.contains('.') => Self::Param(name.to_owned()),
+                _ => return Err(unknown(base)),
+            },
+        })
+    }
+
+    /// Whether the attribute belongs to the answer.
+    pub fn needs_response(&self) -> bool {
+        matches!(self, Self::ResponseStatus | Self::ResponseHeader(_))
+    }
+
+    /// The attribute's value, if it is there.
+    pub fn text<'a>(&self, scope: Scope<'a>) -> Option<Cow<'a, str>> {
+        let exchange = scope.exchange;
+        Some(match self {
+            Self::ClientIp => Cow::Owned(exchange.client.to_string()),
+            Self::Method => Cow::Borrowed(exchange.request.method.as_str()),
+            Self::Path => Cow::Borrowed(exchange.path()),
+            Self::Host => Cow::Borrowed(exchange.host()),
+            Self::Scheme => Cow::Borrowed(if exchange.secure { "https" } else { "http" }),
+            Self::RequestId => Cow::Borrowed(exchange.id.as_str()),
+            Self::RequestHeader(name) => {
+                Cow::Borrowed(str::from_utf8(exchange.request.headers.get(name)?.as_bytes()).ok()?)
+            }
+            Self::Query(name) => query_value(exchange.request.uri.query()?, name)?,
+            Self::Param(name) => Cow::Borrowed(exchange.param(name)?),
+            Self::RouteName => Cow::Borrowed(exchange.route_name()),
+            Self::ServiceName => Cow::Borrowed(exchange.service_name()),
+            Self::TraceId => Cow::Owned(format!("{:032x}", exchange.trace.trace_id)),
+            Self::ResponseStatus => Cow::Owned(scope.response?.status.as_str().to_owned()),
+            Self::ResponseHeader(name) => {
+                Cow::Borrowed(str::from_utf8(scope.response?.headers.get(name)?.as_bytes()).ok()?)
+            }
+        })
+    }
+}
+
+/// The first value of a query parameter, decoded (`application/x-www-form-urlencoded`).
+pub(super) fn query_value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(key)? == name).then(|| decode(value)).flatten()
+    })
+}
+
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(['%', '+']) {
+        return Some(Cow::Borrowed(text));
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&spaced)
+        .decode_utf8()
+        .ok()?;
+    Some(Cow::Owned(decoded.into_owned()))
+}
+
+fn quoted(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|t| t.strip_suffix('"'))
+        .or_else(|| text.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')))?;
+    (!inner.contains(['"', '\'', '\\'])).then_some(inner)
+}
+
+fn header_name(name: &str) -> Result<HeaderName, ExprError> {
+    name.parse()
+        .map_err(|_| ExprError::new(format!("`{name}` is not a header name")))
+}
+
+pub(super) fn unknown(name: &str) -> ExprError {
+    let error = ExprError::new(format!("there is no attribute `{name}`"));
+    let nearest = KNOWN
+        .iter()
+        .map(|known| {
+            (
+                distance(name, known.split('[').next().unwrap_or(known)),
+                *known,
+            )
+        })
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    match nearest {
+        Some((_, known)) => error.with_hint(format!("did you mean `{known}`?")),
+        None => error.with_hint(format!("the attributes are {}", KNOWN.join(", "))),
+    }
+}
+
+/// Levenshtein distance; for suggestions only.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.chars()) {
+            let cost = diagonal + usize::from(x != y);
+            diagonal = *cell;
+            left = cost.min(diagonal + 1).min(left + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,116 @@
+//! Texts with `${…}` in them.
+
+use std::borrow::Cow;
+
+use super::{Expr, ExprError, Scope};
+
+/// A text in which `${expression}` is replaced per request; `$$` stands for one dollar sign.
+#[derive(Debug)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Expr(Expr),
+}
+
+impl Template {
+    /// Compiles a text.
+    ///
+    /// # Errors
+    /// A `${` that is not closed, or an expression that does not compile; the offset points at it.
+    pub fn parse(source: &str) -> Result<Self, ExprError> {
+        let mut parts = Vec::new();
+        let mut text = String::new();
+        let mut rest = source;
+        while let Some((before, after)) = rest.split_once('$') {
+            text.push_str(before);
+            let offset = source.len() - after.len() - 1;
+            if let Some(escaped) = after.strip_prefix('$') {
+                text.push('$');
+                rest = escaped;
+            } else if let Some(opened) = after.strip_prefix('{') {
+                let end = closing(opened).ok_or_else(|| {
+                    ExprError::new("`${` is not closed")
+                        .with_hint("add `}`, or write `$$` for a dollar sign")
+                        .at(offset)
+                })?;
+                let (inner, tail) = opened.split_at(end);
+                let expr = Expr::parse(inner).map_err(|error| {
+                    let inside = error.offset;
+                    error.at(offset + 2 + inside)
+                })?;
+                if !text.is_empty() {
+                    parts.push(Part::Text(std::mem::take(&mut text)));
+                }
+                parts.push(Part::Expr(expr));
+                rest = tail.get(1..).unwrap_or("");
+            } else {
+                text.push('$');
+                rest = after;
+            }
+        }
+        text.push_str(rest);
+        if !text.is_empty() || parts.is_empty() {
+            parts.push(Part::Text(text));
+        }
+        Ok(Self { parts })
+    }
+
+    /// The text for this request. `None` if any expression has no value, so that a half-empty text
+    /// is never sent.
+    pub fn render<'a>(&'a self, scope: Scope<'a>) -> Option<Cow<'a, str>> {
+        if let [only] = self.parts.as_slice() {
+            return only.text(scope);
+        }
+        let mut out = String::new();
+        for part in &self.parts {
+            out.push_str(&part.text(scope)?);
+        }
+        Some(Cow::Owned(out))
+    }
+
+    /// The text itself, if it has no expression in it.
+    pub fn literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The expressions in it.
+    pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Expr(expr) => Some(expr),
+            Part::Text(_) => None,
+        })
+    }
+}
+
+impl Part {
+    fn text<'a>(&'a self, scope: Scope<'a>) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Expr(expr) => expr.text(scope),
+        }
+    }
+}
+
+/// Where the expression ends: the first `}` outside quotes and inner braces.
+fn closing(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0, None);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '{') => depth += 1,
+            (None, '}') if depth == 0 => return Some(at),
+            (None, '}') => depth -= 1,
+            (None, _) => {}
+        }
+    }
+    None
+}

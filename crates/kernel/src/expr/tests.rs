@@ -1,0 +1,173 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::Request;
+
+use super::*;
+use crate::{
+    Names,
+    exchange::Exchange,
+    trace::{RequestId, Trace},
+};
+
+struct Fixed(Vec<Arc<str>>);
+
+impl Names for Fixed {
+    fn listener(&self, _: u16) -> &str {
+        "public"
+    }
+    fn route(&self, _: u32) -> &str {
+        "orders"
+    }
+    fn params(&self, _: u32) -> &[Arc<str>] {
+        &self.0
+    }
+    fn service(&self, _: u32) -> &str {
+        "orders_v1"
+    }
+}
+
+fn exchange() -> Exchange {
+    let (request, ()) = Request::get("/orders/7?q=a%20b&empty=&x=1+2")
+        .header("x-tenant", "acme")
+        .body(())
+        .unwrap()
+        .into_parts();
+    Exchange {
+        request,
+        names: Rc::new(Fixed(vec!["id".into()])),
+        received: Instant::now(),
+        peer: None,
+        client: [192, 0, 2, 1].into(),
+        secure: true,
+        listener: 0,
+        id: RequestId::accept(&http::HeaderValue::from_static("req-1")).unwrap(),
+        trace: Trace::begin(true),
+        host: Bytes::from_static(b"api.example.com"),
+        path: Bytes::from_static(b"/orders/7"),
+        target: Bytes::from_static(b"/orders/7?q=a%20b&empty=&x=1+2"),
+        grpc: false,
+        route: Some(0),
+        params: [(8, 9)].into_iter().collect(),
+        service: Some(0),
+        endpoint: None,
+        attempts: 0,
+        upstream_time: Duration::ZERO,
+        refused: None,
+        status: 0,
+    }
+}
+
+fn text(source: &str) -> Option<String> {
+    let exchange = exchange();
+    let expr = Expr::parse(source).unwrap();
+    expr.text(Scope::request(&exchange)).map(Cow::into_owned)
+}
+
+#[test]
+fn attributes_read_the_request() {
+    for (source, value) in [
+        ("client.ip", "192.0.2.1"),
+        ("request.method", "GET"),
+        ("request.path", "/orders/7"),
+        ("request.host", "api.example.com"),
+        ("request.scheme", "https"),
+        ("request.id", "req-1"),
+        ("request.headers[\"X-Tenant\"]", "acme"),
+        ("request.headers['x-tenant']", "acme"),
+        ("request.query[\"q\"]", "a b"),
+        ("request.query[\"x\"]", "1 2"),
+        ("request.query[\"empty\"]", ""),
+        ("path.id", "7"),
+        ("route.name", "orders"),
+        ("service.name", "orders_v1"),
+    ] {
+        assert_eq!(text(source).as_deref(), Some(value), "{source}");
+    }
+    assert_eq!(text("request.headers[\"absent\"]"), None);
+    assert_eq!(text("response.status"), None);
+}
+
+#[test]
+fn larger_expressions_are_cel() {
+    for (source, value) in [
+        ("request.method + \" \" + path.id", Some("GET 7")),
+        (
+            "request.headers[\"x-tenant\"] == \"acme\" ? \"gold\" : \"free\"",
+            Some("gold"),
+        ),
+        ("\"x-tenant\" in request.headers", Some("true")),
+        ("\"z\" in request.query", Some("false")),
+        (
+            "[\"GET\", \"HEAD\"].exists(m, m == request.method)",
+            Some("true"),
+        ),
+        ("size(request.path)", Some("9")),
+        ("request.headers[\"absent\"] == \"1\"", None),
+    ] {
+        assert_eq!(text(source).as_deref(), value, "{source}");
+    }
+}
+
+#[test]
+fn conditions_fail_closed() {
+    let exchange = exchange();
+    let holds = |source: &str| {
+        Expr::parse(source)
+            .unwrap()
+            .holds(Scope::request(&exchange))
+    };
+    assert!(holds("request.path.startsWith(\"/orders/\")"));
+    assert!(!holds("request.headers[\"absent\"] == \"1\""));
+    assert!(!holds("request.path"));
+}
+
+#[test]
+fn mistakes_name_the_nearest_attribute() {
+    let message = |source: &str| Expr::parse(source).unwrap_err().to_string();
+    assert_eq!(
+        message("client.pi"),
+        "there is no attribute `client.pi`; did you mean `client.ip`?"
+    );
+    assert_eq!(
+        message("request.header[\"x\"]"),
+        "there is no attribute `request.header`; did you mean `request.headers[\"name\"]`?"
+    );
+    assert_eq!(
+        message("request.headers"),
+        "`request.headers` needs a name; write `request.headers[\"name\"]`"
+    );
+    assert!(message("request.method == ").contains("is not a CEL expression"));
+    assert!(message("foo == 1").contains("there is no attribute `foo`"));
+    assert!(message("").contains("empty"));
+}
+
+#[test]
+fn templates_interpolate() {
+    let exchange = exchange();
+    let render = |source: &str| {
+        let template = Template::parse(source).unwrap();
+        template
+            .render(Scope::request(&exchange))
+            .map(Cow::into_owned)
+    };
+    assert_eq!(render("plain").as_deref(), Some("plain"));
+    assert_eq!(render("").as_deref(), Some(""));
+    assert_eq!(
+        render("t=${request.headers[\"x-tenant\"]};i=${path.id}").as_deref(),
+        Some("t=acme;i=7")
+    );
+    assert_eq!(render("$${x} costs $5").as_deref(), Some("${x} costs $5"));
+    assert_eq!(render("${ {\"a\": \"}\"}[\"a\"] }").as_deref(), Some("}"));
+    assert_eq!(render("a ${request.headers[\"absent\"]}"), None);
+
+    let error = Template::parse("ab ${client.pi}").unwrap_err();
+    assert_eq!(error.offset, 5);
+    assert_eq!(Template::parse("ab ${client.ip").unwrap_err().offset, 3);
+}
