@@ -1,13 +1,13 @@
 //! One request on its way through the gateway.
 
 use std::{
+    borrow::Cow,
     net::{IpAddr, SocketAddr},
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use http::{StatusCode, request};
+use http::{StatusCode, request, uri::PathAndQuery};
 use smallvec::SmallVec;
 
 use crate::trace::{RequestId, Trace};
@@ -37,18 +37,18 @@ pub struct Exchange {
     /// The trace it belongs to.
     pub trace: Trace,
     /// Host it asks for: lower case, without port.
-    pub host: Bytes,
-    /// The canonical path that was matched: decoded by the listener's path rules.
-    pub path: Bytes,
+    pub host: SmallVec<[u8; 40]>,
     /// Path and query as the client sent them; for logs.
-    pub target: Bytes,
+    pub target: PathAndQuery,
+    /// The canonical path, where it differs from the one in `target`.
+    pub canonical: Option<Box<str>>,
     /// Whether the caller speaks gRPC, so that refusals must too.
     pub grpc: bool,
 
     /// The matched route.
     pub route: Option<u32>,
-    /// Spans of the path's parameters in `path`, in the order of the route's parameter names.
-    pub params: SmallVec<[(u32, u32); 4]>,
+    /// The path's parameters.
+    pub params: Params,
     /// The service it was sent to.
     pub service: Option<u32>,
     /// The endpoint that answered, or was tried last.
@@ -57,10 +57,30 @@ pub struct Exchange {
     pub attempts: u8,
     /// Time spent waiting for upstreams until the answer's head.
     pub upstream_time: Duration,
-    /// Step and code of a refusal.
-    pub refused: Option<(&'static str, &'static str)>,
+    /// Who refused it, and why.
+    pub refused: Option<Refused>,
     /// Status of the answer; 0 until there is one.
     pub status: u16,
+}
+
+/// Parameters found in a path: which names, and where each value stands in the canonical path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Params {
+    /// Id of the list of names, see [`Names::params`].
+    pub names: u32,
+    /// Start and end of each value, in the order of the names.
+    pub spans: SmallVec<[(u32, u32); 4]>,
+}
+
+/// A refusal as it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The policy or step.
+    pub by: &'static str,
+    /// The stable code.
+    pub code: &'static str,
+    /// What the client was told.
+    pub detail: Cow<'static, str>,
 }
 
 /// Resolves the ids in an [`Exchange`]. Implemented by the configuration a request runs on.
@@ -69,10 +89,53 @@ pub trait Names {
     fn listener(&self, index: u16) -> &str;
     /// Name of a route.
     fn route(&self, index: u32) -> &str;
-    /// Names of a route's path parameters, in order.
-    fn params(&self, route: u32) -> &[std::sync::Arc<str>];
+    /// The parameter names of one path pattern, in order.
+    fn params(&self, names: u32) -> &[std::sync::Arc<str>];
     /// Name of a service.
     fn service(&self, index: u32) -> &str;
+}
+
+/// How a request came to its end; known only after the last byte of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Whether it ended well.
+    pub outcome: Outcome,
+    /// Bytes of request body passed on.
+    pub bytes_in: u64,
+    /// Bytes of response body sent.
+    pub bytes_out: u64,
+    /// From the complete request head to the last byte of the answer.
+    pub duration: Duration,
+    /// What of the time until the answer's head the gateway itself spent.
+    pub overhead: Duration,
+}
+
+/// Whether a request ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The whole answer was handed to the client's connection.
+    Complete,
+    /// The client went away first.
+    ClientGone,
+    /// The upstream broke off in the middle of its answer.
+    UpstreamAborted,
+    /// A deadline passed in the middle of the answer.
+    Timeout,
+    /// A defect of the gateway ended it.
+    Panic,
+}
+
+impl Outcome {
+    /// The name used in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ClientGone => "client_gone",
+            Self::UpstreamAborted => "upstream_aborted",
+            Self::Timeout => "timeout",
+            Self::Panic => "panic",
+        }
+    }
 }
 
 impl Exchange {
@@ -86,15 +149,18 @@ impl Exchange {
         self.service.map_or("", |index| self.names.service(index))
     }
 
-    /// Value of a path parameter.
+    /// Value of a path parameter, in canonical form.
     pub fn param(&self, name: &str) -> Option<&str> {
+        if self.params.spans.is_empty() {
+            return None;
+        }
         let place = self
             .names
-            .params(self.route?)
+            .params(self.params.names)
             .iter()
             .position(|known| &**known == name)?;
-        let (start, end) = *self.params.get(place)?;
-        std::str::from_utf8(self.path.get(start as usize..end as usize)?).ok()
+        let (start, end) = *self.params.spans.get(place)?;
+        self.path().get(start as usize..end as usize)
     }
 
     /// Host as text.
@@ -102,9 +168,11 @@ impl Exchange {
         std::str::from_utf8(&self.host).unwrap_or("")
     }
 
-    /// Canonical path as text.
+    /// The canonical path that was matched.
     pub fn path(&self) -> &str {
-        std::str::from_utf8(&self.path).unwrap_or("")
+        self.canonical
+            .as_deref()
+            .unwrap_or_else(|| self.target.path())
     }
 
     /// Status of the answer, once there is one.

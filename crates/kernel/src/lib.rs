@@ -10,6 +10,7 @@ pub mod duration;
 pub mod exchange;
 pub mod expr;
 pub mod facts;
+pub mod fault;
 pub mod phase;
 pub mod rate;
 pub mod rejection;
@@ -19,8 +20,9 @@ pub mod size;
 pub mod trace;
 
 pub use duration::Duration;
-pub use exchange::{Exchange, Names};
+pub use exchange::{Ending, Exchange, Names, Outcome};
 pub use facts::{Facts, Kind, Side};
+pub use fault::Fault;
 pub use lintel_kernel_macros::config;
 pub use phase::{Flow, Phase};
 pub use rate::Rate;

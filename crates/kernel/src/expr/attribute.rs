@@ -15,6 +15,8 @@ pub enum Attribute {
     Method,
     /// `request.path`: the canonical path.
     Path,
+    /// `request.target`: path and query as the client sent them.
+    Target,
     /// `request.host`: lower case, without port.
     Host,
     /// `request.scheme`: `http` or `https`.
@@ -33,6 +35,10 @@ pub enum Attribute {
     ServiceName,
     /// `trace.id`.
     TraceId,
+    /// `error.code`: the stable code of a refusal.
+    ErrorCode,
+    /// `error.detail`: the sentence that explains a refusal.
+    ErrorDetail,
     /// `response.status`.
     ResponseStatus,
     /// `response.headers["name"]`.
@@ -40,10 +46,11 @@ pub enum Attribute {
 }
 
 /// Every attribute as an operator writes it; what messages and completions list.
-pub(super) const KNOWN: [&str; 14] = [
+pub(super) const KNOWN: [&str; 17] = [
     "client.ip",
     "request.method",
     "request.path",
+    "request.target",
     "request.host",
     "request.scheme",
     "request.id",
@@ -53,6 +60,8 @@ pub(super) const KNOWN: [&str; 14] = [
     "route.name",
     "service.name",
     "trace.id",
+    "error.code",
+    "error.detail",
     "response.status",
     "response.headers[\"name\"]",
 ];
@@ -80,6 +89,9 @@ impl Attribute {
             ("client.ip", None) => Self::ClientIp,
             ("request.method", None) => Self::Method,
             ("request.path", None) => Self::Path,
+            ("request.target", None) => Self::Target,
+            ("error.code", None) => Self::ErrorCode,
+            ("error.detail", None) => Self::ErrorDetail,
             ("request.host", None) => Self::Host,
             ("request.scheme", None) => Self::Scheme,
             ("request.id", None) => Self::RequestId,
@@ -103,7 +115,10 @@ impl Attribute {
 
     /// Whether the attribute belongs to the answer.
     pub fn needs_response(&self) -> bool {
-        matches!(self, Self::ResponseStatus | Self::ResponseHeader(_))
+        matches!(
+            self,
+            Self::ResponseStatus | Self::ResponseHeader(_) | Self::ErrorCode | Self::ErrorDetail
+        )
     }
 
     /// The attribute's value, if it is there.
@@ -113,6 +128,9 @@ impl Attribute {
             Self::ClientIp => Cow::Owned(exchange.client.to_string()),
             Self::Method => Cow::Borrowed(exchange.request.method.as_str()),
             Self::Path => Cow::Borrowed(exchange.path()),
+            Self::Target => Cow::Borrowed(exchange.target.as_str()),
+            Self::ErrorCode => Cow::Borrowed(exchange.refused.as_ref()?.code),
+            Self::ErrorDetail => Cow::Borrowed(&exchange.refused.as_ref()?.detail),
             Self::Host => Cow::Borrowed(exchange.host()),
             Self::Scheme => Cow::Borrowed(if exchange.secure { "https" } else { "http" }),
             Self::RequestId => Cow::Borrowed(exchange.id.as_str()),

@@ -72,6 +72,19 @@ impl Template {
         Some(Cow::Owned(out))
     }
 
+    /// The text for this request, every interpolated value passed through `escape`. Absent values
+    /// become nothing: for bodies made for people, not for header fields.
+    pub fn render_escaped(&self, scope: Scope<'_>, escape: fn(&str, &mut String)) -> String {
+        let mut out = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Expr(expr) => escape(expr.text(scope).as_deref().unwrap_or(""), &mut out),
+            }
+        }
+        out
+    }
+
     /// The text itself, if it has no expression in it.
     pub fn literal(&self) -> Option<&str> {
         match self.parts.as_slice() {

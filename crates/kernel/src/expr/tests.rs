@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use http::Request;
+use smallvec::SmallVec;
 
 use super::*;
 use crate::{
     Names,
-    exchange::Exchange,
+    exchange::{Exchange, Params},
     trace::{RequestId, Trace},
 };
 
@@ -49,12 +49,15 @@ fn exchange() -> Exchange {
         listener: 0,
         id: RequestId::accept(&http::HeaderValue::from_static("req-1")).unwrap(),
         trace: Trace::begin(true),
-        host: Bytes::from_static(b"api.example.com"),
-        path: Bytes::from_static(b"/orders/7"),
-        target: Bytes::from_static(b"/orders/7?q=a%20b&empty=&x=1+2"),
+        host: SmallVec::from_slice(b"api.example.com"),
+        canonical: None,
+        target: http::uri::PathAndQuery::from_static("/orders/7?q=a%20b&empty=&x=1+2"),
         grpc: false,
         route: Some(0),
-        params: [(8, 9)].into_iter().collect(),
+        params: Params {
+            names: 0,
+            spans: [(8, 9)].into_iter().collect(),
+        },
         service: Some(0),
         endpoint: None,
         attempts: 0,
@@ -87,6 +90,7 @@ fn attributes_read_the_request() {
         ("path.id", "7"),
         ("route.name", "orders"),
         ("service.name", "orders_v1"),
+        ("request.target", "/orders/7?q=a%20b&empty=&x=1+2"),
     ] {
         assert_eq!(text(source).as_deref(), Some(value), "{source}");
     }

@@ -1,0 +1,52 @@
+//! Why a part of the configuration can't be built.
+
+use crate::expr::ExprError;
+
+/// One mistake in the configuration, found while building from it. The config crate turns it into
+/// a diagnostic that shows the place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Keys from the item that was being built down to the value at fault.
+    pub path: Vec<String>,
+    /// Byte offset within the text at fault, where known.
+    pub offset: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// A mistake at the item itself.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            path: Vec::new(),
+            offset: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// With advice on what to write instead.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same mistake, seen from one level further up.
+    pub fn under(mut self, key: impl Into<String>) -> Self {
+        self.path.insert(0, key.into());
+        self
+    }
+}
+
+impl From<ExprError> for Fault {
+    fn from(error: ExprError) -> Self {
+        Self {
+            path: Vec::new(),
+            offset: Some(error.offset),
+            message: error.message,
+            hint: error.hint,
+        }
+    }
+}
