@@ -1,0 +1,143 @@
+//! Waiting for the next request.
+
+use std::task::{Context, Poll, ready};
+
+use tokio::time::Instant;
+
+use super::Options;
+use super::connection::{Shared, make_room};
+use super::drain::Registration;
+use crate::error::Refusal;
+use crate::head::{HeadLimits, ParseStop, RequestHead, parse_request};
+use crate::io::Io;
+use crate::receive::poll_read;
+
+/// The wait for one head.
+pub(super) struct Wait {
+    limits: HeadLimits,
+    /// When nothing has come by then, the connection is closed.
+    idle_deadline: Option<Instant>,
+    /// When the head's first bytes were there.
+    started: Option<Instant>,
+}
+
+/// How a wait ended.
+pub(super) enum Waited {
+    Request(RequestHead, Instant),
+    /// Closed or idle for too long or draining, with no request begun.
+    Over,
+    /// Ended or broken inside a head.
+    CutOff,
+    Refused(Refusal),
+    Http2,
+}
+
+const HEAD_TIMEOUT: Refusal = Refusal::new(
+    http::StatusCode::REQUEST_TIMEOUT,
+    "request head not received in time",
+    "RFC 9110 §15.5.9",
+);
+
+impl Wait {
+    pub(super) fn new(options: &Options, first: bool) -> Self {
+        Self {
+            limits: HeadLimits {
+                bytes: options.max_header_bytes,
+                fields: options.max_headers,
+                target: options.max_uri_bytes,
+            },
+            idle_deadline: first.then(|| Instant::now() + options.header_timeout),
+            started: None,
+        }
+    }
+
+    pub(super) fn poll<IO: Io>(
+        &mut self,
+        shared: &Shared<IO>,
+        options: &Options,
+        drain: &Registration,
+        first: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Waited> {
+        let mut inner = shared.inner.borrow_mut();
+        let inner = &mut *inner;
+        let Some(io) = inner.io.as_mut() else {
+            return Poll::Ready(Waited::Over);
+        };
+        loop {
+            if !inner.read.is_empty() {
+                let started = *self.started.get_or_insert_with(Instant::now);
+                match parse_request(&mut inner.read, &mut inner.scan, &self.limits) {
+                    Ok(Some(head)) => return Poll::Ready(Waited::Request(head, started)),
+                    Ok(None) => {}
+                    Err(ParseStop::Refused(refusal)) => {
+                        return Poll::Ready(Waited::Refused(refusal));
+                    }
+                    Err(ParseStop::Http2) if first => return Poll::Ready(Waited::Http2),
+                    Err(ParseStop::Http2) => {
+                        return Poll::Ready(Waited::Refused(Refusal::bad(
+                            "HTTP/2 preface",
+                            "RFC 9113 §3.4",
+                        )));
+                    }
+                }
+            }
+            if inner.read_closed || (inner.read.is_empty() && drain.poll_draining(cx)) {
+                return Poll::Ready(if inner.read.is_empty() {
+                    Waited::Over
+                } else {
+                    Waited::CutOff
+                });
+            }
+            if inner.read.is_empty() {
+                // Idle: no buffer is held while waiting.
+                if inner.read.capacity() > 0 {
+                    crate::buffer::put_read(std::mem::take(&mut inner.read));
+                }
+                match io.poll_readable(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Waited::Over),
+                    Poll::Pending => return self.poll_timeout(shared, options, cx),
+                }
+            }
+            make_room(&mut inner.read);
+            match poll_read(io, &mut inner.read, cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    return Poll::Ready(if inner.read.is_empty() {
+                        Waited::Over
+                    } else {
+                        Waited::CutOff
+                    });
+                }
+                Poll::Pending => {
+                    if inner.read.is_empty() {
+                        crate::buffer::put_read(std::mem::take(&mut inner.read));
+                    }
+                    return self.poll_timeout(shared, options, cx);
+                }
+            }
+        }
+    }
+
+    fn poll_timeout<IO: Io>(
+        &mut self,
+        shared: &Shared<IO>,
+        options: &Options,
+        cx: &mut Context<'_>,
+    ) -> Poll<Waited> {
+        if let Some(started) = self.started {
+            ready!(
+                shared
+                    .timer
+                    .poll_deadline(cx, started + options.header_timeout)
+            );
+            return Poll::Ready(Waited::Refused(HEAD_TIMEOUT));
+        }
+        let deadline = *self
+            .idle_deadline
+            .get_or_insert_with(|| Instant::now() + options.idle_timeout);
+        ready!(shared.timer.poll_deadline(cx, deadline));
+        Poll::Ready(Waited::Over)
+    }
+}

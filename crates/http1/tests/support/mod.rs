@@ -1,0 +1,275 @@
+//! A scripted service and raw peers on in-memory streams.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub
+)]
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+use lintel_http1::client::{self, Conn, Recycle, SendError, SendOptions, Sent};
+use lintel_http1::server::{self, Drain, Handle, Incoming, Meta, Reply, ServeError, Service};
+use lintel_http1::{BodyError, Refusal, Timer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::LocalSet;
+
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+pub fn full(data: impl Into<Bytes>) -> Body {
+    Full::new(data.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+pub fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A service made of one async closure.
+pub struct Handler<F>(pub F);
+
+impl<IO, F, Fut, B> Service<IO> for Handler<F>
+where
+    F: Fn(Request<Incoming<IO>>, Meta, Handle<IO>) -> Fut,
+    Fut: Future<Output = Reply<B, IO>>,
+    B: http_body::Body<Data = Bytes, Error: std::fmt::Display> + Unpin,
+{
+    type Body = B;
+
+    fn call(
+        &self,
+        request: Request<Incoming<IO>>,
+        meta: Meta,
+        handle: Handle<IO>,
+    ) -> impl Future<Output = Reply<B, IO>> {
+        (self.0)(request, meta, handle)
+    }
+
+    fn refused(&self, refusal: Refusal) -> Response<Bytes> {
+        Response::builder()
+            .status(refusal.status)
+            .body(Bytes::from(refusal.to_string()))
+            .unwrap()
+    }
+}
+
+/// What the describing service saw of one request.
+pub fn describe<B>(request: &Request<B>, meta: &Meta, body: &[u8]) -> String {
+    let mut out = format!(
+        "{} {} {:?}\n",
+        request.method(),
+        request.uri(),
+        meta.version
+    );
+    for (name, value) in request.headers() {
+        out += &format!("{name}={}\n", String::from_utf8_lossy(value.as_bytes()));
+    }
+    if let Some(upgrade) = &meta.upgrade {
+        out += &format!("[upgrade {}]\n", upgrade.to_str().unwrap());
+    }
+    if meta.te_trailers {
+        out += "[te trailers]\n";
+    }
+    out += &format!("[body {}]", String::from_utf8_lossy(body));
+    out
+}
+
+/// The outcome of serving some bytes.
+pub struct Served {
+    /// Everything the server wrote.
+    pub output: Vec<u8>,
+    /// What the service saw, in order.
+    pub seen: Vec<String>,
+    /// How `serve` ended.
+    pub ended: Result<(), String>,
+}
+
+impl Served {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.output).into_owned()
+    }
+
+    pub fn statuses(&self) -> Vec<u16> {
+        let text = self.text();
+        text.match_indices("HTTP/1.1 ")
+            .map(|(at, found)| text[at + found.len()..][..3].parse().unwrap())
+            .collect()
+    }
+}
+
+pub fn options() -> server::Options {
+    server::Options {
+        half_close: true,
+        ..server::Options::default()
+    }
+}
+
+/// Feeds the pieces one by one and then ends the sending side; every request is read whole and answered `200 ok`.
+pub async fn serve_pieces(pieces: &[&[u8]], options: &server::Options) -> Served {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&seen);
+    let service = Handler(
+        move |request: Request<Incoming<DuplexStream>>, meta: Meta, _handle| {
+            let log = Rc::clone(&log);
+            async move {
+                let (parts, body) = request.into_parts();
+                match body.collect().await {
+                    Ok(body) => {
+                        let trailers = body.trailers().cloned();
+                        let bytes = body.to_bytes();
+                        let mut text = describe(&Request::from_parts(parts, ()), &meta, &bytes);
+                        for (name, value) in trailers.iter().flatten() {
+                            text += &format!("[trailer {name}={}]", value.to_str().unwrap());
+                        }
+                        log.borrow_mut().push(text);
+                        Reply::from(Response::new(full("ok")))
+                    }
+                    Err(error) => {
+                        log.borrow_mut().push(format!("body error: {error}"));
+                        Reply::from(
+                            Response::builder()
+                                .status(error.status())
+                                .body(full("bad body"))
+                                .unwrap(),
+                        )
+                    }
+                }
+            }
+        },
+    );
+    let (near, mut far) = tokio::io::duplex(256 * 1024);
+    let drain = Drain::new();
+    let mut output = Vec::new();
+    let serving = server::serve(near, BytesMut::new(), &service, options, &drain);
+    let feeding = async {
+        for piece in pieces {
+            if far.write_all(piece).await.is_err() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let _gone = far.shutdown().await;
+        far.read_to_end(&mut output).await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(serving, feeding);
+    let seen = seen.take();
+    Served {
+        output,
+        seen,
+        ended: ended.map_err(|error: ServeError<_>| error.to_string()),
+    }
+}
+
+pub async fn serve_bytes(input: &[u8]) -> Served {
+    serve_pieces(&[input], &options()).await
+}
+
+/// A pool of one.
+#[derive(Default)]
+pub struct Shelf<IO>(pub RefCell<Vec<Conn<IO>>>);
+
+impl<IO> Recycle<IO> for Shelf<IO> {
+    fn recycle(&self, conn: Conn<IO>) {
+        self.0.borrow_mut().push(conn);
+    }
+}
+
+impl<IO> Shelf<IO> {
+    pub fn shared() -> Rc<Self> {
+        Rc::new(Self(RefCell::new(Vec::new())))
+    }
+}
+
+/// What came of one request.
+pub struct Got {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Result<Bytes, String>,
+    pub trailers: Option<http::HeaderMap>,
+    pub interims: Vec<u16>,
+    pub recycled: bool,
+    /// What the upstream received.
+    pub request: Vec<u8>,
+}
+
+/// Sends `request`; the upstream answers with the pieces, then ends its sending side, and notes what it received.
+pub async fn fetch_pieces(
+    request: Request<Body>,
+    answer: &[&[u8]],
+    upgrade: bool,
+) -> Result<Got, String> {
+    let (near, mut far) = tokio::io::duplex(256 * 1024);
+    let shelf = Shelf::shared();
+    let timer = Timer::new();
+    let options = client::Options::default();
+    let protocol = http::HeaderValue::from_static("websocket");
+    let mut how = SendOptions::new(&options, &timer);
+    how.upgrade = upgrade.then_some(&protocol);
+    let (parts, body) = request.into_parts();
+    let mut interims = Vec::new();
+    let conn = Conn::new(near);
+    let back: Rc<dyn Recycle<DuplexStream>> = shelf.clone();
+    let upstream = async {
+        for piece in answer {
+            if far.write_all(piece).await.is_err() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let _gone = far.shutdown().await;
+        let mut received = Vec::new();
+        far.read_to_end(&mut received).await.unwrap();
+        received
+    };
+    let asking = async {
+        let sent: Result<Sent<_>, SendError<_, _>> = conn
+            .send(
+                &parts,
+                body,
+                how,
+                |status, _| interims.push(status.as_u16()),
+                back,
+            )
+            .await;
+        let sent = sent.map_err(|error| format!("{error}"))?;
+        let (parts, body) = sent.response.into_parts();
+        let (body, trailers) = match body.collect().await {
+            Ok(collected) => {
+                let trailers = collected.trailers().cloned();
+                (Ok(collected.to_bytes()), trailers)
+            }
+            Err(error) => (Err(error.to_string()), None),
+        };
+        let recycled = shelf.0.take().pop().is_some();
+        Ok::<_, String>((parts, body, trailers, recycled))
+    };
+    let (got, request) = tokio::join!(asking, upstream);
+    let (parts, body, trailers, recycled) = got?;
+    Ok(Got {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body,
+        trailers,
+        interims,
+        recycled,
+        request,
+    })
+}
+
+pub async fn fetch(request: Request<Body>, answer: &[u8]) -> Result<Got, String> {
+    fetch_pieces(request, &[answer], false).await
+}
+
+/// Runs a test that spawns local tasks.
+pub async fn local<F: Future>(future: F) -> F::Output {
+    LocalSet::new().run_until(future).await
+}
