@@ -1,1 +1,16 @@
+//! HTTP as the gateway sees it, above the codecs: the body type, the path contract, forwarding
+//! fields, and the glue that runs hyper's HTTP/2 on a worker.
 
+pub mod body;
+pub mod forwarded;
+pub mod h2;
+pub mod path;
+
+pub use body::{Body, BodyError};
+pub use lintel_http1 as http1;
+pub use lintel_tls::{Socket, Stream};
+
+/// A request on the data path.
+pub type Request = http::Request<Body>;
+/// A response on the data path.
+pub type Response = http::Response<Body>;

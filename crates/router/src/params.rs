@@ -59,6 +59,18 @@ impl Params {
         })
     }
 
+    /// The id of the list of names (see [`Router::param_names`]) and, in the same order, where each
+    /// value starts and ends in the path. An optional group that took no part has a span outside
+    /// any path.
+    pub fn into_parts(self) -> (u32, SmallVec<[(u32, u32); 4]>) {
+        let spans = self
+            .spans
+            .iter()
+            .map(|span| (span.start, span.end))
+            .collect();
+        (self.names, spans)
+    }
+
     /// Whether the pattern captured nothing.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()

@@ -126,7 +126,8 @@ impl Router {
         self.names.get(route)
     }
 
-    pub(crate) fn param_names(&self, id: u32) -> &[Arc<str>] {
+    /// The parameter names of one path pattern, by the id that [`Params::into_parts`] gives.
+    pub fn param_names(&self, id: u32) -> &[Arc<str>] {
         self.param_names.get(id as usize).map_or(&[], |names| names)
     }
 

@@ -1,0 +1,242 @@
+//! The one body type of the data path.
+
+use std::{
+    cell::Cell,
+    fmt,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use lintel_http1 as http1;
+use lintel_kernel::{Facts, Kind as FailureKind, Side};
+use lintel_tls::Stream;
+
+/// A message body, whichever side and protocol it comes from.
+///
+/// Streams with backpressure: nothing is read until it is polled. Data frames are slices of the
+/// buffer they arrived in. Belongs to one worker.
+pub struct Body {
+    kind: Kind,
+    /// Data bytes that may still pass before the body is refused.
+    allowance: u64,
+    /// Counts the data bytes that have passed, for whoever holds the other end.
+    meter: Option<Rc<Cell<u64>>>,
+}
+
+enum Kind {
+    Empty,
+    Full(Bytes),
+    Http1Request(http1::server::Incoming<Stream>),
+    Http1Response(http1::client::Incoming<Stream>),
+    Http2(hyper::body::Incoming, Side),
+    Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError>>>),
+}
+
+/// Why a body ended before its end.
+#[derive(Debug)]
+pub struct BodyError {
+    /// What kind of failure, and whose.
+    pub facts: Facts,
+    /// For the log, never for the client.
+    pub cause: String,
+}
+
+impl Body {
+    /// No body at all.
+    pub const fn empty() -> Self {
+        Self::from_kind(Kind::Empty)
+    }
+
+    /// A body made of another implementation.
+    pub fn boxed(body: impl HttpBody<Data = Bytes, Error = BodyError> + 'static) -> Self {
+        Self::from_kind(Kind::Boxed(Box::pin(body)))
+    }
+
+    /// The body of an HTTP/2 message from the given side.
+    pub const fn http2(body: hyper::body::Incoming, side: Side) -> Self {
+        Self::from_kind(Kind::Http2(body, side))
+    }
+
+    const fn from_kind(kind: Kind) -> Self {
+        Self {
+            kind,
+            allowance: u64::MAX,
+            meter: None,
+        }
+    }
+
+    /// Refuses the body once more than `limit` bytes of data have passed.
+    pub const fn limit(&mut self, limit: u64) {
+        self.allowance = limit;
+    }
+
+    /// Counts the data bytes that pass into `meter`.
+    #[must_use]
+    pub fn metered(mut self, meter: &Rc<Cell<u64>>) -> Self {
+        self.meter = Some(Rc::clone(meter));
+        self
+    }
+
+    /// Whether the body is known to be over its limit before a byte of it was read.
+    pub fn is_over_limit(&self) -> bool {
+        self.size_hint().lower() > self.allowance
+    }
+
+    fn poll_kind(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.kind {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Http1Request(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|error| BodyError::http1(&error, Side::Client)),
+            Kind::Http1Response(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|error| BodyError::http1(&error, Side::Upstream)),
+            Kind::Http2(body, side) => {
+                let side = *side;
+                Pin::new(body)
+                    .poll_frame(cx)
+                    .map_err(|error| BodyError::http2(&error, side))
+            }
+            Kind::Boxed(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = self.poll_kind(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            match self.allowance.checked_sub(data.len() as u64) {
+                Some(left) => {
+                    self.allowance = left;
+                    if let Some(meter) = &self.meter {
+                        meter.set(meter.get() + data.len() as u64);
+                    }
+                }
+                None => {
+                    self.kind = Kind::Empty;
+                    return Poll::Ready(Some(Err(BodyError::too_large())));
+                }
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Empty => true,
+            Kind::Full(bytes) => bytes.is_empty(),
+            Kind::Http1Request(body) => body.is_end_stream(),
+            Kind::Http1Response(body) => body.is_end_stream(),
+            Kind::Http2(body, _) => body.is_end_stream(),
+            Kind::Boxed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Http1Request(body) => body.size_hint(),
+            Kind::Http1Response(body) => body.size_hint(),
+            Kind::Http2(body, _) => body.size_hint(),
+            Kind::Boxed(body) => body.size_hint(),
+        }
+    }
+}
+
+impl BodyError {
+    /// More data than the limit of the configuration allows.
+    pub fn too_large() -> Self {
+        Self {
+            facts: Facts::new(FailureKind::Limit, Side::Client),
+            cause: "the request body is larger than the limit".to_owned(),
+        }
+    }
+
+    /// No data for longer than allowed.
+    pub fn timeout(side: Side) -> Self {
+        Self {
+            facts: Facts::new(FailureKind::Timeout, side),
+            cause: "no data within the idle timeout".to_owned(),
+        }
+    }
+
+    fn http1(error: &http1::BodyError, side: Side) -> Self {
+        let kind = match error {
+            http1::BodyError::TooLarge => return Self::too_large(),
+            http1::BodyError::Timeout => FailureKind::Timeout,
+            http1::BodyError::Malformed(_) => FailureKind::Protocol,
+            _ => FailureKind::Reset,
+        };
+        Self {
+            facts: Facts::new(kind, side),
+            cause: error.to_string(),
+        }
+    }
+
+    fn http2(error: &hyper::Error, side: Side) -> Self {
+        let kind = if error.is_timeout() {
+            FailureKind::Timeout
+        } else {
+            FailureKind::Reset
+        };
+        Self {
+            facts: Facts::new(kind, side),
+            cause: error.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.cause)
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.kind {
+            Kind::Empty => "empty",
+            Kind::Full(_) => "full",
+            Kind::Http1Request(_) => "http1 request",
+            Kind::Http1Response(_) => "http1 response",
+            Kind::Http2(..) => "http2",
+            Kind::Boxed(_) => "boxed",
+        };
+        f.debug_struct("Body").field("kind", &kind).finish()
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::from_kind(Kind::Full(bytes))
+    }
+}
+
+impl From<http1::server::Incoming<Stream>> for Body {
+    fn from(body: http1::server::Incoming<Stream>) -> Self {
+        Self::from_kind(Kind::Http1Request(body))
+    }
+}
+
+impl From<http1::client::Incoming<Stream>> for Body {
+    fn from(body: http1::client::Incoming<Stream>) -> Self {
+        Self::from_kind(Kind::Http1Response(body))
+    }
+}
