@@ -1,0 +1,32 @@
+//! The origin server behind every proxy: one HTTP/1 port and one gRPC port, as light as they can be.
+
+mod grpc;
+mod http1;
+
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
+
+use anyhow::{Result, anyhow};
+
+/// Serves until the process ends. Prints both ports on one line once they accept.
+///
+/// # Errors
+/// A socket could not be had, or a server ended.
+pub(crate) fn serve() -> Result<()> {
+    let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let grpc = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "{} {}",
+        http.local_addr()?.port(),
+        grpc.local_addr()?.port()
+    )?;
+    out.flush()?;
+    let second = thread::spawn(move || grpc::serve(grpc));
+    http1::serve(&http)?;
+    second
+        .join()
+        .map_err(|_| anyhow!("the gRPC server panicked"))?
+}
