@@ -1,0 +1,72 @@
+//! `cargo bench -p lintel-telemetry --bench access_log`
+//!
+//! Budget: 500 ns for a JSON line.
+
+use std::{
+    hint::black_box,
+    net::{IpAddr, Ipv4Addr},
+    time::{Duration, SystemTime},
+};
+
+use divan::Bencher;
+use http::Version;
+use lintel_kernel::exchange::Outcome;
+use lintel_telemetry::{
+    Record, Sink, Target,
+    access_log::{Format, flush},
+};
+
+fn main() {
+    divan::main();
+}
+
+fn record() -> Record<'static> {
+    Record {
+        time: SystemTime::now(),
+        request_id: "5f1d9b6c0a7e4d3f8b2c1a0987654321",
+        trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
+        span_id: 0x00f0_67aa_0ba9_02b7,
+        client: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 77)),
+        listener: "public",
+        protocol: Version::HTTP_11,
+        tls: "TLSv1.3",
+        method: "GET",
+        host: b"api.example.com",
+        target: b"/orders/1234567?include=items,customer&limit=50",
+        user_agent: Some(b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        status: 200,
+        outcome: Outcome::Complete,
+        refused: None,
+        route: "orders",
+        service: "orders",
+        endpoint: Some(([10, 0, 0, 7], 8080).into()),
+        attempts: 1,
+        bytes_in: 0,
+        bytes_out: 15_321,
+        duration: Duration::from_micros(12_345),
+        upstream_duration: Some(Duration::from_micros(12_001)),
+        overhead: Duration::from_micros(45),
+    }
+}
+
+#[divan::bench(args = [Format::Json, Format::Human])]
+fn encode(bencher: Bencher<'_, '_>, format: Format) {
+    let record = record();
+    let mut out = Vec::new();
+    bencher.bench_local(|| {
+        out.clear();
+        format.encode(&mut out, black_box(&record));
+        out.len()
+    });
+}
+
+/// With gathering and hand-over; `/dev/null` takes every batch at once.
+#[divan::bench]
+fn write(bencher: Bencher<'_, '_>) {
+    let Ok(sink) = Sink::open(&Target::File("/dev/null".into())) else {
+        return;
+    };
+    let record = record();
+    bencher.bench_local(|| sink.write(Format::Json, black_box(&record)));
+    flush();
+}

@@ -1,0 +1,173 @@
+//! Every metric of the gateway, declared once: exposition and documentation derive from here.
+
+use super::cell::Bounds;
+
+/// What a metric's value means.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// Only grows; its name ends in `_total`.
+    Counter,
+    /// Goes both ways.
+    Gauge,
+    /// Times in seconds, in buckets.
+    Histogram(&'static Bounds),
+}
+
+impl Kind {
+    /// The word of the exposition format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// A metric's declaration. A policy that owns metrics declares its families as statics.
+pub struct Family {
+    /// Full name, `lintel_…`.
+    pub name: &'static str,
+    /// What its value means.
+    pub kind: Kind,
+    /// One or two sentences for the operator.
+    pub help: &'static str,
+    /// Label names, in the order their values are given.
+    pub labels: &'static [&'static str],
+}
+
+macro_rules! families {
+    ($($id:ident = $kind:expr, $name:literal [$($label:literal),*] $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub static $id: Family = Family {
+                name: $name,
+                kind: $kind,
+                help: $help,
+                labels: &[$($label),*],
+            };
+        )+
+
+        /// All families in the order they are exposed.
+        pub static ALL: &[&Family] = &[$(&$id),+];
+    };
+}
+
+/// Buckets for whole requests and upstream answers: 500 µs to 30 s.
+pub static REQUEST_BOUNDS: Bounds = Bounds::new([
+    (500_000, "0.0005"),
+    (1_000_000, "0.001"),
+    (2_500_000, "0.0025"),
+    (5_000_000, "0.005"),
+    (10_000_000, "0.01"),
+    (25_000_000, "0.025"),
+    (50_000_000, "0.05"),
+    (100_000_000, "0.1"),
+    (250_000_000, "0.25"),
+    (500_000_000, "0.5"),
+    (1_000_000_000, "1"),
+    (2_500_000_000, "2.5"),
+    (5_000_000_000, "5"),
+    (10_000_000_000, "10"),
+    (30_000_000_000, "30"),
+]);
+
+/// Buckets for the gateway's own time: 5 µs to 250 ms.
+pub static OVERHEAD_BOUNDS: Bounds = Bounds::new([
+    (5_000, "0.000005"),
+    (10_000, "0.00001"),
+    (25_000, "0.000025"),
+    (50_000, "0.00005"),
+    (100_000, "0.0001"),
+    (250_000, "0.00025"),
+    (500_000, "0.0005"),
+    (1_000_000, "0.001"),
+    (2_500_000, "0.0025"),
+    (5_000_000, "0.005"),
+    (10_000_000, "0.01"),
+    (25_000_000, "0.025"),
+    (50_000_000, "0.05"),
+    (100_000_000, "0.1"),
+    (250_000_000, "0.25"),
+]);
+
+families! {
+    REQUESTS = Kind::Counter, "lintel_requests_total" ["route", "service", "method", "status"]
+        "Requests answered. `route` is empty where no route matched, `service` where none was asked; methods outside RFC 9110 and PATCH count as OTHER.";
+    REQUEST_DURATION = Kind::Histogram(&REQUEST_BOUNDS), "lintel_request_duration_seconds" ["route"]
+        "Time from the complete request head to the last byte of the answer.";
+    OVERHEAD = Kind::Histogram(&OVERHEAD_BOUNDS), "lintel_overhead_seconds" []
+        "Time until the head of the answer that the gateway itself spent, waiting for upstreams and for the client excluded.";
+    REJECTIONS = Kind::Counter, "lintel_rejections_total" ["policy", "reason"]
+        "Requests refused by a policy or by a step of the gateway.";
+
+    UPSTREAM_DURATION = Kind::Histogram(&REQUEST_BOUNDS), "lintel_upstream_duration_seconds" ["service"]
+        "Time from sending a request upstream to the head of its answer, per attempt.";
+    UPSTREAM_ATTEMPTS = Kind::Counter, "lintel_upstream_attempts_total" ["service", "outcome"]
+        "Requests sent upstream, replays and retries included, by how they ended.";
+    UPSTREAM_REQUESTS_ACTIVE = Kind::Gauge, "lintel_upstream_requests_active" ["service"]
+        "Requests now at an upstream.";
+    UPSTREAM_CONNECTIONS = Kind::Gauge, "lintel_upstream_connections" ["service"]
+        "Open connections to upstreams, idle ones included.";
+    UPSTREAM_CONNECTS = Kind::Counter, "lintel_upstream_connects_total" ["service"]
+        "Connections dialled, whether they succeeded or not.";
+    UPSTREAM_CONNECT_FAILURES = Kind::Counter, "lintel_upstream_connect_failures_total" ["service", "reason"]
+        "Connections that could not be made.";
+    UPSTREAM_POOL_HITS = Kind::Counter, "lintel_upstream_pool_hits_total" ["service", "from"]
+        "Where the connection of an attempt came from: the worker's own pool, a sibling's, or a new dial.";
+
+    CONNECTIONS_ACTIVE = Kind::Gauge, "lintel_connections_active" ["listener"]
+        "Open client connections, idle ones included.";
+    CONNECTIONS = Kind::Counter, "lintel_connections_total" ["listener"]
+        "Client connections accepted.";
+    CONNECTIONS_REFUSED = Kind::Counter, "lintel_connections_refused_total" ["listener", "reason"]
+        "Client connections closed on arrival, or not accepted.";
+    MALFORMED_REQUESTS = Kind::Counter, "lintel_malformed_requests_total" ["listener", "reason"]
+        "Messages that broke their protocol or one of its limits before they became a request.";
+    TLS_HANDSHAKES = Kind::Counter, "lintel_tls_handshakes_total" ["listener", "version", "resumed", "outcome"]
+        "TLS handshakes with clients. `version` is empty where none was agreed.";
+    RECEIVED_BYTES = Kind::Counter, "lintel_received_bytes_total" ["listener"]
+        "Bytes received from clients, inside TLS.";
+    SENT_BYTES = Kind::Counter, "lintel_sent_bytes_total" ["listener"]
+        "Bytes sent to clients, inside TLS.";
+
+    CONFIG_RELOADS = Kind::Counter, "lintel_config_reloads_total" ["outcome"]
+        "Configurations offered after the start: applied, or rejected while the last good one went on.";
+    CONFIG_GENERATION = Kind::Gauge, "lintel_config_generation" []
+        "Number of the configuration that new requests run on; the first is 1.";
+    CONFIG_GENERATIONS_LIVE = Kind::Gauge, "lintel_config_generations_live" []
+        "Configurations that some request or connection still runs on.";
+    CONFIG_LAST_SUCCESS = Kind::Gauge, "lintel_config_last_success_timestamp_seconds" []
+        "When a configuration was last applied, in seconds since 1970.";
+    PANICS = Kind::Counter, "lintel_panics_total" []
+        "Defects that ended one request or task. Each is in the process log.";
+    LOG_DROPPED = Kind::Counter, "lintel_log_dropped_total" ["sink"]
+        "Log lines lost because the sink could not keep up or could not be written.";
+    LOG_WRITE_ERRORS = Kind::Counter, "lintel_log_write_errors_total" ["sink"]
+        "Failed writes to a log sink (disk full, broken pipe).";
+    METRICS_OVERFLOW = Kind::Counter, "lintel_metrics_overflow_total" []
+        "Times a label set got no series of its own because a worker's budget was spent; what it counts is under `(overflow)`.";
+    WORKERS = Kind::Gauge, "lintel_workers" []
+        "Worker threads.";
+    BUILD_INFO = Kind::Gauge, "lintel_build_info" ["version"]
+        "Always 1; the version is in the label.";
+
+    PROCESS_CPU = Kind::Counter, "process_cpu_seconds_total" []
+        "User and system CPU time spent by the process, in seconds.";
+    PROCESS_RESIDENT = Kind::Gauge, "process_resident_memory_bytes" []
+        "Resident memory of the process.";
+    PROCESS_VIRTUAL = Kind::Gauge, "process_virtual_memory_bytes" []
+        "Virtual memory of the process.";
+    PROCESS_THREADS = Kind::Gauge, "process_threads" []
+        "Threads of the process.";
+    PROCESS_OPEN_FDS = Kind::Gauge, "process_open_fds" []
+        "Open file descriptors.";
+    PROCESS_MAX_FDS = Kind::Gauge, "process_max_fds" []
+        "Limit of open file descriptors.";
+    PROCESS_START = Kind::Gauge, "process_start_time_seconds" []
+        "When the process started, in seconds since 1970.";
+}
+
+/// Label value of series that were refused one of their own by the budget. The parentheses keep it
+/// from meeting a name in a configuration.
+pub const OVERFLOW: &str = "(overflow)";
