@@ -111,9 +111,3 @@ pub fn recycle_headers(mut headers: HeaderMap) {
         }
     });
 }
-
-/// Bytes of read buffers that this thread's free list holds, for tests of the memory an idle connection costs.
-#[cfg(test)]
-pub(crate) fn pooled_read_buffers() -> usize {
-    with_pool(|pool| pool.read.len()).unwrap_or_default()
-}

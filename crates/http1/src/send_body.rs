@@ -155,7 +155,7 @@ impl Encoder {
         }
         let buffer = out.buffer();
         buffer.extend_from_slice(b"0\r\n");
-        if trailers.keys().any(|name| is_forbidden_trailer(name)) {
+        if trailers.keys().any(is_forbidden_trailer) {
             let mut allowed = HeaderMap::with_capacity(trailers.len());
             for (name, value) in trailers
                 .iter()

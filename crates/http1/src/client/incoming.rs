@@ -120,7 +120,7 @@ impl<IO: Io> Streaming<IO> {
     }
 
     /// The response is complete: the connection goes back if nothing stands against it.
-    fn finish(mut self: Box<Self>) {
+    fn finish(mut self) {
         if !self.persistent || self.rest.is_some() {
             return;
         }

@@ -50,10 +50,13 @@ pub(crate) struct Fields {
 }
 
 /// Checks what the tokeniser leaves open (every line ends in CRLF, RFC 9112 §2.2) and notes where the fields are.
-pub(super) fn locate(head: &[u8], tokens: &[httparse::Header<'_>]) -> Result<Spans, Refusal> {
+pub(super) fn locate(
+    head: &[u8],
+    tokens: &[httparse::Header<'_>],
+    spans: &mut Spans,
+) -> Result<(), Refusal> {
     const BARE_LF: Refusal = Refusal::bad("line not ended by CRLF", "RFC 9112 §2.2");
     let base = head.as_ptr().addr();
-    let mut spans = Spans::new();
     for token in tokens {
         let name = token.name.as_ptr().addr().wrapping_sub(base);
         if name < 2 || head.get(name - 2..name) != Some(b"\r\n") {
@@ -73,7 +76,7 @@ pub(super) fn locate(head: &[u8], tokens: &[httparse::Header<'_>]) -> Result<Spa
         });
     }
     if head.ends_with(b"\r\n\r\n") {
-        Ok(spans)
+        Ok(())
     } else {
         Err(BARE_LF)
     }

@@ -33,7 +33,6 @@ struct Start {
     target: (usize, usize),
     version_1_0: bool,
     len: usize,
-    spans: Spans,
 }
 
 enum Tokens {
@@ -53,7 +52,8 @@ pub(crate) fn parse_request(
         check_partial(buffer, limits)?;
         return Ok(None);
     }
-    let start = match tokenise(buffer, limits)? {
+    let mut spans = Spans::new();
+    let start = match tokenise(buffer, limits, &mut spans)? {
         Tokens::Complete(start) => start,
         Tokens::Partial => {
             check_partial(buffer, limits)?;
@@ -62,7 +62,7 @@ pub(crate) fn parse_request(
         }
         Tokens::Version => {
             later_minor_version(buffer)?;
-            match tokenise(buffer, limits)? {
+            match tokenise(buffer, limits, &mut spans)? {
                 Tokens::Complete(start) => start,
                 Tokens::Partial => return Ok(None),
                 Tokens::Version => return Err(unsupported_version().into()),
@@ -72,7 +72,9 @@ pub(crate) fn parse_request(
     scan.reset();
     let len = start.len;
     let head = buffer.split_to(len).freeze();
-    assemble(start, &head).map(Some).map_err(ParseStop::Refused)
+    assemble(start, &spans, &head)
+        .map(Some)
+        .map_err(ParseStop::Refused)
 }
 
 /// Why no request came out of the bytes.
@@ -116,7 +118,7 @@ fn skip_empty_lines(buffer: &mut BytesMut, scan: &mut Scan) -> Result<(), Refusa
     }
 }
 
-fn tokenise(buffer: &BytesMut, limits: &HeadLimits) -> Result<Tokens, Refusal> {
+fn tokenise(buffer: &BytesMut, limits: &HeadLimits, spans: &mut Spans) -> Result<Tokens, Refusal> {
     let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let slots = slots
         .get_mut(..limits.fields.min(MAX_FIELDS))
@@ -141,13 +143,13 @@ fn tokenise(buffer: &BytesMut, limits: &HeadLimits) -> Result<Tokens, Refusal> {
     if len > limits.bytes {
         return Err(head_too_large());
     }
+    fields::locate(head, request.headers, spans)?;
     Ok(Tokens::Complete(Start {
         method: Method::from_bytes(method.as_bytes())
             .map_err(|_| Refusal::bad("malformed method", "RFC 9110 §9.1"))?,
         target: (offset, offset + target.len()),
         version_1_0: version == 0,
         len,
-        spans: fields::locate(head, request.headers)?,
     }))
 }
 
@@ -233,15 +235,24 @@ fn later_minor_version(buffer: &mut BytesMut) -> Result<(), ParseStop> {
             *minor = b'1';
             Ok(())
         }
-        Some([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']) => {
-            Err(unsupported_version().into())
-        }
+        Some(
+            [
+                b'H',
+                b'T',
+                b'T',
+                b'P',
+                b'/',
+                b'0' | b'2'..=b'9',
+                b'.',
+                b'0'..=b'9',
+            ],
+        ) => Err(unsupported_version().into()),
         _ => Err(Refusal::bad("malformed HTTP version", "RFC 9112 §2.3").into()),
     }
 }
 
-fn assemble(start: Start, head: &Bytes) -> Result<RequestHead, Refusal> {
-    let mut fields = Fields::build(head, &start.spans)?;
+fn assemble(start: Start, spans: &Spans, head: &Bytes) -> Result<RequestHead, Refusal> {
+    let mut fields = Fields::build(head, spans)?;
     fields.check_framing(start.version_1_0)?;
     check_host(&fields, start.version_1_0)?;
     if fields.expect == Some(false) && !start.version_1_0 {
@@ -333,6 +344,7 @@ fn absolute_form(
     if !target.is_ascii() || target.contains(&b'#') {
         return Err(BAD);
     }
+    let len = target.len();
     let parts = Uri::from_maybe_shared(target)
         .map_err(|_| BAD)?
         .into_parts();
@@ -353,12 +365,12 @@ fn absolute_form(
     }
     let value = HeaderValue::from_str(authority.as_str()).map_err(|_| BAD)?;
     fields.headers.insert(header::HOST, value);
+    // An empty path: `*` for OPTIONS (RFC 9112 §3.2.4), `/` otherwise (§3.2.1).
+    let bare = len == scheme.as_str().len() + "://".len() + authority.as_str().len();
     let uri = match parts.path_and_query {
-        // An empty path: `*` for OPTIONS (RFC 9112 §3.2.4), `/` otherwise (§3.2.1).
-        Some(path) if path.as_str() != "/" || method != Method::OPTIONS => with_slash(path)?,
-        Some(path) => Uri::from(path),
-        None if method == Method::OPTIONS => asterisk(),
-        None => Uri::from(PathAndQuery::from_static("/")),
+        _ if bare && method == Method::OPTIONS => asterisk(),
+        Some(path) if !bare => with_slash(path)?,
+        _ => Uri::from(PathAndQuery::from_static("/")),
     };
     Ok((uri, Some(scheme)))
 }
@@ -368,7 +380,8 @@ fn with_slash(path: PathAndQuery) -> Result<Uri, Refusal> {
     if path.as_str().starts_with('/') {
         return Ok(Uri::from(path));
     }
-    PathAndQuery::try_from(format!("/{path}"))
+    let query = path.query().unwrap_or_default();
+    PathAndQuery::try_from(format!("/?{query}"))
         .map(Uri::from)
         .map_err(|_| Refusal::bad("malformed request target", "RFC 9112 §3.2"))
 }

@@ -40,7 +40,6 @@ struct Start {
     status: StatusCode,
     version_1_0: bool,
     len: usize,
-    spans: Spans,
 }
 
 enum Tokens {
@@ -62,10 +61,11 @@ pub(crate) fn parse_response(
     if matches!(buffer.first(), Some(b'\r' | b'\n')) {
         return Err(BAD_STATUS_LINE.into());
     }
-    let mut tokens = tokenise(buffer, limits)?;
+    let mut spans = Spans::new();
+    let mut tokens = tokenise(buffer, limits, &mut spans)?;
     if matches!(tokens, Tokens::Version) {
         later_minor_version(buffer)?;
-        tokens = tokenise(buffer, limits)?;
+        tokens = tokenise(buffer, limits, &mut spans)?;
     }
     let start = match tokens {
         Tokens::Complete(start) => start,
@@ -74,7 +74,7 @@ pub(crate) fn parse_response(
     };
     scan.reset();
     let head = buffer.split_to(start.len).freeze();
-    Ok(Some(assemble(&start, &head)?))
+    Ok(Some(assemble(&start, &spans, &head)?))
 }
 
 fn partial(
@@ -89,7 +89,7 @@ fn partial(
     Ok(None)
 }
 
-fn tokenise(buffer: &BytesMut, limits: &HeadLimits) -> Result<Tokens, Refusal> {
+fn tokenise(buffer: &BytesMut, limits: &HeadLimits, spans: &mut Spans) -> Result<Tokens, Refusal> {
     const TOO_LARGE: Refusal = Refusal::new(
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         "response head too large",
@@ -121,6 +121,7 @@ fn tokenise(buffer: &BytesMut, limits: &HeadLimits) -> Result<Tokens, Refusal> {
     let (Some(code), Some(version)) = (response.code, response.version) else {
         return Err(BAD_STATUS_LINE);
     };
+    fields::locate(head, response.headers, spans)?;
     Ok(Tokens::Complete(Start {
         // Codes beyond 599 are invalid (RFC 9110 §15).
         status: StatusCode::from_u16(code)
@@ -129,7 +130,6 @@ fn tokenise(buffer: &BytesMut, limits: &HeadLimits) -> Result<Tokens, Refusal> {
             .ok_or(BAD_STATUS_LINE)?,
         version_1_0: version == 0,
         len,
-        spans: fields::locate(head, response.headers)?,
     }))
 }
 
@@ -155,8 +155,8 @@ fn later_minor_version(buffer: &mut BytesMut) -> Result<(), Refusal> {
     }
 }
 
-fn assemble(start: &Start, head: &Bytes) -> Result<ResponseHead, Refusal> {
-    let fields = Fields::build(head, &start.spans)?;
+fn assemble(start: &Start, spans: &Spans, head: &Bytes) -> Result<ResponseHead, Refusal> {
+    let fields = Fields::build(head, spans)?;
     fields.check_framing(start.version_1_0)?;
     Ok(ResponseHead {
         status: start.status,

@@ -22,6 +22,10 @@ pub(super) struct Wait {
 }
 
 /// How a wait ended.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large variant is the usual one, and is moved once"
+)]
 pub(super) enum Waited {
     Request(RequestHead, Instant),
     /// Closed or idle for too long or draining, with no request begun.

@@ -273,3 +273,134 @@ pub async fn fetch(request: Request<Body>, answer: &[u8]) -> Result<Got, String>
 pub async fn local<F: Future>(future: F) -> F::Output {
     LocalSet::new().run_until(future).await
 }
+
+/// One message as raw bytes: the section that rules it, its name, the bytes, and what must come of it.
+pub struct Case(
+    pub &'static str,
+    pub &'static str,
+    pub &'static [u8],
+    pub Outcome,
+);
+
+#[derive(Debug)]
+pub enum Outcome {
+    /// The codec answers with this status and closes; the service sees nothing.
+    Refused(u16),
+    /// The service sees exactly one request, described with this text in it, and it is answered.
+    Seen(&'static str),
+    /// The service sees a request whose body fails with this text, its answer goes out and the connection is closed.
+    SeenThen400(&'static str),
+}
+
+impl Outcome {
+    pub fn check(&self, section: &str, name: &str, served: &Served) {
+        let context = format!(
+            "{section}, {name}: saw {:?}, wrote {:?}, {:?}",
+            served.seen,
+            served.text(),
+            served.ended
+        );
+        match self {
+            Self::Refused(status) => {
+                assert!(served.seen.is_empty(), "{context}");
+                assert_eq!(served.statuses(), [*status], "{context}");
+                assert!(
+                    served.text().contains("\r\nconnection: close\r\n"),
+                    "{context}"
+                );
+                assert!(served.ended.is_err(), "{context}");
+            }
+            Self::Seen(text) | Self::SeenThen400(text) => {
+                assert_eq!(served.seen.len(), 1, "{context}");
+                // Bytes beyond ASCII are shown as U+FFFD or, if they are UTF-8, as themselves.
+                assert!(served.seen[0].contains(text), "{context}");
+                assert_eq!(served.statuses().len(), 1, "{context}");
+            }
+        }
+        if matches!(self, Self::SeenThen400(_)) {
+            assert_eq!(served.statuses(), [400], "{context}");
+            assert!(
+                served.text().contains("\r\nconnection: close\r\n"),
+                "{context}"
+            );
+        }
+    }
+}
+
+pub async fn check_requests(cases: &[Case]) {
+    for Case(section, name, input, outcome) in cases {
+        outcome.check(section, name, &serve_bytes(input).await);
+    }
+}
+
+/// One answer of an upstream as raw bytes, like [`Case`].
+pub struct Answer(
+    pub &'static str,
+    pub &'static str,
+    pub &'static [u8],
+    pub Reaction,
+);
+
+pub enum Reaction {
+    /// Status and body, and the connection goes back to the pool.
+    Kept(u16, &'static str),
+    /// The same after these interim responses.
+    KeptAfter(&'static [u16], u16, &'static str),
+    /// Status and body, and the connection is closed.
+    Closed(u16, &'static str),
+    /// Status, and a body that ends with the error of a cut-off one.
+    CutOff(u16),
+    /// Status, and a body that ends with this error.
+    BadBody(u16, &'static str),
+    /// No answer, with this error.
+    Bad(&'static str),
+}
+
+pub async fn check_answers(cases: &[Answer]) {
+    check_answers_to(http::Method::GET, cases).await;
+}
+
+pub async fn check_answers_to(method: http::Method, cases: &[Answer]) {
+    for Answer(section, name, bytes, reaction) in cases {
+        let request = Request::builder()
+            .method(method.clone())
+            .uri("http://u/")
+            .body(empty())
+            .unwrap();
+        let got = fetch(request, bytes).await;
+        let context = format!("{section}, {name}");
+        let got = match (got, reaction) {
+            (Err(error), Reaction::Bad(text)) => {
+                assert!(error.contains(text), "{context}: {error}");
+                continue;
+            }
+            (Err(error), _) => panic!("{context}: {error}"),
+            (Ok(got), Reaction::Bad(_)) => {
+                panic!("{context}: accepted with {}, {:?}", got.status, got.body)
+            }
+            (Ok(got), _) => got,
+        };
+        let body = got
+            .body
+            .as_ref()
+            .map(|body| String::from_utf8_lossy(body).into_owned());
+        let cut = "body ended before its end";
+        let (interims, status, wanted, recycled): (&[u16], _, Result<&str, &str>, _) =
+            match reaction {
+                Reaction::Kept(status, body) => (&[], status, Ok(body), true),
+                Reaction::KeptAfter(interims, status, body) => (interims, status, Ok(body), true),
+                Reaction::Closed(status, body) => (&[], status, Ok(body), false),
+                Reaction::CutOff(status) => (&[], status, Err(cut), false),
+                Reaction::BadBody(status, error) => (&[], status, Err(error), false),
+                Reaction::Bad(_) => unreachable!(),
+            };
+        assert_eq!(got.status, *status, "{context}");
+        assert_eq!(got.interims, interims, "{context}");
+        match (&body, wanted) {
+            (Ok(body), Ok(wanted)) => assert_eq!(body, wanted, "{context}"),
+            (Err(error), Err(wanted)) => assert!(error.contains(wanted), "{context}: {error}"),
+            _ => panic!("{context}: {body:?} instead of {wanted:?}"),
+        }
+        assert_eq!(got.recycled, recycled, "{context}");
+    }
+}
