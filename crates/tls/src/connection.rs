@@ -120,8 +120,8 @@ impl TlsConnection {
         self.heard
     }
 
-    /// Bytes of heap held for waiting data; zero while idle.
-    pub(crate) fn held_bytes(&self) -> usize {
+    /// Bytes of heap that hold waiting data, in either direction; zero while idle.
+    pub fn held_bytes(&self) -> usize {
         self.pending.capacity() + self.plain.capacity() + self.unsent.capacity()
     }
 
