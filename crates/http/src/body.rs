@@ -24,6 +24,17 @@ pub struct Body {
     allowance: u64,
     /// Counts the data bytes that have passed, for whoever holds the other end.
     meter: Option<Rc<Cell<u64>>>,
+    /// Ends with the body, and after what it reads from.
+    lease: Option<Lease>,
+}
+
+/// Something that counts as in use until this is dropped: a request on its way to an endpoint.
+pub struct Lease(Rc<dyn Release>);
+
+/// What a [`Lease`] is given back to.
+pub trait Release {
+    /// One use is over.
+    fn release(&self);
 }
 
 enum Kind {
@@ -65,7 +76,15 @@ impl Body {
             kind,
             allowance: u64::MAX,
             meter: None,
+            lease: None,
         }
+    }
+
+    /// Holds a lease until the body is dropped.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Lease) -> Self {
+        self.lease = Some(lease);
+        self
     }
 
     /// Refuses the body once more than `limit` bytes of data have passed.
@@ -208,6 +227,25 @@ impl fmt::Display for BodyError {
 }
 
 impl std::error::Error for BodyError {}
+
+impl Lease {
+    /// A use that `owner` has counted.
+    pub fn new(owner: Rc<impl Release + 'static>) -> Self {
+        Self(owner)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lease")
+    }
+}
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
