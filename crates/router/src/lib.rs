@@ -16,8 +16,8 @@
 //! | 3 | path, segment by segment from the left | literal text beats `{param}` beats `*` and `{rest..}`; a pattern that ends with the path beats one whose `*` takes nothing |
 //! | 3 | regular expressions | longer text first |
 //! | 4 | number of conditions | more first: `methods` counts one, each header and each query condition counts one |
-//! | 5 | `HEAD` | a route that names `HEAD` beats one that takes it only because it names `GET` |
-//! | 6 | different regular expressions | route name (reported by [`Router::warnings`] where it decides anything) |
+//! | 5 | for `HEAD` requests | a route that names `HEAD` beats one that takes it only because it names `GET` |
+//! | 6 | different regular expressions | a route that names `HEAD`, then by route name ([`Router::warnings`] tells where) |
 //!
 //! The first candidate whose listener, methods, headers and query all hold wins. One whose conditions fail falls
 //! through to the next, across paths and across hosts. Two routes that are equal after line 5 and could both take
