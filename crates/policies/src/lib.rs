@@ -1,1 +1,28 @@
+//! The policies: one folder each, one list for all.
+//!
+//! Adding a policy is a folder with a `README.md` (its documentation and acceptance tests), a
+//! `mod.rs`, a `config.rs`, and one line in the list below, in the order of phases.
 
+mod chain;
+mod policy;
+mod registry;
+#[cfg(test)]
+mod tests;
+
+pub use chain::{Chain, Depth};
+pub use policy::{Context, Off, Policy, Setting};
+pub use registry::Entry;
+
+registry::registry! {
+    /// Rewrites the path or the host that the upstream sees.
+    Transform rewrite => Rewrite;
+    /// Sets, adds and removes header fields, both ways.
+    Transform headers => Headers;
+    /// Writes one line for every request.
+    Observe access_log => AccessLog;
+}
+
+const _: () = assert!(
+    registry::is_ordered(REGISTRY),
+    "policies must be listed in phase order"
+);

@@ -13,7 +13,7 @@ mod tests;
 
 use std::{borrow::Cow, fmt};
 
-use http::response;
+use http::{HeaderMap, Response, StatusCode};
 
 pub use attribute::Attribute;
 pub use template::Template;
@@ -26,7 +26,16 @@ pub struct Scope<'a> {
     /// The request.
     pub exchange: &'a Exchange,
     /// The answer's head, in the response direction.
-    pub response: Option<&'a response::Parts>,
+    pub response: Option<AnswerHead<'a>>,
+}
+
+/// What expressions see of an answer.
+#[derive(Clone, Copy)]
+pub struct AnswerHead<'a> {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its fields.
+    pub headers: &'a HeaderMap,
 }
 
 impl<'a> Scope<'a> {
@@ -35,6 +44,18 @@ impl<'a> Scope<'a> {
         Self {
             exchange,
             response: None,
+        }
+    }
+
+    /// The scope while the answer goes out.
+    pub fn answer<B>(exchange: &'a Exchange, response: &'a Response<B>) -> Self {
+        let head = AnswerHead {
+            status: response.status(),
+            headers: response.headers(),
+        };
+        Self {
+            exchange,
+            response: Some(head),
         }
     }
 }

@@ -1,0 +1,45 @@
+#![doc = include_str!("README.md")]
+
+mod config;
+
+use std::{sync::Arc, time::SystemTime};
+
+use lintel_kernel::{Ending, Exchange, Fault};
+use lintel_telemetry::{
+    Record, Sink,
+    access_log::{Format as LineFormat, Target},
+};
+
+pub use config::{Config, Format};
+
+use crate::{Context, Policy};
+
+/// Writes one line for every request.
+pub struct AccessLog {
+    format: LineFormat,
+    sink: Arc<Sink>,
+}
+
+impl Policy for AccessLog {
+    type Config = Config;
+
+    fn build(config: &Config, context: &Context) -> Result<Self, Vec<Fault>> {
+        let target = config.target(&context.folder);
+        let sink = Sink::open(&target).map_err(|error| {
+            let place = match &target {
+                Target::File(path) => path.display().to_string(),
+                _ => config.to.clone(),
+            };
+            vec![
+                Fault::new(format!("`{place}` can't be opened for writing: {error}"))
+                    .with_hint("name a file in a folder that exists and may be written to, or `stdout`")
+                    .under("to"),
+            ]
+        })?;
+        Ok(Self { format: config.format(), sink })
+    }
+
+    fn on_end(&self, exchange: &Exchange, ending: &Ending) {
+        self.sink.write(self.format, &Record::of(exchange, ending, SystemTime::now()));
+    }
+}

@@ -1,0 +1,73 @@
+//! The policies of one route, ready to run.
+
+use http::Response;
+use lintel_http::Body;
+use lintel_kernel::{Ending, Exchange, Fault, Flow};
+
+use crate::{Context, Link, RoutePolicies};
+
+/// The policies of one route in the order they run.
+#[derive(Default)]
+pub struct Chain {
+    links: Box<[Link]>,
+}
+
+/// How far a request came through a chain. Answers run back through just these policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Depth(usize);
+
+impl Chain {
+    /// Builds a route's merged policies.
+    ///
+    /// # Errors
+    /// Every fault of every policy.
+    pub fn build(policies: &RoutePolicies, context: &Context) -> Result<Self, Vec<Fault>> {
+        let (links, faults) = Link::build_all(policies, context);
+        if faults.is_empty() {
+            Ok(Self {
+                links: links.into(),
+            })
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// Runs a request through the chain until a policy answers or refuses.
+    pub fn on_request(
+        &self,
+        exchange: &mut Exchange,
+        body: &mut Body,
+    ) -> (Depth, Flow<Response<Body>>) {
+        for (passed, link) in self.links.iter().enumerate() {
+            match link.on_request(exchange, body) {
+                Flow::Next => {}
+                decided => return (Depth(passed + 1), decided),
+            }
+        }
+        (Depth(self.links.len()), Flow::Next)
+    }
+
+    /// Runs an answer back through the policies that its request passed.
+    pub fn on_response(
+        &self,
+        depth: Depth,
+        exchange: &mut Exchange,
+        response: &mut Response<Body>,
+    ) {
+        for link in self.links.iter().take(depth.0).rev() {
+            link.on_response(exchange, response);
+        }
+    }
+
+    /// Tells every policy that the request has ended, refused ones included.
+    pub fn on_end(&self, exchange: &Exchange, ending: &Ending) {
+        for link in &self.links {
+            link.on_end(exchange, ending);
+        }
+    }
+
+    /// Names of the policies, in the order they run.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.links.iter().map(Link::name)
+    }
+}

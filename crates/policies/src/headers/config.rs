@@ -1,0 +1,99 @@
+use std::collections::BTreeMap;
+
+use http::{HeaderName, HeaderValue};
+use lintel_kernel::{Fault, config, expr::Template};
+
+use super::runtime::{Edits, Value};
+
+/// Changes to header fields. Fields are removed first, then set, then added.
+#[config]
+pub struct Config {
+    /// Changes to the request before it goes upstream.
+    #[serde(default)]
+    pub request: Changes,
+    /// Changes to the answer before it goes to the client.
+    #[serde(default)]
+    pub response: Changes,
+}
+
+/// Changes in one direction. Values may hold `${…}` expressions; a field whose expression has no
+/// value for a request is not sent.
+#[config]
+#[derive(Default)]
+pub struct Changes {
+    /// Fields to replace, or to set where there are none. A `set` field whose value is absent is
+    /// removed, so that a client can't supply it instead.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
+    /// Fields to add beside those of the same name.
+    #[serde(default)]
+    pub add: BTreeMap<String, String>,
+    /// Names of fields to remove; a trailing `*` removes every field with that prefix.
+    #[serde(default)]
+    pub remove: Vec<String>,
+}
+
+/// Fields that frame or route a message: changing them by hand would break it.
+const PROTECTED: [(&str, &str); 9] = [
+    ("connection", "it belongs to the connection, not to the message"),
+    ("keep-alive", "it belongs to the connection, not to the message"),
+    ("proxy-connection", "it belongs to the connection, not to the message"),
+    ("transfer-encoding", "it frames the body"),
+    ("content-length", "it frames the body"),
+    ("te", "it belongs to the connection, not to the message"),
+    ("trailer", "it frames the body"),
+    ("upgrade", "it belongs to the connection, not to the message"),
+    ("host", "use `rewrite: { host: … }` instead"),
+];
+
+impl Changes {
+    pub(super) fn build(&self, has_response: bool) -> Result<Edits, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut edits = Edits::default();
+        for (place, text) in self.remove.iter().enumerate() {
+            let at = |fault: Fault| fault.under(place.to_string()).under("remove");
+            let (prefix, name) = match text.strip_suffix('*') {
+                Some(prefix) => (true, prefix),
+                None => (false, text.as_str()),
+            };
+            match field_name(name) {
+                Ok(name) if prefix => edits.remove_prefixes.push(name.as_str().to_owned()),
+                Ok(name) => edits.remove.push(name),
+                Err(fault) => faults.push(at(fault)),
+            }
+        }
+        for (key, texts, out) in [("set", &self.set, &mut edits.set), ("add", &self.add, &mut edits.add)] {
+            for (name, text) in texts {
+                match field_name(name).and_then(|name| Ok((name, value(text, has_response)?))) {
+                    Ok(field) => out.push(field),
+                    Err(fault) => faults.push(fault.under(name).under(key)),
+                }
+            }
+        }
+        if faults.is_empty() { Ok(edits) } else { Err(faults) }
+    }
+}
+
+fn field_name(text: &str) -> Result<HeaderName, Fault> {
+    let name: HeaderName = text.parse().map_err(|_| {
+        Fault::new(format!("`{text}` is not a header name")).with_hint("use letters, digits and dashes, such as `X-Tenant`")
+    })?;
+    match PROTECTED.iter().find(|(protected, _)| *protected == name.as_str()) {
+        Some((_, why)) => Err(Fault::new(format!("`{text}` can't be changed: {why}"))),
+        None => Ok(name),
+    }
+}
+
+fn value(text: &str, has_response: bool) -> Result<Value, Fault> {
+    let template = Template::parse(text)?;
+    if !has_response && let Some(expr) = template.exprs().find(|expr| expr.needs_response()) {
+        return Err(Fault::new(format!("`{}` is not known yet when the request goes in", expr.source()))
+            .with_hint("move the field under `response`"));
+    }
+    match template.literal() {
+        Some(literal) => HeaderValue::from_str(literal)
+            .map(Value::Fixed)
+            .map_err(|_| Fault::new("a header value can't hold control characters")),
+        None => Ok(Value::Template(template)),
+    }
+}

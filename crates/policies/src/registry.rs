@@ -1,0 +1,111 @@
+//! Turns the one list of policies in `lib.rs` into everything that needs it: the configuration
+//! type, the chain, the documentation index.
+
+/// Declares the policies, in the order they run. See `lib.rs`.
+macro_rules! registry {
+    ($( $(#[doc = $doc:literal])+ $phase:ident $name:ident => $type:ident; )+) => {
+        $( pub mod $name; )+
+
+        /// Every policy, in the order requests pass them.
+        pub const REGISTRY: &[Entry] = &[
+            $( Entry {
+                name: stringify!($name),
+                phase: ::lintel_kernel::Phase::$phase,
+                summary: concat!($($doc),+),
+                readme: include_str!(concat!(stringify!($name), "/README.md")),
+            }, )+
+        ];
+
+        /// The policies of a route, or the defaults that every route inherits. The order in which
+        /// they are written means nothing: they always run in the order of their phases.
+        #[::lintel_kernel::config]
+        #[derive(Default)]
+        pub struct RoutePolicies {
+            $(
+                $(#[doc = $doc])+
+                #[serde(default)]
+                pub $name: Option<$crate::Setting<<$name::$type as $crate::Policy>::Config>>,
+            )+
+        }
+
+        impl RoutePolicies {
+            /// A route's policies over the defaults: a policy that the route names replaces the
+            /// default of the same name as a whole.
+            pub fn merged(&self, defaults: &Self) -> Self {
+                Self { $( $name: self.$name.clone().or_else(|| defaults.$name.clone()), )+ }
+            }
+
+            /// Names of the policies that are set here, switched off ones left out.
+            pub fn names(&self) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $( if let Some($crate::Setting::On(_)) = &self.$name { names.push(stringify!($name)); } )+
+                names
+            }
+        }
+
+        /// One built policy.
+        pub(crate) enum Link {
+            $( #[allow(clippy::upper_case_acronyms)] $type($name::$type), )+
+        }
+
+        impl Link {
+            /// Builds the links of a chain in registry order, collecting every fault.
+            pub(crate) fn build_all(policies: &RoutePolicies, context: &$crate::Context) -> (Vec<Self>, Vec<::lintel_kernel::Fault>) {
+                let (mut links, mut faults) = (Vec::new(), Vec::new());
+                $(
+                    if let Some($crate::Setting::On(config)) = &policies.$name {
+                        match <$name::$type as $crate::Policy>::build(config, context) {
+                            Ok(policy) => links.push(Self::$type(policy)),
+                            Err(found) => faults.extend(found.into_iter().map(|fault| fault.under(stringify!($name)))),
+                        }
+                    }
+                )+
+                (links, faults)
+            }
+
+            pub(crate) const fn name(&self) -> &'static str {
+                match self { $( Self::$type(_) => stringify!($name), )+ }
+            }
+
+            pub(crate) fn on_request(&self, exchange: &mut ::lintel_kernel::Exchange, body: &mut ::lintel_http::Body) -> ::lintel_kernel::Flow<::http::Response<::lintel_http::Body>> {
+                match self { $( Self::$type(policy) => $crate::Policy::on_request(policy, exchange, body), )+ }
+            }
+
+            pub(crate) fn on_response(&self, exchange: &mut ::lintel_kernel::Exchange, response: &mut ::http::Response<::lintel_http::Body>) {
+                match self { $( Self::$type(policy) => $crate::Policy::on_response(policy, exchange, response), )+ }
+            }
+
+            pub(crate) fn on_end(&self, exchange: &::lintel_kernel::Exchange, ending: &::lintel_kernel::Ending) {
+                match self { $( Self::$type(policy) => $crate::Policy::on_end(policy, exchange, ending), )+ }
+            }
+        }
+    };
+}
+pub(crate) use registry;
+
+/// What is known of a policy without building it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its key in the configuration; also its label in metrics, logs and docs.
+    pub name: &'static str,
+    /// When it runs.
+    pub phase: lintel_kernel::Phase,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Its documentation page.
+    pub readme: &'static str,
+}
+
+/// Whether the list is in phase order; checked at compile time.
+pub(crate) const fn is_ordered(entries: &[Entry]) -> bool {
+    let mut rest = entries;
+    while let [first, tail @ ..] = rest {
+        if let [second, ..] = tail
+            && first.phase as u8 > second.phase as u8
+        {
+            return false;
+        }
+        rest = tail;
+    }
+    true
+}
