@@ -1,0 +1,141 @@
+//! What `${…}` may read where it stands. That it compiles is a matter of the shape.
+
+use lintel_kernel::expr::{Attribute, Template};
+
+use super::{Check, routes};
+use crate::{
+    diagnostic::{Diagnostic, code},
+    loaded::Loaded,
+    model::{Action, To},
+    shape::nearest,
+    text::TemplateText,
+};
+
+pub(super) fn check(check: &mut Check<'_>) {
+    let loaded = check.loaded;
+    for (name, route) in &loaded.model.routes {
+        let To::Action(action) = &route.to else {
+            continue;
+        };
+        let name = name.as_str();
+        let params = routes::params(route);
+        let scope = Scope {
+            loaded,
+            response: false,
+            params: params.as_deref(),
+        };
+        let base = ["routes", name, "to"];
+        match action {
+            Action::Respond(respond) => {
+                if let Some(template) = &respond.template {
+                    let path = [base[0], base[1], base[2], "respond", "template"];
+                    check.out.extend(scope.faults(&path, template));
+                }
+                for (field, template) in &respond.headers {
+                    let Some(key) = written(
+                        loaded,
+                        &[base[0], base[1], base[2], "respond", "headers"],
+                        &field.to_string(),
+                    ) else {
+                        continue;
+                    };
+                    let path = [base[0], base[1], base[2], "respond", "headers", key];
+                    check.out.extend(scope.faults(&path, template));
+                }
+            }
+            Action::Redirect(redirect) => {
+                let path = [base[0], base[1], base[2], "redirect", "to"];
+                check.out.extend(scope.faults(&path, &redirect.to));
+            }
+            Action::Service(_) | Action::Split(_) => {}
+        }
+    }
+    for (status, page) in &loaded.model.errors {
+        let scope = Scope {
+            loaded,
+            response: true,
+            params: None,
+        };
+        let status = status.to_string();
+        check
+            .out
+            .extend(scope.faults(&["errors", &status, "body"], &page.body));
+    }
+}
+
+/// The key as it is written, whatever its case.
+pub(super) fn written<'a>(loaded: &'a Loaded, path: &[&str], key: &str) -> Option<&'a str> {
+    let entries = loaded.tree.find(path)?.entries();
+    let entry = entries
+        .iter()
+        .find(|entry| entry.key.eq_ignore_ascii_case(key))?;
+    Some(&entry.key)
+}
+
+/// What expressions at a place may read.
+pub(super) struct Scope<'a> {
+    pub(super) loaded: &'a Loaded,
+    /// Whether there is an answer.
+    pub(super) response: bool,
+    /// The parameters of the path; `None` where any may be there.
+    pub(super) params: Option<&'a [String]>,
+}
+
+impl Scope<'_> {
+    /// What is wrong with a template.
+    pub(super) fn faults(&self, path: &[&str], text: &TemplateText) -> Vec<Diagnostic> {
+        let Ok(template) = text.compile() else {
+            return Vec::new();
+        };
+        template
+            .exprs()
+            .filter_map(|expr| self.fault(path, &template, text.source(), expr.source()))
+            .collect()
+    }
+
+    fn fault(
+        &self,
+        path: &[&str],
+        template: &Template,
+        text: &str,
+        source: &str,
+    ) -> Option<Diagnostic> {
+        let found = |code, message: String| {
+            let span = self.loaded.locate(path);
+            let offset = text.find(source);
+            let place = match offset {
+                Some(offset) if !self.loaded.is_hidden(path) => {
+                    crate::shape::caret(&self.loaded.sources, span, text, offset)
+                }
+                _ => span,
+            };
+            Diagnostic::error(code, message)
+                .at(place, "")
+                .path(path.join("."))
+        };
+        let late = template
+            .exprs()
+            .any(|expr| expr.source() == source && expr.needs_response());
+        if late && !self.response {
+            let message = format!("`{source}` is not known yet when the request goes in");
+            return Some(found(code::NO_RESPONSE_YET, message).help(
+                "read something of the request, or do this to the answer: `policies: { headers: { response: … } }`",
+            ));
+        }
+        let Some(Ok(Attribute::Param(name))) = Attribute::parse(source) else {
+            return None;
+        };
+        let params = self.params?;
+        if params.contains(&name) {
+            return None;
+        }
+        let message = format!("no path of this route captures `{name}` everywhere");
+        let names: Vec<&str> = params.iter().map(String::as_str).collect();
+        let help = match nearest(&name, names.iter().copied()) {
+            Some(near) => format!("did you mean `path.{near}`?"),
+            None if names.is_empty() => format!("name it in the path of `match`: `/…/{{{name}}}`"),
+            None => format!("the parameters are {}", crate::shape::list(&names, "and")),
+        };
+        Some(found(code::UNKNOWN_PARAMETER, message).help(help))
+    }
+}

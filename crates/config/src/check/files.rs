@@ -1,0 +1,108 @@
+//! Files that are named must be there.
+
+use std::path::PathBuf;
+
+use super::Check;
+use crate::{
+    diagnostic::code,
+    loaded::is_readable,
+    model::{Certificate, ListenerTls, Model},
+    text::FilePath,
+};
+
+/// A file that the configuration names.
+pub(crate) struct Named {
+    pub(crate) path: PathBuf,
+    /// Where it is named.
+    pub(crate) place: Vec<String>,
+    /// Whether it is a private key.
+    pub(crate) key: bool,
+}
+
+/// Every file that the model names, but for those that are written to.
+pub(crate) fn files(model: &Model) -> Vec<Named> {
+    let mut found = Found(Vec::new());
+    for (name, listener) in &model.listeners {
+        if let Some(tls) = &listener.tls {
+            found.listener(&["listeners", name.as_str(), "tls"], tls);
+        }
+    }
+    if let Some(tls) = model.admin.as_ref().and_then(|admin| admin.tls.as_ref()) {
+        found.listener(&["admin", "tls"], tls);
+    }
+    for (name, service) in &model.services {
+        let Some(tls) = &service.tls else { continue };
+        let base = ["services", name.as_str(), "tls"];
+        found.maybe(&base, "ca", tls.ca.as_ref());
+        if let Some(certificate) = &tls.client_certificate {
+            found.certificate(
+                &[base[0], base[1], base[2], "client_certificate"],
+                certificate,
+            );
+        }
+    }
+    found.0
+}
+
+struct Found(Vec<Named>);
+
+impl Found {
+    fn listener(&mut self, base: &[&str], tls: &ListenerTls) {
+        for (at, certificate) in tls.certificates.iter().enumerate() {
+            self.certificate(
+                &[base, &["certificates", &at.to_string()]].concat(),
+                certificate,
+            );
+        }
+        if let Some(auth) = &tls.client_auth {
+            let base = [base, &["client_auth"]].concat();
+            self.maybe(&base, "ca", Some(&auth.ca));
+            self.maybe(&base, "crl", auth.crl.as_ref());
+        }
+    }
+
+    fn certificate(&mut self, base: &[&str], certificate: &Certificate) {
+        self.maybe(base, "cert", Some(&certificate.cert));
+        self.maybe(base, "key", Some(&certificate.key));
+        self.maybe(base, "ocsp", certificate.ocsp.as_ref());
+    }
+
+    fn maybe(&mut self, base: &[&str], key: &str, file: Option<&FilePath>) {
+        let Some(file) = file else { return };
+        self.0.push(Named {
+            path: file.as_path().to_owned(),
+            place: base
+                .iter()
+                .copied()
+                .chain([key])
+                .map(str::to_owned)
+                .collect(),
+            key: key == "key",
+        });
+    }
+}
+
+pub(super) fn check(check: &mut Check<'_>) {
+    for file in files(&check.loaded.model) {
+        let Err(reason) = is_readable(&file.path) else {
+            continue;
+        };
+        let place: Vec<&str> = file.place.iter().map(String::as_str).collect();
+        let shown = check.loaded.shown(&place, &file.path.display().to_string());
+        let source = check.loaded.sources.get(check.loaded.locate(&place).source);
+        let folder = source
+            .map(|source| source.folder().display().to_string())
+            .unwrap_or_default();
+        let diagnostic = check
+            .error(
+                code::FILE_NOT_FOUND,
+                &place,
+                format!("the file {shown} can't be read: {reason}"),
+            )
+            .at(check.loaded.locate(&place), "named here")
+            .help(format!(
+                "paths start from the folder of the configuration file, here `{folder}`"
+            ));
+        check.push(diagnostic);
+    }
+}

@@ -1,0 +1,77 @@
+//! Names that must be names of something.
+
+use super::Check;
+use crate::{
+    diagnostic::code,
+    model::{Action, To},
+    shape::nearest,
+    text::Name,
+};
+
+pub(super) fn check(check: &mut Check<'_>) {
+    let model = &check.loaded.model;
+    for (route, settings) in &model.routes {
+        let base = ["routes", route.as_str()];
+        match &settings.to {
+            To::Service(name) => service(check, &[base[0], base[1], "to"], name),
+            To::Action(Action::Service(name)) => {
+                service(check, &[base[0], base[1], "to", "service"], name)
+            }
+            To::Action(Action::Split(split)) => {
+                for (name, _) in &split.services {
+                    let path = [base[0], base[1], "to", "split", "services", name.as_str()];
+                    service(check, &path, name);
+                }
+            }
+            To::Action(Action::Respond(_) | Action::Redirect(_)) => {}
+        }
+        for (at, listener) in settings.matches.listeners().iter().enumerate() {
+            let path = [base[0], base[1], "match", "listeners", &at.to_string()];
+            reference(check, "listeners", code::UNKNOWN_LISTENER, &path, listener);
+        }
+    }
+    for (at, test) in model.tests.iter().enumerate() {
+        let at = at.to_string();
+        if let Some(route) = &test.expect.route {
+            let path = ["tests", &at, "expect", "route"];
+            reference(check, "routes", code::UNKNOWN_ROUTE, &path, route);
+        }
+        if let Some(name) = &test.expect.service {
+            service(check, &["tests", &at, "expect", "service"], name);
+        }
+        if let Some(listener) = &test.request.listener {
+            let path = ["tests", &at, "request", "listener"];
+            reference(check, "listeners", code::UNKNOWN_LISTENER, &path, listener);
+        }
+    }
+}
+
+fn service(check: &mut Check<'_>, path: &[&str], name: &Name) {
+    reference(check, "services", code::UNKNOWN_SERVICE, path, name);
+}
+
+fn reference(check: &mut Check<'_>, section: &str, code: &'static str, path: &[&str], name: &Name) {
+    if check.has(section, name.as_str()) {
+        return;
+    }
+    let noun = section.trim_end_matches('s');
+    let names = check.names(section);
+    let hidden = check.loaded.is_hidden(path);
+    let help = match nearest(name.as_str(), names.iter().copied()) {
+        Some(near) if !hidden => format!("did you mean `{near}`?"),
+        _ if names.is_empty() => format!("add it under `{section}`"),
+        _ => format!("the {section} are {}", crate::shape::list(&names, "and")),
+    };
+    let shown = check.loaded.shown(path, name.as_str());
+    // In a split the name is a key.
+    let place = match path.last() {
+        Some(last) if *last == name.as_str() && path.len() > 4 => check.loaded.locate_key(path),
+        _ => check.loaded.locate(path),
+    };
+    let diagnostic = check
+        .error(code, path, format!("there is no {noun} {shown}"))
+        .at(place, format!("not a {noun}"))
+        .expected(format!("the name of a {noun}"))
+        .help(help);
+    check.push(diagnostic);
+}

@@ -1,0 +1,166 @@
+//! Services: endpoints, TLS, timeouts.
+
+use super::Check;
+use crate::{
+    diagnostic::code,
+    model::{Service, TimeoutSetting},
+    text::Scheme,
+};
+
+pub(super) fn check(check: &mut Check<'_>) {
+    for (name, service) in &check.loaded.model.services {
+        endpoints(check, name.as_str(), service);
+        tls(check, name.as_str(), service);
+        timeouts(check, name.as_str(), service);
+    }
+}
+
+fn endpoints(check: &mut Check<'_>, name: &str, service: &Service) {
+    let path = ["services", name, "endpoints"];
+    if service.endpoints.iter().all(|target| target.weight() == 0) {
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &path,
+                format!("every endpoint of service `{name}` has weight 0"),
+            )
+            .at(check.loaded.locate(&path), "no request can be sent")
+            .help("give at least one a weight of 1 or more");
+        check.push(diagnostic);
+    }
+    let scheme = |at: usize| {
+        service
+            .endpoints
+            .get(at)
+            .map(|target| target.endpoint().scheme())
+    };
+    let mixed = (1..service.endpoints.len()).find(|at| scheme(*at) != scheme(0));
+    if let Some(at) = mixed {
+        let (first, second) = (url_path(service, 0), url_path(service, at));
+        let locate = |url: &[String]| {
+            let path: Vec<&str> = path
+                .iter()
+                .copied()
+                .chain(url.iter().map(String::as_str))
+                .collect();
+            check.loaded.locate(&path)
+        };
+        // The caret goes to the endpoint with TLS.
+        let (with, without) = match scheme(0) {
+            Some(Scheme::Https) => (locate(&first), locate(&second)),
+            _ => (locate(&second), locate(&first)),
+        };
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &path,
+                format!("service `{name}` has endpoints with and without TLS"),
+            )
+            .at(with, "with TLS")
+            .also(without, "without TLS")
+            .help("make them all `https`, or two services of them");
+        check.push(diagnostic);
+    }
+}
+
+/// Where an endpoint's URL is, below `endpoints`.
+fn url_path(service: &Service, at: usize) -> Vec<String> {
+    let mut path = vec![at.to_string()];
+    if let Some(crate::model::Target::Weighted(_)) = service.endpoints.get(at) {
+        path.push("url".to_owned());
+    }
+    path
+}
+
+fn tls(check: &mut Check<'_>, name: &str, service: &Service) {
+    let Some(tls) = &service.tls else { return };
+    let path = ["services", name, "tls"];
+    let plain = service
+        .endpoints
+        .iter()
+        .all(|target| target.endpoint().scheme() == Scheme::Http);
+    if plain {
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &path,
+                format!("service `{name}` has `tls`, but no endpoint is `https`"),
+            )
+            .at(check.loaded.locate_key(&path), "has no effect")
+            .also(
+                check.loaded.locate(&["services", name, "endpoints", "0"]),
+                "plaintext",
+            )
+            .help("write `https://…` for the endpoints, or remove `tls`");
+        check.push(diagnostic);
+    }
+    if tls.insecure_skip_verify && tls.ca.is_some() {
+        let path = ["services", name, "tls", "insecure_skip_verify"];
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &path,
+                "`insecure_skip_verify` makes `ca` meaningless",
+            )
+            .also(
+                check.loaded.locate(&["services", name, "tls", "ca"]),
+                "never looked at",
+            )
+            .help("remove `insecure_skip_verify`: with the right `ca` it is not needed");
+        check.push(diagnostic);
+    }
+    if let Some(server_name) = &tls.server_name
+        && (server_name.is_empty() || server_name.contains(['/', ':', ' ', '*']))
+    {
+        let path = ["services", name, "tls", "server_name"];
+        let shown = check.loaded.shown(&path, server_name);
+        let diagnostic = check
+            .error(
+                code::INVALID_VALUE,
+                &path,
+                format!("{shown} is not a host name"),
+            )
+            .expected("the name in the certificate, such as `orders.internal`");
+        check.push(diagnostic);
+    }
+}
+
+fn timeouts(check: &mut Check<'_>, name: &str, service: &Service) {
+    let path = ["services", name, "timeout"];
+    let at = |key| [path[0], path[1], path[2], key];
+    let steps = match &service.timeout {
+        TimeoutSetting::Request(whole) => {
+            check.positive(&path, *whole);
+            return;
+        }
+        TimeoutSetting::Steps(steps) => steps,
+    };
+    check.positive(&at("connect"), steps.connect);
+    check.positive(&at("idle"), steps.idle);
+    for (key, step) in [("first_byte", steps.first_byte), ("request", steps.request)] {
+        if let Some(step) = step {
+            check.positive(&at(key), step);
+        }
+    }
+    let Some(request) = steps.request.filter(|request| !request.is_zero()) else {
+        return;
+    };
+    for (key, step) in [
+        ("connect", Some(steps.connect)),
+        ("first_byte", steps.first_byte),
+    ] {
+        let written = check.loaded.tree.find(&at(key)).is_some();
+        if written && step.is_some_and(|step| step > request) {
+            let diagnostic = check
+                .error(
+                    code::CONFLICT,
+                    &at(key),
+                    format!("`{key}` is longer than `request`, the whole"),
+                )
+                .at(check.loaded.locate(&at(key)), "never reached")
+                .also(check.loaded.locate(&at("request")), "everything ends here")
+                .help(format!("make `{key}` shorter than `request`"));
+            check.push(diagnostic);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+
+use lintel_kernel::{Duration, config};
+
+use super::{OneOrMany, RoutePolicies, Table, To};
+use crate::text::{FieldName, Host, MethodName, Name, Path, Regex};
+
+/// Which requests go where, and what is done with them on the way.
+#[config]
+pub struct Route {
+    /// What a request must be like. All of it must hold; what is left out holds for every request.
+    #[serde(rename = "match")]
+    #[schemars(example = serde_json::json!({ "path": "/orders/*" }))]
+    pub matches: Match,
+
+    /// What is done with the request and its answer. They run in the order of their phases,
+    /// however they are written.
+    #[serde(default)]
+    pub policies: RoutePolicies,
+
+    /// How long a request may take until the head of its answer has arrived, all tries together.
+    /// The body is held to the service's `timeout`. Default: that of `defaults`, else `30s`.
+    #[serde(default)]
+    pub timeout: Option<Duration>,
+
+    /// Where the request goes: the name of a service, or one action.
+    #[schemars(example = &"orders")]
+    pub to: To,
+}
+
+/// What a request must be like.
+///
+/// Where several routes match, the most specific wins: an exact host before a wildcard before any;
+/// then an exact path before the longest prefix or parametrised path before a regular expression;
+/// then the one with more conditions. Two that are equal in all this are an error.
+#[config]
+#[derive(Default)]
+pub struct Match {
+    /// The host it asks for, without a port; or several, of which one must match.
+    #[serde(default)]
+    pub host: Option<OneOrMany<Host>>,
+
+    /// The path it asks for, in its one form (see `path` of the listener); or several, of which one
+    /// must match.
+    #[serde(default)]
+    pub path: Option<OneOrMany<Path>>,
+
+    /// Its method, one of these. `GET` takes `HEAD` as well.
+    #[serde(default)]
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    pub methods: Option<Vec<MethodName>>,
+
+    /// Header fields it must have: a value, or a test.
+    #[serde(default)]
+    pub headers: Table<FieldName, ValueCondition>,
+
+    /// Query parameters it must have: a value, or a test. A parameter that is repeated counts with
+    /// its first value.
+    #[serde(default)]
+    pub query: BTreeMap<String, ValueCondition>,
+
+    /// Listeners it must have come in by. Default: all.
+    #[serde(default)]
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    pub listeners: Option<Vec<Name>>,
+}
+
+impl Match {
+    /// The host patterns; none means every host.
+    pub fn hosts(&self) -> &[Host] {
+        self.host.as_ref().map_or(&[], OneOrMany::as_slice)
+    }
+
+    /// The path patterns; none means every path.
+    pub fn paths(&self) -> &[Path] {
+        self.path.as_ref().map_or(&[], OneOrMany::as_slice)
+    }
+
+    /// The methods; none means every method.
+    pub fn methods(&self) -> &[MethodName] {
+        self.methods.as_deref().unwrap_or(&[])
+    }
+
+    /// The listeners; none means every listener.
+    pub fn listeners(&self) -> &[Name] {
+        self.listeners.as_deref().unwrap_or(&[])
+    }
+}
+
+/// What a header or query parameter must be: this very value, or what a test says.
+#[config(untagged)]
+pub enum ValueCondition {
+    /// Exactly this value, case included.
+    Exact(String),
+    /// What the test says.
+    Test(ValueTest),
+}
+
+/// A test of a value.
+#[config]
+pub enum ValueTest {
+    /// Exactly this value, case included.
+    Exact(String),
+    /// One of these values.
+    OneOf(#[schemars(length(min = 1))] Vec<String>),
+    /// A value that begins so.
+    Prefix(String),
+    /// A value that the regular expression matches as a whole.
+    Regex(Regex),
+    /// `true`: there is a value, whatever it is. `false`: there is none.
+    Present(bool),
+    /// `true`: there is no value. `false`: there is one.
+    Absent(bool),
+}
