@@ -1,16 +1,23 @@
 //! Handles to single series of one worker.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{marker::PhantomData, rc::Rc, sync::Arc, time::Duration};
 
 use super::block::Series;
 
 /// A series with its kind checked when it was made, tied to its worker's thread.
 #[derive(Clone)]
-pub(crate) struct Handle(Rc<Arc<Series>>);
+pub(crate) struct Handle {
+    series: Arc<Series>,
+    /// Keeps the handle on its worker's thread: the cell has one writer.
+    thread: PhantomData<Rc<()>>,
+}
 
 impl Handle {
     pub(crate) fn new(series: Arc<Series>) -> Self {
-        Self(Rc::new(series))
+        Self {
+            series,
+            thread: PhantomData,
+        }
     }
 }
 
@@ -26,7 +33,7 @@ impl WorkerCounter {
 
     /// Adds `n`.
     pub fn add(&self, n: u64) {
-        if let Some(counter) = self.0.0.cell.counter() {
+        if let Some(counter) = self.0.series.cell.counter() {
             counter.add(n);
         }
     }
@@ -39,14 +46,14 @@ pub struct WorkerGauge(pub(crate) Handle);
 impl WorkerGauge {
     /// Adds `n`, which may be negative.
     pub fn add(&self, n: i64) {
-        if let Some(gauge) = self.0.0.cell.gauge() {
+        if let Some(gauge) = self.0.series.cell.gauge() {
             gauge.add(n);
         }
     }
 
     /// Sets this worker's part.
     pub fn set(&self, value: i64) {
-        if let Some(gauge) = self.0.0.cell.gauge() {
+        if let Some(gauge) = self.0.series.cell.gauge() {
             gauge.set(value);
         }
     }
@@ -59,7 +66,7 @@ pub struct WorkerHistogram(pub(crate) Handle);
 impl WorkerHistogram {
     /// Records one time.
     pub fn record(&self, time: Duration) {
-        if let Some(histogram) = self.0.0.cell.histogram() {
+        if let Some(histogram) = self.0.series.cell.histogram() {
             histogram.record(time);
         }
     }

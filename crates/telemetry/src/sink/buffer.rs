@@ -76,10 +76,13 @@ pub(crate) fn append(sink: &Arc<Sink>, encode: impl FnOnce(&mut Vec<u8>)) {
 /// Hands over this thread's batches that are [old enough](BATCH_AGE). Gives back when the next will
 /// be, if there is one: a worker calls it then, from its tick or before it goes to sleep.
 pub fn flush_due() -> Option<Instant> {
-    let now = Instant::now();
     GATHERED
         .try_with(|gathered| {
             let Gathered(batches) = &mut *gathered.try_borrow_mut().ok()?;
+            if batches.is_empty() {
+                return None;
+            }
+            let now = Instant::now();
             for due in batches.extract_if(.., |batch| now >= batch.since + BATCH_AGE) {
                 due.hand_over();
             }

@@ -157,6 +157,10 @@ impl Sink {
 
     /// Waits until everything handed over before is written, at most until `deadline`; whether it
     /// was. Blocks the calling thread: for shutdown and tests.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "never on a worker; a bounded queue offers no wait with a deadline"
+    )]
     pub fn flush_until(&self, deadline: Instant) -> bool {
         let (done, written) = mpsc::channel();
         let mut message = Message::Flush(done);

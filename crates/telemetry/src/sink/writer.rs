@@ -136,7 +136,7 @@ impl<O: Output> Writer<O> {
                 Ok(0) => return Err((ErrorKind::WriteZero.into(), written)),
                 Ok(n) => rest = rest.get(n..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait(RETRY),
                 Err(error) => return Err((error, written)),
             }
         }
@@ -178,4 +178,9 @@ impl<O: Output> Writer<O> {
     fn may_report(&self) -> bool {
         !self.shared.process_log.load(Relaxed)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this thread exists to wait")]
+fn wait(time: Duration) {
+    thread::sleep(time);
 }
