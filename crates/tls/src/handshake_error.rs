@@ -96,13 +96,15 @@ impl HandshakeError {
     }
 
     pub(crate) fn of_connection(fault: &Fault, connection: TlsConnection) -> Self {
-        let (kind, text) = describe(fault, connection.role());
+        let role = connection.role();
+        let (kind, text) = describe(fault, role);
+        let answerable = kind == HandshakeErrorKind::PlainHttp && role == Role::Server;
         Self(Box::new(Inner {
             kind,
             text,
             sni: connection.sni().map(Into::into),
             heard: connection.heard(),
-            socket: (kind == HandshakeErrorKind::PlainHttp).then(|| connection.into_socket()),
+            socket: answerable.then(|| connection.into_socket()),
         }))
     }
 
@@ -182,6 +184,12 @@ pub(crate) fn describe(fault: &Fault, role: Role) -> (HandshakeErrorKind, String
             Kind::UnknownName,
             "the client asked for no server name (SNI), which this listener requires".to_owned(),
         ),
+        Fault::Refused(Refusal::NoCommonSignature) => (
+            Kind::NoCommonParameters,
+            "the client accepts no signature that our keys for this name can make: add a \
+             certificate of the other key type (RSA or ECDSA)"
+                .to_owned(),
+        ),
         Fault::Tls(error) => describe_tls(error, role),
     }
 }
@@ -256,10 +264,9 @@ fn describe_incompatible(why: &PeerIncompatible, role: Role) -> String {
         PeerIncompatible::NoKxGroupsInCommon => {
             format!("{peer} and we have no key exchange group in common")
         }
-        PeerIncompatible::NoSignatureSchemesInCommon => format!(
-            "{peer} accepts no signature scheme that our certificate's key can make: add a \
-             certificate of the other key type (RSA or ECDSA) for this name"
-        ),
+        PeerIncompatible::NoSignatureSchemesInCommon => {
+            format!("{peer} and we have no signature scheme in common")
+        }
         PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => {
             format!("{peer} accepts no signature scheme that our client certificate's key can make")
         }
@@ -350,8 +357,9 @@ fn describe_certificate(error: &CertificateError, role: Role) -> String {
             expected,
             presented,
         } => {
-            let names = match presented.as_slice() {
-                [] => "no names at all".to_owned(),
+            let names: Vec<&str> = presented.iter().map(|name| bare_name(name)).collect();
+            let names = match names.as_slice() {
+                [] => "no name at all".to_owned(),
                 names => names.join(", "),
             };
             format!("it is not for {}, but for {names}", expected.to_str())
@@ -367,4 +375,12 @@ fn describe_certificate(error: &CertificateError, role: Role) -> String {
         CertificateError::BadEncoding => "it cannot be parsed".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// rustls lists names as `DnsName("a.example")` and the like.
+fn bare_name(name: &str) -> &str {
+    let inner = name
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
 }

@@ -20,6 +20,8 @@ pub(crate) enum Refusal {
     UnknownName,
     /// The client named no server.
     NoName,
+    /// The client accepts no signature that our keys for the name can make.
+    NoCommonSignature,
 }
 
 thread_local! {
@@ -38,13 +40,16 @@ pub(crate) fn take() -> Option<Heard> {
 
 impl Refusal {
     /// A fatal alert in the clear, as any alert before the server's hello is (RFC 8446 §6):
-    /// `unrecognized_name` (RFC 6066 §3) or `missing_extension` (RFC 8446 §9.2).
+    /// `unrecognized_name` (RFC 6066 §3), `missing_extension` (RFC 8446 §9.2) or
+    /// `handshake_failure` (RFC 8446 §4.4.2.2).
     pub(crate) fn alert_record(self) -> [u8; 7] {
+        const HANDSHAKE_FAILURE: u8 = 40;
         const UNRECOGNIZED_NAME: u8 = 112;
         const MISSING_EXTENSION: u8 = 109;
         let alert = match self {
             Self::UnknownName => UNRECOGNIZED_NAME,
             Self::NoName => MISSING_EXTENSION,
+            Self::NoCommonSignature => HANDSHAKE_FAILURE,
         };
         [21, 3, 3, 0, 2, 2, alert]
     }

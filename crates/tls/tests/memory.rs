@@ -167,7 +167,7 @@ fn idle_connections_hold_no_buffer() {
         if !mutual {
             let theirs = tokio_rustls::TlsAcceptor::from(plain_rustls(&settings));
             let theirs = idle_bytes(client.config(), async |socket| {
-                theirs.accept(socket).await.unwrap()
+                Box::new(theirs.accept(socket).await.unwrap())
             });
             report += &format!(" (tokio-rustls: {theirs})");
             // Without the 4 KiB that rustls' own read buffer keeps for good.

@@ -98,7 +98,7 @@ fn unreadable(path: &Path, error: &io::Error) -> TlsError {
     let (problem, help) = match error.kind() {
         io::ErrorKind::NotFound => (
             "the file does not exist".to_owned(),
-            "correct the path; a relative one starts at the configuration file's folder",
+            "correct the path, or write the file",
         ),
         io::ErrorKind::PermissionDenied => (
             "the file cannot be read: permission denied".to_owned(),

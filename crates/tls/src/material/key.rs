@@ -25,7 +25,7 @@ pub(crate) fn unsupported(path: &Path, key: &PrivateKeyDer<'_>) -> TlsError {
              -genkey (P-384, P-521 and Ed25519 work too)",
         ),
         Some(Algorithm::Other(name)) => (
-            format!("the key is a {name} key, which is not used in TLS here"),
+            format!("the key is of the type {name}, which is not used in TLS here"),
             "have the certificate issued for an ECDSA (P-256, P-384, P-521), Ed25519 or RSA key",
         ),
         None => (
@@ -96,7 +96,7 @@ fn pkcs8(der: &[u8]) -> Option<Algorithm> {
         "1.3.101.113" => "Ed448".to_owned(),
         "1.2.840.10040.4.1" => "DSA".to_owned(),
         "1.2.840.113549.1.1.10" => "RSASSA-PSS (restricted)".to_owned(),
-        "1.3.101.110" | "1.3.101.111" => "key-exchange (X25519 or X448)".to_owned(),
+        "1.3.101.110" | "1.3.101.111" => "X25519 or X448".to_owned(),
         other => other.to_owned(),
     }))
 }

@@ -53,10 +53,11 @@ impl<'f> Loader<'f> {
     ) -> Option<Vec<CertificateRevocationListDer<'static>>> {
         let bytes = self.read(path)?;
         let lists = self.keep(pem::revocation_lists(path, bytes))?;
+        let known = self.errors.len();
         for list in &lists {
             self.check_revocation_list(path, list);
         }
-        Some(lists)
+        (self.errors.len() == known).then_some(lists)
     }
 
     /// A file's bytes; an unreadable one is an error with its reason.

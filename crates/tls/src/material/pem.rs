@@ -75,7 +75,7 @@ fn no_certificate(path: &Path, bytes: &[u8]) -> TlsError {
     }
     let labels = labels(bytes);
     let help = if labels.iter().any(|label| label.ends_with("PRIVATE KEY")) {
-        "`cert` and `key` look swapped"
+        "this is a private key: name the file with the certificate"
     } else if labels.iter().any(|label| label == "CERTIFICATE REQUEST") {
         "this is a request: use the certificate that the CA issued for it"
     } else if labels.iter().any(|label| label == "TRUSTED CERTIFICATE") {
@@ -95,7 +95,7 @@ fn no_key(path: &Path, bytes: &[u8], labels: &[String]) -> TlsError {
         return binary(path, "pkey");
     }
     let help = if labels.iter().any(|label| label == "CERTIFICATE") {
-        "`cert` and `key` look swapped, or the key is in another file"
+        "this is a certificate: name the file with its private key"
     } else if labels.iter().any(|label| label == "OPENSSH PRIVATE KEY") {
         "this is an SSH key: use the key that the certificate was issued for"
     } else {
@@ -153,9 +153,13 @@ fn labels(bytes: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// An ASN.1 SEQUENCE with a long length, as every certificate and key in DER begins.
+/// An ASN.1 SEQUENCE, as every certificate and key in DER begins; a short one to the end.
 fn is_der(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x30, 0x81..=0x84, ..])
+    match bytes {
+        [0x30, 0x81..=0x84, ..] => true,
+        [0x30, length, rest @ ..] => usize::from(*length) == rest.len(),
+        _ => false,
+    }
 }
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {

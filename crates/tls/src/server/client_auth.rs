@@ -1,10 +1,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::{CertificateError, RootCertStore};
 
 use super::settings::{ClientAuth, ClientCa};
 use crate::error::TlsError;
@@ -61,10 +61,12 @@ pub(crate) fn root_store(loader: &mut Loader<'_>, path: &Path) -> Option<RootCer
         if let Err(error) = roots.add(authority) {
             loader.errors.push(TlsError::of_file(
                 path,
-                format!(
-                    "certificate {} in the file cannot serve as a CA: {error}",
-                    index + 1
-                ),
+                match error {
+                    rustls::Error::InvalidCertificate(CertificateError::BadEncoding) => {
+                        format!("certificate {} in the file cannot be parsed", index + 1)
+                    }
+                    other => format!("certificate {} cannot serve as a CA: {other}", index + 1),
+                },
                 "leave only CA certificates in the file",
             ));
             return None;

@@ -91,19 +91,17 @@ impl ResolvesServerCert for SniResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let server_name = hello.server_name().map(str::to_ascii_lowercase);
         let found = server_name.as_deref().and_then(|name| self.find(name));
-        let (choices, refusal) = match (found, self.unmatched) {
-            (Some(choices), _) => (Some(choices), None),
-            (None, UnmatchedName::ShowDefault) => (Some(&self.default), None),
-            (None, UnmatchedName::Refuse) if server_name.is_some() => {
-                (None, Some(Refusal::UnknownName))
-            }
-            (None, UnmatchedName::Refuse) => (None, Some(Refusal::NoName)),
+        let chosen = match (found, self.unmatched) {
+            (Some(choices), _) => choices.choose(hello.signature_schemes()),
+            (None, UnmatchedName::ShowDefault) => self.default.choose(hello.signature_schemes()),
+            (None, UnmatchedName::Refuse) if server_name.is_some() => Err(Refusal::UnknownName),
+            (None, UnmatchedName::Refuse) => Err(Refusal::NoName),
         };
         hello::leave(Heard {
             server_name: server_name.map(Into::into),
-            refusal,
+            refusal: chosen.as_ref().err().copied(),
         });
-        choices?.choose(hello.signature_schemes())
+        chosen.ok()
     }
 }
 
@@ -131,11 +129,11 @@ impl Choices {
         self.add(key);
     }
 
-    /// The first whose key can sign in a way that the client accepts. If there is none, any will
-    /// do: rustls then ends the handshake for the right reason.
-    fn choose(&self, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+    /// The first whose key can sign in a way that the client accepts.
+    fn choose(&self, schemes: &[SignatureScheme]) -> Result<Arc<CertifiedKey>, Refusal> {
         let usable = |key: &&Arc<CertifiedKey>| key.key.choose_scheme(schemes).is_some();
-        self.0.iter().find(usable).or(self.0.first()).cloned()
+        let chosen = self.0.iter().find(usable);
+        chosen.cloned().ok_or(Refusal::NoCommonSignature)
     }
 }
 

@@ -106,7 +106,7 @@ fn certificates_and_keys() {
         key,
     );
     table.pair("cut short", &cert[..cert.len() / 2], &key[..key.len() / 2]);
-    let garbled = cert.replace('A', "*");
+    let garbled = cert.replace('M', "*");
     table.pair("not base64", garbled, key);
     table.pair(
         "a malformed BEGIN line",
@@ -248,32 +248,33 @@ fn connectors() {
         roots: Roots::File(table.dir.write("ca.pem", &ca.pem)),
         ..ClientSettings::default()
     };
-    let mut bad: Vec<(&str, ClientSettings)> = Vec::new();
-    bad.push((
-        "roots missing",
-        ClientSettings {
-            roots: Roots::File(table.dir.path("absent.pem")),
-            ..good.clone()
-        },
-    ));
-    bad.push((
-        "roots without a certificate, and an impossible name",
-        ClientSettings {
-            roots: Roots::SystemAndFile(table.dir.write("key.pem", &leaf.key)),
-            server_name: Some("not a name".to_owned()),
-            ..good.clone()
-        },
-    ));
-    bad.push((
-        "a client certificate with another's key",
-        ClientSettings {
-            client_certificate: Some(ClientCertificate {
-                cert: table.dir.write("c.pem", &leaf.cert),
-                key: table.dir.write("c.key", &ca.issue(&Leaf::default()).key),
-            }),
-            ..good
-        },
-    ));
+    let bad = [
+        (
+            "roots missing",
+            ClientSettings {
+                roots: Roots::File(table.dir.path("absent.pem")),
+                ..good.clone()
+            },
+        ),
+        (
+            "roots without a certificate, and an impossible name",
+            ClientSettings {
+                roots: Roots::SystemAndFile(table.dir.write("key.pem", &leaf.key)),
+                server_name: Some("not a name".to_owned()),
+                ..good.clone()
+            },
+        ),
+        (
+            "a client certificate with another's key",
+            ClientSettings {
+                client_certificate: Some(ClientCertificate {
+                    cert: table.dir.write("c.pem", &leaf.cert),
+                    key: table.dir.write("c.key", &ca.issue(&Leaf::default()).key),
+                }),
+                ..good
+            },
+        ),
+    ];
     for (what, settings) in bad {
         let Err(errors) = Connector::build(&settings) else {
             panic!("{what}: accepted");

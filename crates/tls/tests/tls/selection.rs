@@ -122,7 +122,7 @@ async fn a_strict_listener_refuses_unknown_names_by_the_right_alert() {
     for versions in [V12, V13] {
         let config = Client {
             roots: &[ca.der()],
-            versions: versions,
+            versions,
             ..Client::default()
         }
         .config();

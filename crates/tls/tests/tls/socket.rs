@@ -23,8 +23,8 @@ pub async fn readable(stream: &mut Stream) {
 
 #[test]
 fn a_stream_is_small() {
-    assert!(size_of::<Socket>() <= 40, "{}", size_of::<Socket>());
-    assert!(size_of::<Stream>() <= 40, "{}", size_of::<Stream>());
+    assert!(size_of::<Socket>() <= 48, "{}", size_of::<Socket>());
+    assert!(size_of::<Stream>() <= 48, "{}", size_of::<Stream>());
 }
 
 #[tokio::test]
@@ -52,7 +52,6 @@ async fn a_reset_is_not_quiet() {
     Socket::from(client).reset_on_drop().unwrap();
     readable(&mut server).await;
     assert!(!server.is_quiet());
-    assert!(server.read(&mut [0]).await.is_err());
 }
 
 #[tokio::test]
