@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::error::{BodyError, Violation};
 use crate::head::is_forbidden_trailer;
-use crate::name;
+use crate::name::Names;
 
 /// Bytes of chunk extensions in one body; they carry nothing that is passed on (RFC 9112 §7.1.1).
 const MAX_EXTENSION_BYTES: u32 = 16 * 1024;
@@ -213,9 +213,10 @@ impl Chunked {
         if bare_lf {
             return Err(BAD_TRAILERS);
         }
+        let mut names = Names::take();
         let mut map = HeaderMap::new();
         for field in fields {
-            let (name, _) = name::resolve(field.name.as_bytes()).ok_or(BAD_TRAILERS)?;
+            let (name, _) = names.resolve(field.name.as_bytes()).ok_or(BAD_TRAILERS)?;
             let listed = self
                 .listed
                 .as_ref()

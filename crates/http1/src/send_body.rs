@@ -174,11 +174,15 @@ impl Encoder {
 
 /// The length a message declares in its own header fields; `Err` if it is malformed or given more than once.
 pub(crate) fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, ()> {
-    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
-    let Some(first) = values.next() else {
+    let Some(first) = headers.get(header::CONTENT_LENGTH) else {
         return Ok(None);
     };
-    if values.next().is_some() {
+    if headers
+        .get_all(header::CONTENT_LENGTH)
+        .iter()
+        .nth(1)
+        .is_some()
+    {
         return Err(());
     }
     crate::head::content_length(first.as_bytes())

@@ -5,9 +5,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
 
 use super::connection::{self, Options};
+use super::host;
 use crate::buffer;
 use crate::error::Refusal;
-use crate::name::{self, Class};
+use crate::name::{Class, Names};
 
 /// Where name and value of one field line are in the head.
 #[derive(Clone, Copy)]
@@ -33,7 +34,7 @@ pub(crate) enum Transfer {
 /// A header section after hygiene: the end-to-end fields and the facts of the others.
 #[derive(Debug)]
 pub(crate) struct Fields {
-    /// End-to-end fields in the order received. No hop-by-hop field is among them.
+    /// End-to-end fields; no hop-by-hop field is among them.
     pub(crate) headers: HeaderMap,
     pub(crate) content_length: Option<u64>,
     pub(crate) transfer: Transfer,
@@ -45,6 +46,9 @@ pub(crate) struct Fields {
     pub(crate) expect: Option<bool>,
     /// `Host` field lines.
     pub(crate) hosts: u32,
+    /// The last of them names a host.
+    pub(crate) host_valid: bool,
+    trailer: bool,
     /// Seconds of `Keep-Alive: timeout=N`.
     pub(crate) keep_alive_timeout: Option<u32>,
 }
@@ -94,12 +98,16 @@ impl Fields {
             te_trailers: false,
             expect: None,
             hosts: 0,
+            host_valid: false,
+            trailer: false,
             keep_alive_timeout: None,
         };
+        let mut names = Names::take();
         for span in spans {
             let raw = slice(head, span.name, span.name_len);
-            let (name, class) =
-                name::resolve(raw).ok_or(Refusal::bad("malformed field name", "RFC 9110 §5.1"))?;
+            let (name, class) = names
+                .resolve(raw)
+                .ok_or(Refusal::bad("malformed field name", "RFC 9110 §5.1"))?;
             let value = value_of(head, *span);
             if class == Class::Plain {
                 fields.headers.append(name, value);
@@ -108,7 +116,7 @@ impl Fields {
             }
         }
         fields.connection.remove_listed(&mut fields.headers);
-        if fields.transfer == Transfer::Absent {
+        if fields.trailer && fields.transfer == Transfer::Absent {
             // Without chunks there is no trailer section that the field could announce (RFC 9110 §6.6.2).
             fields.headers.remove(http::header::TRAILER);
         }
@@ -124,6 +132,7 @@ impl Fields {
         match class {
             Class::Host => {
                 self.hosts += 1;
+                self.host_valid = host::is_valid(value.as_bytes());
                 self.headers.append(name, value);
             }
             Class::ContentLength => {
@@ -156,6 +165,7 @@ impl Fields {
                 self.keep_alive_timeout = connection::timeout_parameter(value.as_bytes())
             }
             Class::Trailer | Class::Plain => {
+                self.trailer = true;
                 self.headers.append(name, value);
             }
             Class::Dropped => {}

@@ -2,37 +2,34 @@
 
 /// Whether a `Host` value names a host: not empty, no user information, no white space, a port of at most 65535.
 pub(crate) fn is_valid(value: &[u8]) -> bool {
-    let (name, port) = match value {
-        [b'[', rest @ ..] => {
-            let Some(end) = memchr::memchr(b']', rest) else {
-                return false;
-            };
-            let (literal, after) = rest.split_at_checked(end).unwrap_or_default();
-            let after = after.get(1..).unwrap_or_default();
-            let port = match after {
-                [] => &[][..],
-                [b':', port @ ..] => port,
-                _ => return false,
-            };
-            return is_ip_literal(literal) && is_port(port);
+    if let [b'[', rest @ ..] = value {
+        let Some(end) = memchr::memchr(b']', rest) else {
+            return false;
+        };
+        let (literal, after) = rest.split_at_checked(end).unwrap_or_default();
+        return is_ip_literal(literal)
+            && matches!(after, [b']'] | [b']', b':', ..])
+            && is_port(after.get(2..).unwrap_or_default());
+    }
+    let mut percent = false;
+    for (at, byte) in value.iter().enumerate() {
+        if *byte == b':' {
+            let (name, port) = value.split_at_checked(at).unwrap_or_default();
+            return at > 0
+                && (!percent || percent_is_valid(name))
+                && is_port(port.get(1..).unwrap_or_default());
         }
-        _ => match memchr::memchr(b':', value) {
-            Some(at) => {
-                let (name, port) = value.split_at_checked(at).unwrap_or_default();
-                (name, port.get(1..).unwrap_or_default())
-            }
-            None => (value, &[][..]),
-        },
-    };
-    is_reg_name(name) && is_port(port)
+        if !is_reg_name(*byte) {
+            return false;
+        }
+        percent |= *byte == b'%';
+    }
+    !value.is_empty() && (!percent || percent_is_valid(value))
 }
 
-fn is_reg_name(name: &[u8]) -> bool {
-    !name.is_empty()
-        && name
-            .iter()
-            .all(|byte| REG_NAME.get(usize::from(*byte)) == Some(&true))
-        && percent_is_valid(name)
+#[inline]
+fn is_reg_name(byte: u8) -> bool {
+    REG_NAME.get(usize::from(byte)) == Some(&true)
 }
 
 /// `pct-encoded = "%" HEXDIG HEXDIG`.
@@ -53,10 +50,9 @@ fn is_ip_literal(literal: &[u8]) -> bool {
             !version.is_empty()
                 && version.iter().all(u8::is_ascii_hexdigit)
                 && !address.is_empty()
-                && address.iter().all(|byte| {
-                    *byte == b':'
-                        || REG_NAME.get(usize::from(*byte)) == Some(&true) && *byte != b'%'
-                })
+                && address
+                    .iter()
+                    .all(|byte| *byte == b':' || (is_reg_name(*byte) && *byte != b'%'))
         }
         _ => std::str::from_utf8(literal)
             .is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok()),

@@ -293,14 +293,11 @@ fn assemble(start: Start, spans: &Spans, head: &Bytes) -> Result<RequestHead, Re
 /// Exactly one valid `Host`; HTTP/1.0 may leave it out (RFC 9112 §3.2).
 fn check_host(fields: &Fields, version_1_0: bool) -> Result<(), Refusal> {
     match fields.hosts {
-        0 if version_1_0 => return Ok(()),
-        0 => return Err(Refusal::bad("missing Host", "RFC 9112 §3.2")),
-        1 => {}
-        _ => return Err(Refusal::bad("more than one Host", "RFC 9112 §3.2")),
-    }
-    match fields.headers.get(header::HOST) {
-        Some(value) if host::is_valid(value.as_bytes()) => Ok(()),
-        _ => Err(Refusal::bad("invalid Host", "RFC 9112 §3.2")),
+        0 if version_1_0 => Ok(()),
+        0 => Err(Refusal::bad("missing Host", "RFC 9112 §3.2")),
+        1 if fields.host_valid => Ok(()),
+        1 => Err(Refusal::bad("invalid Host", "RFC 9112 §3.2")),
+        _ => Err(Refusal::bad("more than one Host", "RFC 9112 §3.2")),
     }
 }
 
