@@ -1,1 +1,19 @@
+//! Services: where requests go.
+//!
+//! - [`service`]: what is configured, and which endpoints that means right now.
+//! - [`resolver`]: keeps names resolved, on the control runtime.
+//! - [`balance`]: chooses an endpoint; one algorithm a file.
+//! - [`Pools`]: one worker's connections, and the way of one request over them.
+//!
+//! A [`Service`] is shared by all threads and hardly ever changes. Everything that a request
+//! touches belongs to its worker; what workers share (idle connections that any of them may take,
+//! limits over all of them) is touched when a request has to open a connection or to wait.
 
+pub mod balance;
+pub mod resolver;
+pub mod service;
+mod worker;
+
+pub use resolver::Resolution;
+pub use service::{Service, ServiceSpec};
+pub use worker::{Answer, Call, Failure, Pools, Tried, Tunnel};

@@ -1,0 +1,271 @@
+//! One try: a request on a connection, up to the head of the answer.
+
+use std::{cell::Cell, pin::pin, rc::Rc, sync::Arc};
+
+use http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
+use lintel_http::{Body, body::Lease};
+use lintel_http1::{
+    Timer,
+    client::{self, Conn, SendOptions},
+};
+use lintel_kernel::{Facts, Kind, Side};
+use lintel_telemetry::metrics::{AttemptOutcome, PoolSource, ServiceMetrics};
+use lintel_tls::Stream;
+use tokio::time::Instant;
+
+use super::{
+    failure::{Cause, code},
+    http2::{self, Multiplexed},
+    patience::Patience,
+    pool::Pool,
+    send::{Replay, Sent, Tunnel},
+    upload::{Progress, Upload},
+};
+use crate::service::{Endpoint, Place, Service};
+
+/// What all kinds of connection need to know of a try.
+pub(crate) struct Attempt<'a> {
+    pub(crate) service: &'a Arc<Service>,
+    pub(crate) endpoint: &'a Arc<Endpoint>,
+    pub(crate) pool: &'a Rc<Pool>,
+    pub(crate) metrics: &'a Rc<ServiceMetrics>,
+    pub(crate) timer: &'a Timer,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) upgrade: Option<&'a HeaderValue>,
+    pub(crate) te_trailers: bool,
+    pub(crate) interim: &'a dyn Fn(StatusCode, HeaderMap),
+}
+
+/// A try without an answer.
+pub(crate) struct Lost {
+    pub(crate) cause: Cause,
+    /// The body, if nothing was taken from it.
+    pub(crate) body: Option<Body>,
+    pub(crate) replay: Replay,
+}
+
+/// Counts a try as cancelled if it is dropped before its end.
+struct Counted<'a> {
+    metrics: &'a ServiceMetrics,
+    outcome: Cell<AttemptOutcome>,
+}
+
+impl Attempt<'_> {
+    pub(crate) async fn over_http1(
+        &self,
+        head: &Parts,
+        body: Body,
+        conn: Conn<Stream>,
+        lease: Lease,
+        source: PoolSource,
+    ) -> Result<Sent, Lost> {
+        self.metrics.connection_from(source);
+        let counted = Counted::new(self.metrics);
+        let body = Upload::new(body);
+        let begun = self.pool.now();
+        let mut patience = self.patience(body.progress(), begun);
+        let options = SendOptions {
+            upgrade: self.upgrade,
+            te_trailers: self.te_trailers,
+            ..SendOptions::new(&self.service.http1, self.timer)
+        };
+        let recycle = Rc::<Pool>::clone(self.pool);
+        let sent = {
+            let exchange = pin!(conn.send(head, body, options, self.interim, recycle));
+            patience.wait(exchange).await
+        };
+        match sent {
+            Ok(Ok(sent)) => {
+                counted.answered(sent.response.status(), sent.received_at - begun);
+                let (response, upgraded) = match sent.upgraded {
+                    Some(io) => (sent.response.map(Body::from), Some(Tunnel { io, lease })),
+                    None => (
+                        sent.response.map(|body| Body::from(body).with_lease(lease)),
+                        None,
+                    ),
+                };
+                Ok(Sent {
+                    response,
+                    upgraded,
+                    head_at: sent.received_at,
+                })
+            }
+            Ok(Err(error)) => {
+                let reused = !matches!(source, PoolSource::Dial);
+                let untouched = error.untouched_body.map(Upload::into_body);
+                let dead = matches!(
+                    error.failure,
+                    client::Failure::Closed | client::Failure::Write(_) | client::Failure::Read(_)
+                );
+                let replay = if reused && dead && !error.response_started {
+                    Replay::IfIdempotent
+                } else {
+                    Replay::Never
+                };
+                let cause = Cause::http1(error.failure);
+                counted.set(cause.outcome());
+                Err(Lost {
+                    cause,
+                    body: untouched,
+                    replay,
+                })
+            }
+            Err(late) => {
+                counted.set(AttemptOutcome::Timeout);
+                Err(Lost {
+                    cause: Cause::late(late),
+                    body: None,
+                    replay: Replay::Never,
+                })
+            }
+        }
+    }
+
+    pub(crate) async fn over_http2(
+        &self,
+        head: &Parts,
+        body: Body,
+        connection: Rc<Multiplexed>,
+        lease: Lease,
+        waiting: Option<Place>,
+    ) -> Result<Sent, Lost> {
+        let reused = connection.is_used();
+        self.metrics.connection_from(if reused {
+            PoolSource::Own
+        } else {
+            PoolSource::Dial
+        });
+        let counted = Counted::new(self.metrics);
+        let upload = Upload::new(body);
+        let progress = upload.progress();
+        let request = match http2::request(head, self.endpoint, self.te_trailers, upload) {
+            Ok(request) => request,
+            Err((why, body)) => {
+                let cause = Cause::new(
+                    Facts::new(Kind::Protocol, Side::Client),
+                    code::REQUEST_BODY,
+                    why,
+                );
+                return Err(Lost {
+                    cause,
+                    body: Some(body.into_body()),
+                    replay: Replay::Never,
+                });
+            }
+        };
+        let begun = self.pool.now();
+        let mut patience = self.patience(progress.clone(), begun);
+        let sent = {
+            let exchange = pin!(connection.send(request));
+            patience.wait(exchange).await
+        };
+        drop(waiting);
+        match sent {
+            Ok(Ok(response)) => {
+                let head_at = Instant::now();
+                counted.answered(response.status(), head_at - begun);
+                let response =
+                    http2::response(response, self.timer, self.service.spec().timeouts.idle);
+                let response = response.map(|body| body.with_lease(lease));
+                Ok(Sent {
+                    response,
+                    upgraded: None,
+                    head_at,
+                })
+            }
+            Ok(Err(mut error)) => {
+                let unsent = error
+                    .take_message()
+                    .map(|request| request.into_body().into_body());
+                let lost = lost_stream(&error.into_error(), unsent, progress.as_deref(), reused);
+                counted.set(lost.cause.outcome());
+                Err(lost)
+            }
+            Err(late) => {
+                counted.set(AttemptOutcome::Timeout);
+                Err(Lost {
+                    cause: Cause::late(late),
+                    body: None,
+                    replay: Replay::Never,
+                })
+            }
+        }
+    }
+
+    fn patience(&self, progress: Option<Rc<Progress>>, begun: Instant) -> Patience<'_> {
+        let first_byte = self.service.spec().timeouts.first_byte;
+        Patience {
+            timer: self.timer,
+            first_byte,
+            deadline: self.deadline,
+            due: begun + first_byte,
+            progress,
+        }
+    }
+}
+
+/// Why there was no answer over HTTP/2, and what may be done about it.
+fn lost_stream(
+    error: &hyper::Error,
+    unsent: Option<Body>,
+    progress: Option<&Progress>,
+    reused: bool,
+) -> Lost {
+    if let Some((facts, text)) = progress.and_then(Progress::failure) {
+        return Lost {
+            cause: Cause::request_body(facts, text),
+            body: None,
+            replay: Replay::Never,
+        };
+    }
+    let (mut cause, unprocessed) = http2::sort(error);
+    if unsent.is_some() {
+        cause.facts = cause.facts.retryable();
+        return Lost {
+            cause,
+            body: unsent,
+            replay: Replay::Always,
+        };
+    }
+    // A body that was handed over is gone, even if nothing was taken from it; no body can be had
+    // again at any time.
+    let body = progress.is_none().then(Body::empty);
+    let replay = match (unprocessed, reused && cause.code == code::RESET) {
+        (true, _) => Replay::Always,
+        (false, true) => Replay::IfIdempotent,
+        (false, false) => Replay::Never,
+    };
+    Lost {
+        cause,
+        body,
+        replay,
+    }
+}
+
+impl<'a> Counted<'a> {
+    const fn new(metrics: &'a ServiceMetrics) -> Self {
+        Self {
+            metrics,
+            outcome: Cell::new(AttemptOutcome::Cancelled),
+        }
+    }
+
+    fn set(&self, outcome: AttemptOutcome) {
+        self.outcome.set(outcome);
+    }
+
+    fn answered(&self, status: StatusCode, waited: std::time::Duration) {
+        self.set(if status.is_server_error() {
+            AttemptOutcome::ServerError
+        } else {
+            AttemptOutcome::Answered
+        });
+        self.metrics.answered(waited);
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.metrics.attempt(self.outcome.get());
+    }
+}

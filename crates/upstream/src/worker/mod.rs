@@ -1,0 +1,25 @@
+//! What one worker keeps of the services it sends to. Nothing here is shared with another thread
+//! but [`shelf`].
+
+mod acquire;
+mod clock;
+mod connect;
+mod exchange;
+mod failure;
+mod http2;
+mod lease;
+mod patience;
+mod pool;
+mod pools;
+mod send;
+mod service;
+pub(crate) mod shelf;
+#[cfg(test)]
+mod tests;
+mod upload;
+
+pub use self::{
+    failure::Failure,
+    pools::Pools,
+    send::{Answer, Call, Tried, Tunnel},
+};

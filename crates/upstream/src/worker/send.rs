@@ -1,0 +1,402 @@
+//! Sending one request to a service.
+
+use std::{fmt, net::SocketAddr, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+use lintel_http::{Body, body::Lease};
+use lintel_http1::{Timer, Upgraded};
+use lintel_tls::Stream;
+use tokio::time::Instant;
+
+use super::{
+    acquire::{Need, Ready, Route},
+    exchange::{Attempt, Lost},
+    failure::{Cause, Failure, code},
+    patience::Late,
+    pools::Pools,
+    service::{View, WorkerService},
+};
+use crate::service::{Endpoint, HostRule, Protocol, Service};
+
+/// A request on its way to a service.
+pub struct Call<'a> {
+    /// The head, with its target in origin-form. `Host` is replaced by the service's rule.
+    pub head: &'a mut Parts,
+    /// The body. Read as the upstream takes it.
+    pub body: Body,
+    /// Asks to switch to this protocol (RFC 9110 §7.8).
+    pub upgrade: Option<HeaderValue>,
+    /// The caller keeps trailers (`TE: trailers`, RFC 9110 §10.1.4). Always said for gRPC.
+    pub te_trailers: bool,
+    /// When the head of the answer must be there, whatever the service allows.
+    pub deadline: Option<Instant>,
+    /// The timer of the task that this runs in, and that polls the answer's body.
+    pub timer: &'a Timer,
+    /// Told of interim answers (1xx but 100 and 101).
+    pub interim: &'a dyn Fn(StatusCode, HeaderMap),
+    /// The hash that requests share which should meet the same endpoint.
+    pub key: Option<u64>,
+    /// Endpoints that are not to be tried.
+    pub tried: Tried,
+}
+
+/// The head of an answer; its body is read from the upstream as it is polled.
+#[derive(Debug)]
+pub struct Answer {
+    /// Head and body. The request counts as in flight until the body is dropped.
+    pub response: Response<Body>,
+    /// The connection after a 101.
+    pub upgraded: Option<Tunnel>,
+    /// Who answered; none for Unix sockets.
+    pub endpoint: Option<SocketAddr>,
+    /// Endpoints that took part, the one that answered among them.
+    pub tried: Tried,
+    /// How many tries there were.
+    pub attempts: u8,
+    /// When the head was complete.
+    pub head_at: Instant,
+}
+
+/// A connection after the switch to another protocol.
+pub struct Tunnel {
+    /// The bytes in both directions.
+    pub io: Upgraded<Stream>,
+    /// The connection counts as in flight while this lives: keep it as long as `io`.
+    pub lease: Lease,
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnel")
+            .field("io", self.io.io())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Endpoints that a request has been to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tried {
+    slots: [u32; 6],
+    len: u8,
+}
+
+impl Tried {
+    /// Adds an endpoint; the first six are remembered.
+    pub(crate) fn add(&mut self, slot: usize) {
+        let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+        if self.contains(slot as usize) {
+            return;
+        }
+        if let Some(place) = self.slots.get_mut(usize::from(self.len)) {
+            *place = slot;
+            self.len += 1;
+        }
+    }
+
+    pub(crate) fn contains(&self, slot: usize) -> bool {
+        self.slots
+            .iter()
+            .take(usize::from(self.len))
+            .any(|known| *known as usize == slot)
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl Pools {
+    /// Sends a request to a service and waits for the head of the answer.
+    ///
+    /// What is tried again here is safe for every request. A connection that was used before and
+    /// dies before the first byte of an answer is replaced once, if nothing of the body was taken
+    /// and the method is idempotent (RFC 9110 §9.2.2) or the upstream said that it did not process
+    /// the request. An endpoint that can't be connected to is given up for another one, once.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] with the body, if nothing was taken from it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes an HTTP/1 connection and resets an HTTP/2 stream.
+    pub async fn send(&self, service: &Arc<Service>, call: Call<'_>) -> Result<Answer, Failure> {
+        let mut sending = Sending::new(self, service, call);
+        loop {
+            match sending.attempt().await {
+                Ok(Some(sent)) => return Ok(sending.answer(sent)),
+                Ok(None) => {}
+                Err(cause) => return Err(sending.failure(cause)),
+            }
+        }
+    }
+}
+
+/// A request and what has happened to it so far.
+struct Sending<'a> {
+    pools: &'a Pools,
+    service: &'a Arc<Service>,
+    local: Rc<WorkerService>,
+    view: Rc<View>,
+    head: &'a mut Parts,
+    body: Option<Body>,
+    upgrade: Option<HeaderValue>,
+    te_trailers: bool,
+    deadline: Option<Instant>,
+    timer: &'a Timer,
+    interim: &'a dyn Fn(StatusCode, HeaderMap),
+    key: Option<u64>,
+    tried: Tried,
+    attempts: u8,
+    endpoint: Option<SocketAddr>,
+    again: Again,
+}
+
+impl<'a> Sending<'a> {
+    fn new(pools: &'a Pools, service: &'a Arc<Service>, call: Call<'a>) -> Self {
+        let started = pools.clock().refresh();
+        let own = service.spec().timeouts.request.map(|limit| started + limit);
+        let local = pools.service(service);
+        Self {
+            view: local.view(service, pools),
+            pools,
+            service,
+            local,
+            head: call.head,
+            body: Some(call.body),
+            upgrade: call.upgrade,
+            te_trailers: call.te_trailers,
+            deadline: own.map_or(call.deadline, |own| {
+                Some(call.deadline.map_or(own, |given| own.min(given)))
+            }),
+            timer: call.timer,
+            interim: call.interim,
+            key: call.key,
+            tried: call.tried,
+            attempts: 0,
+            endpoint: None,
+            again: Again::default(),
+        }
+    }
+
+    /// One try: its answer, or nothing where another try is in order.
+    async fn attempt(&mut self) -> Result<Option<Sent>, Cause> {
+        let Some(index) = self.choose() else {
+            return Box::pin(self.wait_for_endpoint()).await.map(|()| None);
+        };
+        let view = Rc::clone(&self.view);
+        let (Some(endpoint), Some(pool)) = (view.set.endpoints().get(index), view.pools.get(index))
+        else {
+            return Err(Cause::no_endpoint("the endpoint is gone"));
+        };
+        self.begin(endpoint);
+        let route = Route {
+            service: self.service,
+            view: &view,
+            endpoint,
+            pool,
+        };
+        let ready = match self.connection(route).await {
+            Ok(ready) => ready,
+            Err(cause) => return self.unconnected(cause).map(|()| None),
+        };
+        let body = self.body.take().unwrap_or_else(Body::empty);
+        let attempt = Attempt {
+            service: self.service,
+            endpoint,
+            pool,
+            metrics: &self.local.metrics,
+            timer: self.timer,
+            deadline: self.deadline,
+            upgrade: self.upgrade.as_ref(),
+            te_trailers: self.te_trailers,
+            interim: self.interim,
+        };
+        let sent = match ready {
+            Ready::Http1(conn, lease, source) => {
+                join_cookies(self.head);
+                attempt
+                    .over_http1(self.head, body, conn, lease, source)
+                    .await
+            }
+            Ready::Http2(connection, lease, place) => {
+                Box::pin(attempt.over_http2(self.head, body, connection, lease, place)).await
+            }
+        };
+        match sent {
+            Ok(sent) => Ok(Some(sent)),
+            Err(lost) => self.lost(lost, index).map(|()| None),
+        }
+    }
+
+    fn choose(&mut self) -> Option<usize> {
+        self.again
+            .same
+            .take()
+            .or_else(|| self.local.pick(&self.view, &self.tried, self.key))
+    }
+
+    fn begin(&mut self, endpoint: &Endpoint) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.endpoint = endpoint.address();
+        self.tried.add(endpoint.slot());
+        let host = match &self.service.spec().host {
+            HostRule::Preserve => return,
+            HostRule::Endpoint => endpoint.host(),
+            HostRule::Fixed(host) => host,
+        };
+        self.head.headers.insert(header::HOST, host.clone());
+    }
+
+    /// A pooled connection or else, boxed to keep the usual way small, a new one.
+    async fn connection(&self, route: Route<'_>) -> Result<Ready, Cause> {
+        let need = Need {
+            upgrade: self.upgrade.is_some(),
+            fresh: self.again.replayed,
+        };
+        if need.upgrade && self.service.spec().protocol == Protocol::Http2 {
+            return Err(Cause::no_upgrade());
+        }
+        if let Some(ready) = route.ready(need) {
+            return ready;
+        }
+        let acquired = Box::pin(async {
+            match self.deadline {
+                Some(deadline) => self.timer.timeout_at(deadline, route.acquire(need)).await,
+                None => Ok(route.acquire(need).await),
+            }
+        })
+        .await;
+        self.pools.clock().refresh();
+        acquired.unwrap_or_else(|_elapsed| Err(Cause::late(Late::Deadline)))
+    }
+
+    /// Nothing was sent: another endpoint may be better.
+    fn unconnected(&mut self, cause: Cause) -> Result<(), Cause> {
+        self.local.metrics.attempt(cause.outcome());
+        let failed = matches!(cause.code, code::CONNECT_FAILED | code::CONNECT_TIMEOUT);
+        if failed && !std::mem::replace(&mut self.again.moved, true) {
+            self.again.same = self.local.pick(&self.view, &self.tried, self.key);
+            if self.again.same.is_some() {
+                return Ok(());
+            }
+        }
+        Err(cause)
+    }
+
+    fn lost(&mut self, lost: Lost, index: usize) -> Result<(), Cause> {
+        self.body = lost.body;
+        let allowed = lost.replay.allows(&self.head.method) && self.body.is_some();
+        if !allowed || std::mem::replace(&mut self.again.replayed, true) {
+            return Err(lost.cause);
+        }
+        self.again.same = Some(index);
+        self.pools.clock().refresh();
+        Ok(())
+    }
+
+    /// Where there is nothing to choose from: waits for the first answer about a name, if that is
+    /// what is missing.
+    async fn wait_for_endpoint(&mut self) -> Result<(), Cause> {
+        let members = &self.service.members;
+        if self.view.set.endpoints().is_empty() && members.is_settling() {
+            let _too_long =
+                tokio::time::timeout(self.service.spec().timeouts.connect, members.settled()).await;
+        }
+        let fresh = self.local.view(self.service, self.pools);
+        if Rc::ptr_eq(&fresh, &self.view) {
+            return Err(Cause::no_endpoint(
+                if self.view.set.endpoints().is_empty() {
+                    "no name of the service resolves to an address"
+                } else if self.tried.is_empty() {
+                    "every endpoint is drained"
+                } else {
+                    "every endpoint was tried"
+                },
+            ));
+        }
+        self.view = fresh;
+        Ok(())
+    }
+
+    fn failure(self, cause: Cause) -> Failure {
+        Failure {
+            facts: cause.facts,
+            code: cause.code,
+            cause: cause.text,
+            endpoint: self.endpoint,
+            tried: self.tried,
+            attempts: self.attempts,
+            body: self.body,
+        }
+    }
+
+    fn answer(self, sent: Sent) -> Answer {
+        Answer {
+            response: sent.response,
+            upgraded: sent.upgraded,
+            endpoint: self.endpoint,
+            tried: self.tried,
+            attempts: self.attempts,
+            head_at: sent.head_at,
+        }
+    }
+}
+
+/// An answer without the story of the request.
+pub(crate) struct Sent {
+    pub(crate) response: Response<Body>,
+    pub(crate) upgraded: Option<Tunnel>,
+    pub(crate) head_at: Instant,
+}
+
+/// Which of the safe tries are used up.
+#[derive(Default)]
+struct Again {
+    replayed: bool,
+    moved: bool,
+    /// The endpoint of the next try.
+    same: Option<usize>,
+}
+
+/// What a lost try leaves open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replay {
+    /// The upstream may have acted on it.
+    Never,
+    /// It may have, and would do so again without harm if the method is idempotent.
+    IfIdempotent,
+    /// It has not.
+    Always,
+}
+
+/// HTTP/2 may split `Cookie` into several fields; HTTP/1 has one (RFC 9113 §8.2.3).
+fn join_cookies(head: &mut Parts) {
+    if head.version != Version::HTTP_2 {
+        return;
+    }
+    let mut crumbs = head.headers.get_all(header::COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else {
+        return;
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for crumb in std::iter::once(second).chain(crumbs) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(crumb.as_bytes());
+    }
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(joined)) {
+        head.headers.insert(header::COOKIE, value);
+    }
+}
+
+impl Replay {
+    fn allows(self, method: &Method) -> bool {
+        match self {
+            Self::Never => false,
+            Self::IfIdempotent => method.is_idempotent(),
+            Self::Always => true,
+        }
+    }
+}
