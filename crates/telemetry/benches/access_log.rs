@@ -49,7 +49,7 @@ fn record() -> Record<'static> {
     }
 }
 
-#[divan::bench(args = [Format::Json, Format::Human])]
+#[divan::bench(args = [Format::Json, Format::Human], sample_size = 100)]
 fn encode(bencher: Bencher<'_, '_>, format: Format) {
     let record = record();
     let mut out = Vec::new();
@@ -61,7 +61,7 @@ fn encode(bencher: Bencher<'_, '_>, format: Format) {
 }
 
 /// With gathering and hand-over; `/dev/null` takes every batch at once.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn write(bencher: Bencher<'_, '_>) {
     let Ok(sink) = Sink::open(&Target::File("/dev/null".into())) else {
         return;
