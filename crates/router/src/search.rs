@@ -30,7 +30,10 @@ pub(crate) struct Found<'a> {
     pub(crate) spans: &'a Spans,
 }
 
-/// A node of the path tree.
+/// Marks the number of an entry where that of a leaf would stand: most places have one route.
+pub(crate) const SINGLE: u32 = 1 << 31;
+
+/// A node of the path tree; places are leaves, single entries, or [`NONE`].
 pub(crate) struct PathNode {
     /// The child that takes any segment that is not empty.
     pub(crate) param: u32,
@@ -185,6 +188,12 @@ impl<V: Visit> Walk<'_, '_, V> {
     }
 
     fn leaf(&mut self, id: u32) -> ControlFlow<()> {
+        if id == NONE {
+            return ControlFlow::Continue(());
+        }
+        if id & SINGLE != 0 {
+            return self.entry(id & !SINGLE);
+        }
         let Some(leaf) = self.router.leaves.get(id as usize) else {
             return ControlFlow::Continue(());
         };

@@ -1,26 +1,35 @@
 use std::hash::Hasher;
 
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 
 /// No node, no leaf.
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Trees whose edges are labelled with text, all children in one open-addressing table.
 ///
-/// A step costs one hash of the label and, nearly always, one probe, however many children the node or the tree has.
-/// Only configuration adds labels, so an attacker cannot pile up collisions.
+/// A step from a node with one child is one comparison; from any other it is one hash of the label and, nearly always,
+/// one probe, however many children the node or the tree has. Equal labels share their text, and the nodes of a path
+/// lie in a row: a walk through a large tree touches few cache lines. Only configuration adds labels, so an attacker
+/// cannot pile up collisions.
 pub(crate) struct Trie<P> {
     nodes: Vec<Node<P>>,
     slots: Vec<Slot>,
     labels: Vec<u8>,
+    /// Where each label stands, while the tree grows.
+    known: FxHashMap<Box<[u8]>, (u32, u32)>,
     edges: usize,
 }
 
 struct Node<P> {
     parent: u32,
+    /// The only child that a label leads to, [`NONE`], or [`MANY`].
+    child: u32,
     label: (u32, u32),
     payload: P,
 }
+
+/// More children than one.
+const MANY: u32 = NONE - 1;
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -40,6 +49,7 @@ impl<P> Trie<P> {
             nodes: Vec::new(),
             slots: vec![FREE; FIRST_SLOTS],
             labels: Vec::new(),
+            known: FxHashMap::default(),
             edges: 0,
         }
     }
@@ -69,7 +79,26 @@ impl<P> Trie<P> {
             .filter(|parent| *parent != NONE)
     }
 
+    pub(crate) fn payloads_mut(&mut self) -> impl Iterator<Item = &mut P> {
+        self.nodes.iter_mut().map(|n| &mut n.payload)
+    }
+
+    /// Ends growth: frees what only growth needs.
+    pub(crate) fn finish(&mut self) {
+        self.known = FxHashMap::default();
+        self.nodes.shrink_to_fit();
+        self.labels.shrink_to_fit();
+    }
+
     pub(crate) fn child(&self, parent: u32, label: &[u8]) -> Option<u32> {
+        match self.nodes.get(parent as usize)?.child {
+            NONE => None,
+            MANY => self.probe(parent, label),
+            only => self.is_edge(only, parent, label).then_some(only),
+        }
+    }
+
+    fn probe(&self, parent: u32, label: &[u8]) -> Option<u32> {
         let hash = hash(parent, label);
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
@@ -93,9 +122,11 @@ impl<P> Trie<P> {
         if (self.edges + 1) * 2 > self.slots.len() {
             self.grow();
         }
-        let start = position(self.labels.len());
-        self.labels.extend_from_slice(label);
-        let node = self.push(parent, (start, position(label.len())), payload);
+        let label_at = self.intern(label);
+        let node = self.push(parent, label_at, payload);
+        if let Some(parent) = self.nodes.get_mut(parent as usize) {
+            parent.child = if parent.child == NONE { node } else { MANY };
+        }
         self.edges += 1;
         place(
             &mut self.slots,
@@ -107,10 +138,21 @@ impl<P> Trie<P> {
         node
     }
 
+    fn intern(&mut self, label: &[u8]) -> (u32, u32) {
+        if let Some(known) = self.known.get(label) {
+            return *known;
+        }
+        let at = (position(self.labels.len()), position(label.len()));
+        self.labels.extend_from_slice(label);
+        self.known.insert(label.into(), at);
+        at
+    }
+
     fn push(&mut self, parent: u32, label: (u32, u32), payload: P) -> u32 {
         let id = position(self.nodes.len());
         self.nodes.push(Node {
             parent,
+            child: NONE,
             label,
             payload,
         });

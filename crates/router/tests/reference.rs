@@ -186,7 +186,8 @@ fn whole(text: &str) -> regex::Regex {
 
 /// Lines 2 and 3 of the precedence; the smallest goes first.
 type Rank = (u8, Vec<u8>, Reverse<usize>);
-type PathPlace<'s> = (Rank, Option<&'s str>, Vec<(String, String)>);
+type Captured = Vec<(String, String)>;
+type PathPlace<'s> = (Rank, Option<&'s str>, Captured);
 
 fn host_rank(pattern: &str, host: &str) -> Option<(u8, Reverse<usize>)> {
     let host = host.strip_suffix('.').unwrap_or(host);
@@ -201,10 +202,7 @@ fn host_rank(pattern: &str, host: &str) -> Option<(u8, Reverse<usize>)> {
 }
 
 /// The rank of a path pattern and what it captures.
-fn path_rank(
-    pattern: &str,
-    path: &str,
-) -> Option<((u8, Vec<u8>, Reverse<usize>), Vec<(String, String)>)> {
+fn path_rank(pattern: &str, path: &str) -> Option<(Rank, Captured)> {
     if let Some(text) = pattern.strip_prefix('~') {
         let captures = whole(text).captures(path)?;
         let names = whole(text);

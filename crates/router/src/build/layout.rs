@@ -9,7 +9,7 @@ use crate::conditions::Conditions;
 use crate::leaf::{Leaf, ValueIndex};
 use crate::regex::{Regex, RegexSet};
 use crate::router::{Entry, Origin};
-use crate::search::RegexRoutes;
+use crate::search::{RegexRoutes, SINGLE};
 use crate::trie::{NONE, position};
 
 /// The most bytes that the transition tables of one host may take together.
@@ -36,11 +36,31 @@ impl Builder<'_> {
                 index,
             });
         }
+        self.shorten();
+        self.router.paths.finish();
+        self.router.wildcards.finish();
         for place in std::mem::take(&mut self.regexes) {
             if !place.routes.is_empty() {
                 self.regex_place(&place);
             }
         }
+    }
+
+    /// Names the entry itself wherever a leaf has only one.
+    fn shorten(&mut self) {
+        let leaves = &self.router.leaves;
+        let short = |id: &mut u32| match leaves.get(*id as usize) {
+            Some(leaf) if leaf.len == 1 && leaf.start < SINGLE => *id = leaf.start | SINGLE,
+            _ => {}
+        };
+        for node in self.router.paths.payloads_mut() {
+            short(&mut node.end);
+            short(&mut node.tail);
+        }
+        self.router
+            .hosts
+            .iter_mut()
+            .for_each(|host| short(&mut host.pathless));
     }
 
     fn regex_place(&mut self, place: &Place) {
