@@ -1,6 +1,7 @@
 //! Instructions per request, counted by callgrind: a figure that a noisy machine does not move.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ fn count(bench: &Bench, proxy: Proxy, requests: u64) -> Result<u64> {
         fs::remove_dir_all(&counts)?;
     }
     fs::create_dir_all(&counts)?;
+    // NGINX's worker writes its counts after it gave up root.
+    fs::set_permissions(&counts, PermissionsExt::from_mode(0o777))?;
     let output = format!("--callgrind-out-file={}", counts.join("%p").display());
     let wrapper = ["valgrind", "--quiet", "--tool=callgrind", &output].map(str::to_owned);
     let running =

@@ -155,8 +155,17 @@ impl Load {
 }
 
 impl Site {
+    /// Away from the configuration: Envoy watches that directory and would wake for every write to a log in it.
+    fn logs(&self) -> PathBuf {
+        self.dir.join("logs")
+    }
+
     pub(super) fn log(&self) -> PathBuf {
-        self.dir.join("access.log")
+        self.logs().join("access.log")
+    }
+
+    fn errors(&self) -> PathBuf {
+        self.logs().join("stderr.log")
     }
 
     /// A number that changes with the generation and is served at `/generation`.
@@ -255,16 +264,16 @@ impl Running {
         if site.dir.exists() {
             fs::remove_dir_all(&site.dir)?;
         }
-        fs::create_dir_all(&site.dir)?;
+        fs::create_dir_all(site.logs())?;
         let arguments = write_config(proxy, &programs.templates, &site, &site.dir)?;
         let mut command = wrapper.to_vec();
         command.push(programs.of(proxy).display().to_string());
         command.extend(arguments);
-        let errors = site.dir.join("stderr.log");
+        let errors = site.errors();
         let stdout = if proxy == Proxy::Haproxy {
             site.log()
         } else {
-            site.dir.join("stdout.log")
+            site.logs().join("stdout.log")
         };
         let tree = Tree::start(core, &command, &stdout, &errors)?;
         let mut running = Self {
@@ -327,7 +336,7 @@ impl Running {
 
     /// The end of what the proxy printed, for an error message.
     pub(crate) fn complaint(&self) -> String {
-        tail(&self.site.dir.join("stderr.log"))
+        tail(&self.site.errors())
     }
 
     /// Stops it and deletes its access log, which may be large.

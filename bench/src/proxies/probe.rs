@@ -29,20 +29,48 @@ pub(crate) fn scrape(address: SocketAddr, path: &str, patience: Duration) -> Res
         "GET {path} HTTP/1.1\r\nhost: bench.example\r\nconnection: close\r\n\r\n"
     )?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    let mut buffer = vec![0; 64 << 10];
+    // The end of the body, not of the connection: Envoy may keep one open for a second after its last byte.
+    while !complete(&answer) {
+        let read = stream.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        answer.extend_from_slice(buffer.get(..read).unwrap_or_default());
+    }
     let took = begun.elapsed();
     ensure!(
         answer.starts_with(b"HTTP/1.1 200"),
         "{address}{path} did not answer 200"
     );
-    let head = answer
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .context("an answer without an end of head")?;
+    let head = end_of_head(&answer).context("an answer without an end of head")?;
     Ok(Scrape {
-        body: answer.split_off(head + 4),
+        body: answer.split_off(head),
         took,
     })
+}
+
+/// Whether the answer says where it ends and has come there; one that does not ends with its connection.
+fn complete(answer: &[u8]) -> bool {
+    let Some((head, body)) = end_of_head(answer).and_then(|end| answer.split_at_checked(end))
+    else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    match length.and_then(|length| length.trim().parse::<usize>().ok()) {
+        Some(length) => body.len() >= length,
+        None => head.contains("transfer-encoding: chunked") && body.ends_with(b"\r\n0\r\n\r\n"),
+    }
+}
+
+fn end_of_head(answer: &[u8]) -> Option<usize> {
+    answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map(|place| place + 4)
 }
 
 /// The generation of the configuration that a new connection meets.
@@ -55,4 +83,22 @@ pub(crate) fn generation_served(address: SocketAddr) -> Result<String> {
         .chars()
         .filter(char::is_ascii_digit)
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complete;
+
+    #[test]
+    fn an_answer_ends_where_it_says() {
+        assert!(complete(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+        assert!(!complete(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok"));
+        assert!(complete(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+        ));
+        assert!(!complete(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
+        ));
+        assert!(!complete(b"HTTP/1.1 200 OK\r\n\r\nok"));
+    }
 }
