@@ -1,1 +1,21 @@
+//! The path of a request through the gateway. Start reading at [`request`].
 
+mod active;
+mod connection;
+mod date;
+mod dispatch;
+mod receive;
+pub mod refuse;
+pub mod request;
+mod respond;
+pub mod snapshot;
+mod tracked;
+mod tunnel;
+mod worker;
+
+pub use connection::{Connection, Wire};
+pub use request::{Answer, serve};
+pub use snapshot::Snapshot;
+pub use tracked::Tracked;
+pub use tunnel::Tunnel;
+pub use worker::{Local, Worker};

@@ -122,6 +122,8 @@ families! {
         "Client connections accepted.";
     CONNECTIONS_REFUSED = Kind::Counter, "lintel_connections_refused_total" ["listener", "reason"]
         "Client connections closed on arrival, or not accepted.";
+    OBSERVED_PATHS = Kind::Counter, "lintel_observed_paths_total" ["listener", "reason"]
+        "Requests whose path would be refused if the listener's path rules were enforced and not only observed.";
     MALFORMED_REQUESTS = Kind::Counter, "lintel_malformed_requests_total" ["listener", "reason"]
         "Messages that broke their protocol or one of its limits before they became a request.";
     TLS_HANDSHAKES = Kind::Counter, "lintel_tls_handshakes_total" ["listener", "version", "resumed", "outcome"]

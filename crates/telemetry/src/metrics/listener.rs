@@ -4,7 +4,7 @@ use std::{rc::Rc, sync::Arc};
 
 use super::{
     block::{Block, ListenerCells, Registration},
-    family::{CONNECTIONS_REFUSED, MALFORMED_REQUESTS, TLS_HANDSHAKES},
+    family::{CONNECTIONS_REFUSED, MALFORMED_REQUESTS, OBSERVED_PATHS, TLS_HANDSHAKES},
     interner::{Held, Named},
     worker::{Common, StaticSeries},
 };
@@ -45,6 +45,18 @@ impl ListenerMetrics {
         state.events.inc(
             &state.common,
             &MALFORMED_REQUESTS,
+            Some(&state.block.life),
+            Some(&state.block.name),
+            &[reason],
+        );
+    }
+
+    /// Counts a path that enforced rules would refuse, by the rule.
+    pub fn observed(&self, reason: &'static str) {
+        let state = &*self.0.0;
+        state.events.inc(
+            &state.common,
+            &OBSERVED_PATHS,
             Some(&state.block.life),
             Some(&state.block.name),
             &[reason],

@@ -1,0 +1,125 @@
+//! The record of a request while it lasts. However the request ends — answered, refused, given up
+//! by the client, broken by a panic — dropping the record counts and logs it, exactly once.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use http::{Method, StatusCode};
+use lintel_kernel::{Ending, Exchange, Outcome};
+
+use crate::worker::{Local, NO_ROUTE, Worker};
+
+/// A request that is being served.
+pub(crate) struct Active {
+    /// What is known of it.
+    pub(crate) exchange: Exchange,
+    /// The configuration it runs on.
+    pub(crate) local: Rc<Local>,
+    worker: Rc<Worker>,
+    outcome: Outcome,
+    /// Bytes of request body passed on; shared with the body on its way upstream.
+    pub(crate) bytes_in: Rc<Cell<u64>>,
+    /// Bytes of response body sent.
+    pub(crate) bytes_out: u64,
+    overhead: Option<Duration>,
+    method: Method,
+}
+
+const DEFAULT_TUNNEL_IDLE: Duration = Duration::from_secs(3600);
+
+/// The status recorded where the client left before there was an answer (NGINX's 499).
+const CLIENT_GONE: u16 = 499;
+
+impl Active {
+    /// Begins the record of a request.
+    pub(crate) fn begin(worker: &Rc<Worker>, local: Rc<Local>, exchange: Exchange) -> Box<Self> {
+        worker.begin();
+        Box::new(Self {
+            method: exchange.request.method.clone(),
+            exchange,
+            local,
+            worker: Rc::clone(worker),
+            outcome: Outcome::ClientGone,
+            bytes_in: Rc::default(),
+            bytes_out: 0,
+            overhead: None,
+        })
+    }
+
+    /// The worker that serves it.
+    pub(crate) const fn worker(&self) -> &Rc<Worker> {
+        &self.worker
+    }
+
+    /// The method the client sent.
+    pub(crate) const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Notes that the head of the answer goes to the client now.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.exchange.status = status.as_u16();
+        let until_head = self.exchange.received.elapsed();
+        self.overhead = Some(until_head.saturating_sub(self.exchange.upstream_time));
+    }
+
+    /// Notes how it ends.
+    pub(crate) const fn ended(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    /// How long a tunnel may be silent.
+    pub(crate) fn tunnel_idle(&self) -> Duration {
+        let rules = self.local.listener_rules(self.exchange.listener);
+        rules.map_or(DEFAULT_TUNNEL_IDLE, |rules| rules.tunnel_idle)
+    }
+
+    fn record(&mut self) {
+        let duration = Instant::now().saturating_duration_since(self.exchange.received);
+        if self.exchange.status == 0 {
+            self.exchange.status = CLIENT_GONE;
+        }
+        let ending = Ending {
+            outcome: self.outcome,
+            bytes_in: self.bytes_in.get(),
+            bytes_out: self.bytes_out,
+            duration,
+            overhead: self
+                .overhead
+                .unwrap_or_else(|| duration.saturating_sub(self.exchange.upstream_time)),
+        };
+        let exchange = &self.exchange;
+        let metrics = self.local.route_metrics(exchange.route.unwrap_or(NO_ROUTE));
+        let service = exchange
+            .service
+            .map(|service| self.local.service_metrics(service));
+        metrics.record(
+            service.as_deref(),
+            &self.method,
+            exchange.status,
+            ending.duration,
+            ending.overhead,
+        );
+        if let Some(refused) = &exchange.refused {
+            metrics.reject(refused.by, refused.code);
+        }
+        if let Some(route) = exchange
+            .route
+            .and_then(|index| self.local.snapshot.routes.get(index as usize))
+        {
+            route.chain.on_end(exchange, &ending);
+        } else {
+            self.local.snapshot.unmatched.on_end(exchange, &ending);
+        }
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.record();
+        self.worker.end();
+    }
+}

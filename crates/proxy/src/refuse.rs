@@ -1,0 +1,174 @@
+//! How a refusal looks: problem details for HTTP callers (RFC 9457), trailers-only for gRPC
+//! callers, or the operator's own page.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use lintel_http::Body;
+use lintel_kernel::{GrpcCode, Rejection, exchange::Refused, expr::Scope};
+
+use crate::{active::Active, respond, snapshot::escape_json};
+
+pub(crate) const NO_ROUTE: Rejection = Rejection::new(
+    "route",
+    StatusCode::NOT_FOUND,
+    "no_route",
+    "No route matches this request.",
+);
+pub(crate) const METHOD_NOT_ALLOWED: Rejection = Rejection::new(
+    "route",
+    StatusCode::METHOD_NOT_ALLOWED,
+    "method_not_allowed",
+    "This path does not take this method.",
+);
+pub(crate) const BODY_TOO_LARGE: Rejection = Rejection::new(
+    "receive",
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "body_too_large",
+    "The request body is larger than allowed.",
+);
+
+/// The value of `Allow` (RFC 9110 §10.2.1).
+pub(crate) fn allow_value(allow: &lintel_router::Allow) -> HeaderValue {
+    // Methods are tokens: always a valid field value.
+    HeaderValue::from_str(&allow.to_string()).unwrap_or(HeaderValue::from_static(""))
+}
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// Makes the answer to a refused request, and notes the refusal in its record.
+pub(crate) fn response(active: &mut Active, rejection: Rejection) -> Response<Body> {
+    let Rejection {
+        status,
+        grpc,
+        code,
+        detail,
+        retry_after,
+        headers,
+        by,
+    } = rejection;
+    active.exchange.refused = Some(Refused { by, code, detail });
+    let mut response = if active.exchange.grpc {
+        grpc_response(
+            grpc,
+            active
+                .exchange
+                .refused
+                .as_ref()
+                .map_or("", |refused| &refused.detail),
+        )
+    } else {
+        http_response(active, status, code)
+    };
+    if let Some(after) = retry_after {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    for (name, value) in headers.into_iter().flat_map(|headers| *headers) {
+        if let Some(name) = name {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+fn http_response(active: &Active, status: StatusCode, code: &str) -> Response<Body> {
+    if let Some(page) = active.local.snapshot.errors.page(status) {
+        // The page sees the status it is shown for.
+        let mut shown = Response::new(());
+        *shown.status_mut() = status;
+        let scope = Scope::answer(&active.exchange, &shown);
+        let mut response = respond::page(page, scope);
+        *response.status_mut() = status;
+        return response;
+    }
+    if status == StatusCode::NO_CONTENT {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status;
+        return response;
+    }
+    let detail = active
+        .exchange
+        .refused
+        .as_ref()
+        .map_or("", |refused| &refused.detail);
+    problem(status, code, detail, active.exchange.id.as_str()).map(Body::from)
+}
+
+/// Problem details (RFC 9457 §3). `type` is `about:blank`, so `title` is the status phrase and
+/// programs go by `code`.
+pub fn problem(status: StatusCode, code: &str, detail: &str, instance: &str) -> Response<Bytes> {
+    let mut body = String::with_capacity(192);
+    let title = status.canonical_reason().unwrap_or("Error");
+    // Writing to a String can't fail.
+    let _ = write!(
+        body,
+        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{},\"code\":\"{code}\",\"detail\":\"",
+        status.as_u16()
+    );
+    escape_json(detail, &mut body);
+    body.push_str("\",\"instance\":\"");
+    escape_json(instance, &mut body);
+    body.push_str("\"}");
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A trailers-only answer (gRPC over HTTP/2, "Responses").
+fn grpc_response(code: GrpcCode, detail: &str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    headers.insert(GRPC_STATUS, HeaderValue::from(code as u16));
+    if let Ok(message) = HeaderValue::from_str(&percent_encode(detail)) {
+        headers.insert(GRPC_MESSAGE, message);
+    }
+    response
+}
+
+/// `Percent-Encoded` of the gRPC specification: printable ASCII but `%` stays.
+fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' '..=b'~' if byte != b'%' => out.push(char::from(byte)),
+            byte => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_are_json_whatever_the_detail() {
+        let response = problem(StatusCode::BAD_REQUEST, "x", "a \"b\" \\ \n", "id-1");
+        assert_eq!(
+            response.body(),
+            "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"code\":\"x\",\"detail\":\"a \\\"b\\\" \\\\ \\u000a\",\"instance\":\"id-1\"}"
+        );
+    }
+
+    #[test]
+    fn grpc_messages_are_encoded() {
+        assert_eq!(percent_encode("50% \u{e9}\n"), "50%25 %C3%A9%0A");
+    }
+}

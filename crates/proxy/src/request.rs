@@ -1,0 +1,157 @@
+//! The life of a request, on one page. The names of the steps are those of the docs, the metrics
+//! and `lintel explain`.
+
+use http::StatusCode;
+use lintel_http::{Body, Request};
+use lintel_kernel::{Flow, Rejection};
+use lintel_policies::Depth;
+use lintel_router::Outcome as Matched;
+
+use crate::{
+    active::Active,
+    connection::{Connection, Wire},
+    dispatch::{self, Dispatched},
+    receive::{Received, receive},
+    refuse,
+    tracked::Tracked,
+    tunnel::Tunnel,
+};
+
+/// The answer to a request, and the tunnel it opens where it is `101 Switching Protocols`.
+pub struct Answer {
+    /// What goes to the client.
+    pub response: http::Response<Tracked>,
+    /// The way to the upstream after a switch of protocols.
+    pub tunnel: Option<Tunnel>,
+}
+
+/// Serves one request from its head to the head of its answer.
+pub async fn serve(connection: &Connection, wire: &Wire<'_>, request: Request) -> Answer {
+    // receive: path contract, client address, ids.
+    let Received {
+        mut active,
+        body,
+        client,
+        refusal,
+    } = receive(connection, wire, request);
+    let mut depth = Depth::default();
+    let passed = match refusal {
+        Some(rejection) => Err(rejection),
+        None => {
+            pass(
+                &mut active,
+                body,
+                Context {
+                    connection,
+                    wire,
+                    client,
+                    depth: &mut depth,
+                },
+            )
+            .await
+        }
+    };
+    let Dispatched {
+        mut response,
+        upgraded,
+    } = match passed {
+        Ok(dispatched) => dispatched,
+        Err(rejection) => refuse::response(&mut active, rejection).into(),
+    };
+
+    // Answers run backwards through the policies that the request passed.
+    let local = std::rc::Rc::clone(&active.local);
+    if let Some(route) = active
+        .exchange
+        .route
+        .and_then(|route| local.snapshot.routes.get(route as usize))
+    {
+        route
+            .chain
+            .on_response(depth, &mut active.exchange, &mut response);
+    }
+    dispatch::finish_head(&active, connection, &mut response);
+    active.answered(response.status());
+
+    // Observe runs when the last byte has left: the body, or the tunnel, carries the record there.
+    match upgraded {
+        Some(upstream) => {
+            let tunnel = Tunnel::new(upstream, active, wire.timer.clone());
+            Answer {
+                response: response.map(|_| Tracked::detached()),
+                tunnel: Some(tunnel),
+            }
+        }
+        None => Answer {
+            response: response.map(|body| Tracked::new(body, active)),
+            tunnel: None,
+        },
+    }
+}
+
+/// What the steps between receiving and answering share.
+pub(crate) struct Context<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) wire: &'a Wire<'a>,
+    pub(crate) client: lintel_http::forwarded::Client,
+    depth: &'a mut Depth,
+}
+
+/// Route match, the policies in the order of their phases, dispatch.
+async fn pass(
+    active: &mut Active,
+    mut body: Body,
+    context: Context<'_>,
+) -> Result<Dispatched, Rejection> {
+    let local = std::rc::Rc::clone(&active.local);
+
+    // Route match.
+    let index = route_match(active)?;
+    let route = local.snapshot.routes.get(index).ok_or(refuse::NO_ROUTE)?;
+    body.limit(route.max_body);
+    if body.is_over_limit() {
+        return Err(refuse::BODY_TOO_LARGE);
+    }
+
+    // Edge, Authenticate, Authorize, Admit, Inspect, Cache, Transform.
+    let (depth, flow) = route.chain.on_request(&mut active.exchange, &mut body);
+    *context.depth = depth;
+    match flow {
+        Flow::Next => {}
+        Flow::Answer(response) => return Ok(response.into()),
+        Flow::Refuse(rejection) => return Err(rejection),
+    }
+
+    // Dispatch: a service, a split, an answer of the gateway's own.
+    dispatch::dispatch(active, route, body, &context).await
+}
+
+fn route_match(active: &mut Active) -> Result<usize, Rejection> {
+    let Active {
+        exchange, local, ..
+    } = active;
+    let matched = local.snapshot.router.find(&lintel_router::Query {
+        listener: exchange.listener,
+        host: exchange.host(),
+        path: exchange.path(),
+        query: exchange.request.uri.query(),
+        method: &exchange.request.method,
+        headers: &exchange.request.headers,
+    });
+    match matched {
+        Matched::Matched { route, params } => {
+            exchange.route = u32::try_from(route).ok();
+            let (names, spans) = params.into_parts();
+            exchange.params = lintel_kernel::exchange::Params { names, spans };
+            Ok(route)
+        }
+        Matched::MethodNotAllowed { allow } => {
+            let rejection = refuse::METHOD_NOT_ALLOWED;
+            Err(rejection.with_header(http::header::ALLOW, refuse::allow_value(&allow)))
+        }
+        Matched::NotFound => Err(refuse::NO_ROUTE),
+    }
+}
+
+/// The status a client is told when serving its request panicked.
+pub const PANICKED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;

@@ -1,0 +1,226 @@
+//! One valid configuration, compiled: what a request runs on from beginning to end.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use lintel_http::{forwarded::ForwardRules, path::PathRules};
+use lintel_kernel::expr::Template;
+use lintel_policies::Chain;
+use lintel_router::Router;
+use lintel_upstream::Service;
+
+/// An immutable, compiled configuration, shared by all workers.
+pub struct Snapshot {
+    /// Counts up with every accepted configuration.
+    pub generation: u64,
+    /// Finds the route of a request; its indices are those of `routes`.
+    pub router: Router,
+    /// All routes.
+    pub routes: Vec<Route>,
+    /// All services; indices are those in [`Action`].
+    pub services: Vec<Arc<Service>>,
+    /// Rules of each listener, by its process-wide id.
+    pub listeners: HashMap<u16, Arc<ListenerRules>>,
+    /// How refusals look.
+    pub errors: ErrorPages,
+    /// What observes requests that matched no route: the default access log.
+    pub unmatched: Chain,
+}
+
+/// One route.
+pub struct Route {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// Its policies.
+    pub chain: Chain,
+    /// What is done with a request that passed them.
+    pub action: Action,
+    /// From the complete request head to the head of the answer.
+    pub timeout: Duration,
+    /// Largest request body, in bytes.
+    pub max_body: u64,
+}
+
+/// What a route does.
+pub enum Action {
+    /// Forwards to a service.
+    Service(usize),
+    /// Forwards to one of several services, each with its share.
+    Split(Split),
+    /// Answers by itself.
+    Respond(Page),
+    /// Sends the client elsewhere.
+    Redirect(Redirect),
+}
+
+/// Services and their shares of a route's requests.
+pub struct Split {
+    /// Service index and the sum of the weights up to and including it.
+    pub cumulative: Vec<(usize, u64)>,
+}
+
+/// An answer made here.
+pub struct Page {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its `Content-Type`.
+    pub content_type: HeaderValue,
+    /// Its body.
+    pub body: Template,
+    /// How interpolated values are made safe for the content type.
+    pub escape: Escape,
+    /// Further fields.
+    pub headers: HeaderMap,
+}
+
+/// How a value is made safe inside a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// As it is.
+    Plain,
+    /// As the inside of a JSON string.
+    Json,
+    /// As HTML text.
+    Html,
+}
+
+/// A redirection.
+pub struct Redirect {
+    /// 301, 302, 303, 307 or 308.
+    pub status: StatusCode,
+    /// The `Location`.
+    pub to: Template,
+}
+
+/// Overrides for the answers to refused requests.
+#[derive(Default)]
+pub struct ErrorPages {
+    /// By status.
+    pub by_status: HashMap<StatusCode, Page>,
+    /// For every other status.
+    pub any: Option<Page>,
+}
+
+/// What a listener demands of requests, and tells upstreams of them.
+pub struct ListenerRules {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// The path contract.
+    pub path: PathRules,
+    /// Forwarding fields and trusted proxies.
+    pub forward: ForwardRules,
+    /// The field that carries the request's id, upstream and back.
+    pub request_id: HeaderName,
+    /// Whether a trusted peer's request id is kept.
+    pub accept_request_id: bool,
+    /// Whose trace context is continued.
+    pub accept_trace: Peers,
+    /// The `Server` of every answer; without it the upstream's passes.
+    pub server: Option<HeaderValue>,
+    /// Share of traces that begin here and are sampled, from 0.0 to 1.0.
+    pub trace_sample: f64,
+    /// How long a tunnel (WebSocket) may be silent.
+    pub tunnel_idle: Duration,
+}
+
+/// A group of peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peers {
+    /// Every client.
+    Anyone,
+    /// Declared proxies.
+    Trusted,
+    /// Nobody.
+    Nobody,
+}
+
+impl Split {
+    /// Picks a service for a random number.
+    pub fn pick(&self, random: u64) -> Option<usize> {
+        let total = self.cumulative.last()?.1;
+        let ticket = random % total.max(1);
+        self.cumulative
+            .iter()
+            .find(|(_, up_to)| ticket < *up_to)
+            .map(|(service, _)| *service)
+    }
+}
+
+impl ErrorPages {
+    /// The page that overrides a status, if any.
+    pub fn page(&self, status: StatusCode) -> Option<&Page> {
+        self.by_status.get(&status).or(self.any.as_ref())
+    }
+}
+
+impl Escape {
+    /// The escape that fits a media type.
+    pub fn for_content_type(content_type: &str) -> Self {
+        let essence = content_type.split(';').next().unwrap_or("").trim();
+        if essence == "application/json" || essence.ends_with("+json") {
+            Self::Json
+        } else if essence == "text/html" || essence.ends_with("xml") {
+            Self::Html
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// The function that does it.
+    pub fn function(self) -> fn(&str, &mut String) {
+        match self {
+            Self::Plain => |text, out| out.push_str(text),
+            Self::Json => escape_json,
+            Self::Html => escape_html,
+        }
+    }
+}
+
+/// Escapes a text for the inside of a JSON string (RFC 8259 §7).
+pub(crate) fn escape_json(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if u32::from(c) < 0x20 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+}
+
+fn escape_html(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_gives_each_service_its_share() {
+        let split = Split {
+            cumulative: vec![(7, 95), (9, 100)],
+        };
+        let second = (0..1_000)
+            .filter(|random| split.pick(*random) == Some(9))
+            .count();
+        assert_eq!(second, 50);
+    }
+
+    #[test]
+    fn escapes() {
+        let mut out = String::new();
+        escape_json("a\"\\\n", &mut out);
+        escape_html("<&>", &mut out);
+        assert_eq!(out, "a\\\"\\\\\\u000a&lt;&amp;&gt;");
+    }
+}
