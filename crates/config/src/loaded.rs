@@ -29,9 +29,12 @@ pub fn load(path: impl AsRef<Path>) -> Result<Loaded, Report> {
     Loader::new().load(path)
 }
 
+/// The value of an environment variable.
+type Lookup = dyn Fn(&str) -> Option<String>;
+
 /// Reads configurations. For everything but tests and tools, [`load`] is enough.
 pub struct Loader {
-    variable: Box<dyn Fn(&str) -> Option<String>>,
+    variable: Box<Lookup>,
     names: Box<dyn Fn() -> Vec<String>>,
     check_files: bool,
 }

@@ -129,13 +129,19 @@ impl Scope<'_> {
         if params.contains(&name) {
             return None;
         }
-        let message = format!("no path of this route captures `{name}` everywhere");
+        let message = format!("`{source}` is not a parameter of every path of this route");
         let names: Vec<&str> = params.iter().map(String::as_str).collect();
         let help = match nearest(&name, names.iter().copied()) {
             Some(near) => format!("did you mean `path.{near}`?"),
+            None if names.len() == 1 => format!("the only one is `path.{}`", names.concat()),
             None if names.is_empty() => format!("name it in the path of `match`: `/…/{{{name}}}`"),
             None => format!("the parameters are {}", crate::shape::list(&names, "and")),
         };
-        Some(found(code::UNKNOWN_PARAMETER, message).help(help))
+        let mut diagnostic = found(code::UNKNOWN_PARAMETER, message).help(help);
+        if let [section, route, ..] = path {
+            let paths = self.loaded.locate(&[section, route, "match", "path"]);
+            diagnostic = diagnostic.also(paths, "the paths of this route");
+        }
+        Some(diagnostic)
     }
 }

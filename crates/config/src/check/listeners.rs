@@ -158,6 +158,7 @@ fn limits(check: &mut Check<'_>, name: &str, listener: &Listener) {
                 &path,
                 "`uri_bytes` is more than `header_bytes`, which counts the target too",
             )
+            .at(check.loaded.locate(&path), "more than that")
             .also(
                 check.loaded.locate(&at("header_bytes")),
                 "the room for the whole head",

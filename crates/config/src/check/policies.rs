@@ -11,28 +11,19 @@ use crate::{
 
 /// Fields that frame or route a message: changing them by hand would break it.
 const MANAGED: [(&str, &str); 9] = [
-    (
-        "connection",
-        "it belongs to the connection, not to the message",
-    ),
-    (
-        "keep-alive",
-        "it belongs to the connection, not to the message",
-    ),
-    (
-        "proxy-connection",
-        "it belongs to the connection, not to the message",
-    ),
-    ("te", "it belongs to the connection, not to the message"),
-    (
-        "upgrade",
-        "it belongs to the connection, not to the message",
-    ),
-    ("transfer-encoding", "it frames the body"),
-    ("content-length", "it frames the body"),
-    ("trailer", "it frames the body"),
+    ("connection", CONNECTION),
+    ("keep-alive", CONNECTION),
+    ("proxy-connection", CONNECTION),
+    ("te", CONNECTION),
+    ("upgrade", CONNECTION),
+    ("transfer-encoding", FRAMING),
+    ("content-length", FRAMING),
+    ("trailer", FRAMING),
     ("host", "write `policies: { rewrite: { host: … } }` instead"),
 ];
+
+const CONNECTION: &str = "remove it; it belongs to the connection, which is another one upstream";
+const FRAMING: &str = "remove it; it frames the body, which the gateway does anew";
 
 /// Checks the policies at `base`; `params` are those of the route's paths, if it is known.
 pub(super) fn check(

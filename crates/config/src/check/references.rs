@@ -60,7 +60,10 @@ fn reference(check: &mut Check<'_>, section: &str, code: &'static str, path: &[&
     let help = match nearest(name.as_str(), names.iter().copied()) {
         Some(near) if !hidden => format!("did you mean `{near}`?"),
         _ if names.is_empty() => format!("add it under `{section}`"),
-        _ => format!("the {section} are {}", crate::shape::list(&names, "and")),
+        _ => match names.as_slice() {
+            [only] => format!("the only {noun} is `{only}`"),
+            names => format!("the {section} are {}", crate::shape::list(names, "and")),
+        },
     };
     let shown = check.loaded.shown(path, name.as_str());
     // In a split the name is a key.

@@ -29,6 +29,8 @@ pub(crate) enum Value {
     Text(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
+    /// Something that was already reported; every check passes over it.
+    Broken,
 }
 
 /// A number and how it was written, so that `1.10` can stay what it is.
@@ -104,7 +106,7 @@ impl Node {
             Value::Number(number) => Some(&number.raw),
             Value::Bool(true) => Some("true"),
             Value::Bool(false) => Some("false"),
-            Value::Null | Value::List(_) | Value::Map(_) => None,
+            Value::Null | Value::List(_) | Value::Map(_) | Value::Broken => None,
         }
     }
 
@@ -175,6 +177,7 @@ impl fmt::Debug for Node {
                 .finish(),
             Value::Text(text) => write!(f, "{text:?}"),
             Value::Null => f.write_str("null"),
+            Value::Broken => f.write_str("?"),
             Value::Bool(_) | Value::Number(_) => f.write_str(self.scalar().unwrap_or("")),
         }
     }

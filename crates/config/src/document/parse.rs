@@ -42,12 +42,7 @@ pub(crate) fn parse(sources: &Sources, source: u32, out: &mut Vec<Diagnostic>) -
             Ok((event, span)) => {
                 let range = span.byte_range().unwrap_or(0..0);
                 let tag = span.tag_span().and_then(|tag| tag.byte_range());
-                if builder
-                    .event(event, Span::new(source, range), tag)
-                    .is_none()
-                {
-                    return None;
-                }
+                builder.event(event, Span::new(source, range), tag)?;
             }
             Err(error) => {
                 let diagnostic = syntax::explain(text, source, &error, builder.open_flow());
@@ -144,7 +139,7 @@ impl Builder<'_> {
             Event::Alias(id) => self.alias(id, span)?,
             Event::UnresolvedAlias(name) => {
                 self.out.push(syntax::unknown_anchor(&name, span));
-                self.deliver(Node::new(span, Value::Null), 0, false)?;
+                self.deliver(Node::new(span, Value::Broken), 0, false)?;
             }
             _ => {}
         }
@@ -254,7 +249,7 @@ impl Builder<'_> {
             );
             self.out
                 .push(diagnostic.at(span, "a value can't contain itself"));
-            return self.deliver(Node::new(span, Value::Null), 0, false);
+            return self.deliver(Node::new(span, Value::Broken), 0, false);
         };
         self.aliased += target.count();
         if self.aliased > ALIASED || self.frames.len() + target.depth() > DEPTH {

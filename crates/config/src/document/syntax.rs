@@ -15,6 +15,7 @@ pub(super) fn unknown_anchor(name: &str, span: Span) -> Diagnostic {
     );
     if name.starts_with('.') {
         diagnostic
+            .message(format!("`*{name}` without quotes is an alias to YAML"))
             .at(span, "a text that begins with `*` needs quotes")
             .help(format!("write `\"*{name}\"`"))
     } else {
@@ -60,6 +61,10 @@ pub(super) fn explain(
             .at(place, "this `-`")
             .help("put `- …` on the next line, or write the list as `[a, b]`"),
         ErrorKind::SimpleKeyExpected => missing_colon(found, text, source, offset),
+        ErrorKind::MappingValueNotAllowed => match line_above(text, offset) {
+            Some(above) => missing_colon(found, text, source, above),
+            None => in_flow(found, error, text, place, flow),
+        },
         ErrorKind::InvalidTrailingSingleQuotedScalar
         | ErrorKind::InvalidTrailingDoubleQuotedScalar => found
             .message("there is text after the closing quote")
@@ -146,7 +151,7 @@ fn missing_colon(found: Diagnostic, text: &str, source: u32, offset: usize) -> D
             found.help(format!("put a space after the colon: `{name}: {value}`"))
         }
         None => found.help(format!(
-            "write `{key}: …`, or indent the line if it continues the text above"
+            "write `{key}:`, or indent the line if it continues the text above"
         )),
     }
 }
@@ -194,6 +199,16 @@ fn place(text: &str, source: u32, offset: usize) -> Span {
 fn line_before(text: &str, offset: usize) -> &str {
     let before = text.get(..offset).unwrap_or("");
     before.rsplit('\n').next().unwrap_or("")
+}
+
+/// Where the line above begins, if there is no colon in it.
+fn line_above(text: &str, offset: usize) -> Option<usize> {
+    let start = offset - line_before(text, offset).len();
+    let above = text.get(..start)?.trim_end();
+    let begin = above.rfind('\n').map_or(0, |at| at + 1);
+    let line = above.get(begin..)?;
+    let indent = line.len() - line.trim_start().len();
+    (!line.contains(':') && !line.trim_start().starts_with('#')).then_some(begin + indent)
 }
 
 fn first_word(text: &str) -> &str {

@@ -35,7 +35,7 @@ fn every_key_is_described() {
     let mut seen = 0;
     walk(root(), "", &mut |path, property| {
         seen += 1;
-        if property.node.get("description").is_none() {
+        if property.own_description().is_none() {
             bare.push(path.to_owned());
         }
     });
@@ -51,7 +51,7 @@ fn every_word_of_a_choice_is_described() {
             bare.extend(
                 words
                     .iter()
-                    .filter(|word| word.node.get("description").is_none())
+                    .filter(|word| word.own_description().is_none())
                     .map(|word| format!("{path}: {}", word.word())),
             );
         }

@@ -77,6 +77,12 @@ impl<'a> View<'a> {
         text.unwrap_or("")
     }
 
+    /// What it is for, as it stands where it is used.
+    #[cfg(test)]
+    pub(super) fn own_description(self) -> Option<&'a Value> {
+        self.node.get("description")
+    }
+
     /// What the type itself is for, when that says more than [`Self::description`].
     pub(crate) fn type_description(self) -> &'a str {
         let text = self.target().get("description").and_then(Value::as_str);

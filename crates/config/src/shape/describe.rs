@@ -79,7 +79,7 @@ pub(super) fn expected(schema: View<'_>) -> String {
     match schema.kind() {
         Kind::Text { format } => match (text::noun(format), schema.example()) {
             (noun, Some(Json::String(example)))
-                if !matches!(format, "" | "template" | "host-rule") =>
+                if !matches!(format, "" | "template" | "host-rule" | "log-target") =>
             {
                 format!("{noun} such as `{example}`")
             }
@@ -104,6 +104,17 @@ pub(super) fn expected(schema: View<'_>) -> String {
         }
         Kind::Any => "a value".to_owned(),
     }
+}
+
+/// [`expected`] as it fits under a caret.
+pub(super) fn label(schema: View<'_>) -> String {
+    let long = expected(schema);
+    let text = if long.chars().count() > 80 {
+        brief(schema)
+    } else {
+        long
+    };
+    format!("expected {text}")
 }
 
 /// What a schema takes, in two or three words.
@@ -188,11 +199,13 @@ pub(crate) fn list(words: &[&str], conjunction: &str) -> String {
 
 /// What a node is. The text of a tainted one is not shown.
 pub(super) fn found(node: &Node) -> String {
+    if let Some(taint) = &node.taint {
+        return format!("the value of `{}`", taint.origin);
+    }
     match &node.value {
-        Value::Null => "nothing".to_owned(),
+        Value::Null | Value::Broken => "nothing".to_owned(),
         Value::List(_) => "a list".to_owned(),
         Value::Map(_) => "a map".to_owned(),
-        _ if node.taint.is_some() => "this text".to_owned(),
         Value::Bool(value) => format!("`{value}`"),
         Value::Number(number) => format!("the number `{}`", number.raw),
         Value::Text(text) if text.chars().count() <= 40 && !text.contains('\n') => {
@@ -213,13 +226,9 @@ pub(super) fn example_of(schema: View<'_>) -> Option<String> {
         Kind::Integer { min, .. } if min >= 0 => Some(min.max(1).to_string()),
         Kind::List { items, .. } => example_of(items).map(|item| format!("[{item}]")),
         Kind::OneOf(alternatives) => alternatives.iter().find_map(|one| example_of(*one)),
+        Kind::Record => record(schema).map(|fields| format!("{{ {fields} }}")),
         _ => None,
     }
-}
-
-/// An example of an item of a list.
-pub(super) fn item_example(items: View<'_>) -> Option<String> {
-    example_of(items)
 }
 
 /// A value as flow YAML.
@@ -292,25 +301,29 @@ pub(super) fn conversion(node: &Node, schema: View<'_>, key: Option<&str>) -> Op
     }
 }
 
-/// `tls: { certificates: […] }` with the keys that must be there.
+/// A record with the keys that must be there, as advice.
 fn record_example(schema: View<'_>, key: Option<&str>) -> Option<String> {
-    let required: Vec<String> = schema
-        .required()
-        .filter_map(|name| Some(format!("{name}: {}", example_of(schema.property(name)?)?)))
-        .collect();
-    let fields = match required.as_slice() {
-        [] => {
-            let (name, property) = schema.properties().next()?;
-            let value = property
-                .default()
-                .map(inline)
-                .or_else(|| example_of(property))?;
-            format!("{name}: {value}")
-        }
-        required => required.join(", "),
-    };
+    let fields = record(schema)?;
     Some(match key {
         Some(key) => format!("write for example `{key}: {{ {fields} }}`"),
         None => format!("write for example `{{ {fields} }}`"),
     })
+}
+
+/// The fields of a record that must be there, or its first.
+fn record(schema: View<'_>) -> Option<String> {
+    let field = |name: &str| {
+        let property = schema.property(name)?;
+        let value = property
+            .default()
+            .map(inline)
+            .or_else(|| example_of(property))?;
+        Some(format!("{name}: {value}"))
+    };
+    let required: Vec<String> = schema.required().filter_map(field).collect();
+    if !required.is_empty() {
+        return Some(required.join(", "));
+    }
+    let (first, _) = schema.properties().next()?;
+    field(first)
 }

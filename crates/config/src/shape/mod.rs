@@ -75,6 +75,9 @@ struct Walk<'n> {
 impl<'n> Walk<'n> {
     /// The node as JSON, or `None` if it has mistakes.
     fn node(&mut self, node: &'n Node, schema: View<'static>) -> Option<Json> {
+        if node.value == Value::Broken {
+            return None;
+        }
         match schema.kind() {
             Kind::Any => Some(to_json(node)),
             Kind::Record => self.record(node, schema),
@@ -117,7 +120,7 @@ impl<'n> Walk<'n> {
             return self.mismatch(node, schema);
         };
         if (nodes.len() as u64) < min {
-            let example = describe::item_example(items);
+            let example = describe::example_of(items);
             let subject = subject(&self.path);
             self.push(
                 Diagnostic::error(code::TOO_FEW, format!("{subject} is empty"))
@@ -187,9 +190,16 @@ impl<'n> Walk<'n> {
                 best = Some((mistakes, weight));
             }
         }
-        match best {
-            Some((mistakes, _)) => self.out.extend(mistakes),
-            None => {
+        match (best, fitting.as_slice()) {
+            // Naming the words alone would hide that a map is fine as well.
+            (Some((mut mistakes, _)), [only]) if matches!(only.kind(), Kind::Choice(_)) => {
+                for mistake in &mut mistakes {
+                    mistake.expected = Some(describe::expected(schema));
+                }
+                self.out.extend(mistakes);
+            }
+            (Some((mistakes, _)), _) => self.out.extend(mistakes),
+            (None, _) => {
                 self.mismatch(node, schema);
             }
         }
@@ -202,11 +212,11 @@ impl<'n> Walk<'n> {
         self.out.push(diagnostic.path(path));
     }
 
-    /// Where to point for a node that may have no text of its own.
+    /// Where to point for a node that may have no text of its own, or go over many lines.
     fn place(&self, node: &Node) -> Span {
-        let empty = node.span.start == node.span.end;
+        let text = self.sources.slice(node.span).unwrap_or("");
         match self.keys.last() {
-            Some(key) if empty => *key,
+            Some(key) if text.is_empty() || text.contains('\n') => *key,
             _ => node.span,
         }
     }
@@ -235,7 +245,7 @@ fn admits(schema: View<'_>, node: &Node) -> bool {
 /// A node as JSON, just as it is.
 pub(crate) fn to_json(node: &Node) -> Json {
     match &node.value {
-        Value::Null => Json::Null,
+        Value::Null | Value::Broken => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
         Value::Text(text) => Json::String(text.clone()),
         Value::Number(number) => number_to_json(number.value),

@@ -22,9 +22,11 @@ impl<'n> Walk<'n> {
         };
         let mut fields = Map::new();
         let mut fit = true;
+        // Keys that were written, only not rightly.
+        let mut meant: Vec<&'static str> = Vec::new();
         for entry in entries {
             let Some(property) = schema.property(&entry.key) else {
-                self.unknown_key(entry, schema, node);
+                meant.extend(self.unknown_key(entry, schema, node));
                 fit = false;
                 continue;
             };
@@ -44,9 +46,13 @@ impl<'n> Walk<'n> {
             .required()
             .filter(|key| node.get(key).is_none())
             .collect();
+        fit &= missing.is_empty();
+        let missing: Vec<&str> = missing
+            .into_iter()
+            .filter(|key| !meant.contains(key))
+            .collect();
         if !missing.is_empty() {
             self.missing(node, schema, &missing);
-            fit = false;
         }
         // What is left of the whole configuration is still worth a look.
         (fit || self.path.is_empty()).then_some(Json::Object(fields))
@@ -151,6 +157,13 @@ impl<'n> Walk<'n> {
             },
             _ => "write `name: …`, indented, on the lines below".to_owned(),
         };
+        let expected = match self.path.as_slice() {
+            [Step::Key(section)] => match describe::singular(section) {
+                Some(noun) => format!("a map with one key for each {noun}"),
+                None => format!("a map from names to {}", describe::plural(values)),
+            },
+            _ => format!("a map from names to {}", describe::plural(values)),
+        };
         let place = self.place(node);
         let code = match node.value {
             Value::Null => code::MISSING_VALUE,
@@ -163,7 +176,7 @@ impl<'n> Walk<'n> {
         self.push(
             Diagnostic::error(code, message)
                 .at(place, "")
-                .expected(format!("a map from names to {}", describe::plural(values)))
+                .expected(expected)
                 .help(help),
         );
         None
@@ -255,7 +268,13 @@ impl<'n> Walk<'n> {
         );
     }
 
-    fn unknown_key(&mut self, entry: &'n Entry, schema: View<'static>, node: &'n Node) {
+    /// Reports a key that does not exist; returns the key that was most likely meant.
+    fn unknown_key(
+        &mut self,
+        entry: &'n Entry,
+        schema: View<'static>,
+        node: &'n Node,
+    ) -> Option<&'static str> {
         let owner = owner(&self.path);
         let path = describe::dotted(&self.path);
         if let Some(later) = suggest::planned(&path, &entry.key) {
@@ -264,9 +283,9 @@ impl<'n> Walk<'n> {
                     .at(entry.key_span, "not in this version of Lintel")
                     .help(later),
             );
-            return;
+            return None;
         }
-        let help = suggest::key(&entry.key, &self.path, schema, self.root, |key| {
+        let (help, meant) = suggest::key(&entry.key, &self.path, schema, self.root, |key| {
             node.get(key).is_none()
         });
         let keys: Vec<&str> = schema.properties().map(|(key, _)| key).collect();
@@ -279,6 +298,7 @@ impl<'n> Walk<'n> {
             .expected(format!("one of {}", describe::list(&keys, "and")))
             .help(help),
         );
+        meant
     }
 
     fn missing(&mut self, node: &'n Node, schema: View<'static>, missing: &[&'static str]) {

@@ -76,7 +76,10 @@ impl<'n> Walk<'n> {
         let expected = describe::expected(schema);
         if let Some(taint) = &node.taint {
             // Neither the parser's message nor its hint may be shown: they quote the text.
-            let message = format!("{subject}: the value of `{}` is not {noun}", taint.origin);
+            let message = match format {
+                "template" => format!("{subject}: an expression in this text can't be used"),
+                _ => format!("{subject}: the value of `{}` is not {noun}", taint.origin),
+            };
             self.push(
                 Diagnostic::error(code, message)
                     .at(node.span, "")
@@ -88,9 +91,11 @@ impl<'n> Walk<'n> {
             Some(offset) => caret(self.sources, node.span, text, offset),
             None => node.span,
         };
+        // Under a part of the text, what the whole should be would be misread.
+        let label = if place == node.span { "" } else { "here" };
         self.push(
             Diagnostic::error(code, format!("{subject}: {}", error.message))
-                .at(place, "")
+                .at(place, label)
                 .expected(expected)
                 .help_maybe(error.hint.clone()),
         );
@@ -183,17 +188,18 @@ impl<'n> Walk<'n> {
         let expected = describe::expected(schema);
         let place = self.place(node);
         if node.value == Value::Null {
-            let example = describe::example_of(schema);
+            let help = match describe::example_of(schema) {
+                Some(example) => match self.path.last() {
+                    Some(super::Step::Key(key)) => format!("write for example `{key}: {example}`"),
+                    _ => format!("write for example `{example}`"),
+                },
+                None => "give it a value".to_owned(),
+            };
             self.push(
                 Diagnostic::error(code::MISSING_VALUE, format!("{subject} has no value"))
-                    .at(place, "")
+                    .at(place, describe::label(schema))
                     .expected(expected)
-                    .help(match example {
-                        Some(example) => {
-                            format!("write for example `{example}`, or remove the line")
-                        }
-                        None => "give it a value, or remove the line".to_owned(),
-                    }),
+                    .help(format!("{help}, or remove the line")),
             );
             return None;
         }
@@ -207,7 +213,7 @@ impl<'n> Walk<'n> {
                 code::WRONG_TYPE,
                 format!("{subject} takes {}, not {found}", describe::brief(schema)),
             )
-            .at(place, "")
+            .at(place, describe::label(schema))
             .expected(expected)
             .help_maybe(describe::conversion(node, schema, key)),
         );

@@ -153,7 +153,11 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
         })
         .filter(|(distance, candidate)| {
             let longest = plain.chars().count().max(candidate.chars().count());
-            *distance <= (longest / 3).clamp(1, 3) && *distance < longest
+            let close = *distance <= (longest / 3).clamp(1, 3) && *distance < longest;
+            // `warning` for `warn`, `cert` for `certificates`.
+            let cut = candidate.len().min(plain.len()) >= 4
+                && (plain.starts_with(candidate) || candidate.starts_with(&plain));
+            close || cut
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -216,14 +220,15 @@ fn policies() -> Vec<&'static str> {
 }
 
 /// Advice for an unknown key: a known key spelled alike, the place where the key belongs, or all
-/// keys there are. `free` tells which keys are not yet written.
+/// keys there are; and the key that was meant, if it is one of the record's own. `free` tells which
+/// keys are not yet written.
 pub(super) fn key(
     key: &str,
     path: &[Step<'_>],
     schema: View<'static>,
     root: View<'static>,
     free: impl Fn(&str) -> bool,
-) -> String {
+) -> (String, Option<&'static str>) {
     let known: Vec<&'static str> = schema.properties().map(|(key, _)| key).collect();
     let places = places(key, root);
     let here = pattern(path);
@@ -235,38 +240,41 @@ pub(super) fn key(
             || above.is_some_and(|steps| steps.len() <= 2)
     });
     if let Some(place) = close {
-        return belongs(key, place, &here);
+        return (belongs(key, place, &here), None);
     }
     if let Some(word) = nearest(key, known.iter().copied().filter(|key| free(key))) {
-        return format!("did you mean `{word}`?");
+        return (format!("did you mean `{word}`?"), Some(word));
     }
     if let Some(word) = nearest(key, known.iter().copied()) {
-        return format!("`{word}` is spelled alike, but is already there; remove one of the two");
+        let help =
+            format!("`{word}` is spelled alike, but is already there; remove one of the two");
+        return (help, None);
     }
     let ours = SYNONYMS
         .iter()
         .filter(|(foreign, _)| *foreign == normal(key))
-        .find(|(_, ours)| known.contains(ours));
+        .find(|(_, ours)| known.contains(ours) && free(ours));
     if let Some((_, word)) = ours {
-        return format!("this is called `{word}` here");
+        return (format!("this is called `{word}` here"), Some(word));
     }
-    match places.as_slice() {
+    let help = match places.as_slice() {
         [place] | [place, _] => belongs(key, place, &here),
         _ => format!("the keys here are {}", describe::list(&known, "and")),
-    }
+    };
+    (help, None)
 }
 
 fn belongs(key: &str, place: &[&str], here: &[&str]) -> String {
-    match place.strip_prefix(here) {
-        Some(below) if !below.is_empty() => {
-            let open: String = below.iter().map(|step| format!("{step}: {{ ")).collect();
-            let close = " }".repeat(below.len());
-            format!(
-                "`{key}` belongs under `{}`: write `{open}{key}: …{close}`",
-                below.join(".")
-            )
-        }
-        _ if place.is_empty() => format!("`{key}` belongs at the top level of the file"),
+    if let Some(below) = place.strip_prefix(here).filter(|below| !below.is_empty()) {
+        let open: String = below.iter().map(|step| format!("{step}: {{ ")).collect();
+        let close = " }".repeat(below.len());
+        let path = below.join(".");
+        return format!("`{key}` belongs under `{path}`: write `{open}{key}: …{close}`");
+    }
+    match (here.strip_prefix(place), place) {
+        (_, []) => format!("`{key}` belongs at the top level of the file"),
+        (Some([sibling]), _) => format!("`{key}` belongs one level up, beside `{sibling}`"),
+        (Some([sibling, ..]), _) => format!("`{key}` belongs further up, beside `{sibling}`"),
         _ => format!("`{key}` belongs under `{}`", shown(place)),
     }
 }

@@ -57,9 +57,13 @@ impl Resolver<'_> {
                 }
             }
             Value::Text(text) if text.contains("${env.") || text.contains("${file.") => {
+                let mistakes = self.out.len();
                 if let Some((plain, taint)) = self.text(text, node.span) {
                     *text = plain;
                     node.taint = Some(Box::new(taint));
+                }
+                if self.out.len() > mistakes {
+                    node.value = Value::Broken;
                 }
             }
             _ => {}

@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     str::FromStr,
 };
@@ -52,6 +52,14 @@ fn bad_bind(text: &str) -> TextError {
              `127.0.0.1:{port}` for this machine only"
         ));
     }
+    let bare_v6 = text
+        .rsplit_once(':')
+        .filter(|(host, port)| host.parse::<Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok());
+    if let Some((host, port)) = bare_v6 {
+        return error.hint(format!(
+            "put an IPv6 address in brackets: `\"[{host}]:{port}\"`"
+        ));
+    }
     if text.parse::<IpAddr>().is_ok() {
         let host = if text.contains(':') {
             format!("[{text}]")
@@ -76,7 +84,6 @@ fn bad_bind(text: &str) -> TextError {
     match host {
         "localhost" => error.hint(format!("names are not looked up here: write `127.0.0.1:{port}`")),
         "*" => error.hint(format!("write `0.0.0.0:{port}`, or `\"[::]:{port}\"` for IPv6 as well")),
-        _ if host.contains(':') => error.hint(format!("put an IPv6 address in brackets: `\"[{host}]:{port}\"`")),
         _ => error.hint("names are not looked up here: write the IP address of an interface, or `0.0.0.0` for all"),
     }
 }

@@ -82,10 +82,11 @@ impl FromStr for MethodName {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         let error = || TextError::new(format!("`{text}` is not a request method"));
-        let method: Method = text.parse().map_err(|_| match text {
-            "*" => error().hint("leave `methods` out to take every method"),
-            _ => error().hint(format!("use one of {}", METHODS.join(", "))),
-        })?;
+        let all = || error().hint(format!("use one of {}", METHODS.join(", ")));
+        if text == "*" {
+            return Err(error().hint("leave `methods` out to take every method"));
+        }
+        let method: Method = text.parse().map_err(|_| all())?;
         if METHODS.contains(&text) {
             return Ok(Self(method));
         }
@@ -105,7 +106,7 @@ impl FromStr for MethodName {
             {
                 Ok(Self(method))
             }
-            None => Err(error().hint(format!("use one of {}", METHODS.join(", ")))),
+            None => Err(all()),
         }
     }
 }

@@ -80,8 +80,19 @@ impl From<String> for TextError {
 
 impl From<ExprError> for TextError {
     fn from(error: ExprError) -> Self {
+        // What the CEL parser would have taken is a list of its tokens.
+        let message = match error.message.split_once(": Syntax error: ") {
+            Some((message, found)) if found.contains("'<EOF>'") => {
+                format!("{message}: it ends too early")
+            }
+            Some((message, found)) => {
+                let found = found.split(" expecting ").next().unwrap_or(found);
+                format!("{message}: {found}")
+            }
+            None => error.message,
+        };
         Self {
-            message: error.message,
+            message,
             offset: Some(error.offset),
             hint: error.hint,
         }

@@ -1,0 +1,137 @@
+//! From a checked model to what the gateway runs on.
+//!
+//! Building may read files; it does not listen, spawn or publish. What did not change since the
+//! previous configuration is taken over from it, so that connections, endpoint health and TLS
+//! sessions live on.
+
+mod listener;
+mod page;
+mod route;
+mod service;
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+use lintel_kernel::Fault;
+use lintel_policies::{Chain, Context};
+use lintel_proxy::Snapshot;
+use lintel_router::{BuildError, Router};
+use lintel_server::{Generation, ListenerSpec};
+
+use crate::{
+    diagnostic::{Diagnostic, Report, code},
+    loaded::Loaded,
+};
+
+/// A configuration that is ready to serve.
+#[derive(Clone)]
+pub struct Built {
+    /// What the server takes.
+    pub generation: Generation,
+    /// What the router found that is legal and probably not meant.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Compiles a checked configuration.
+///
+/// # Errors
+/// What only shows when things are put together: routes that tie, certificates that don't fit
+/// their keys, policies that can't be built.
+pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Result<Built, Report> {
+    let names = loaded.model.services.keys().enumerate();
+    let service_index = names.map(|(index, name)| (name.as_str(), index)).collect();
+    let mut builder = Builder { loaded, previous, service_index, out: Vec::new() };
+    let services = service::build(&mut builder);
+    let listeners = listener::build(&mut builder);
+    let routes = route::build(&mut builder);
+    let router = builder.router();
+    let unmatched = builder.unmatched();
+    let errors = page::errors(&mut builder);
+    match router {
+        Some(router) if builder.out.is_empty() => {
+            let warnings = router_warnings(loaded, &router);
+            let snapshot = Snapshot {
+                generation,
+                router,
+                routes,
+                services,
+                listeners: listeners.iter().map(|spec| (spec.id, Arc::clone(&spec.rules))).collect(),
+                errors,
+                unmatched,
+            };
+            let generation = Generation { snapshot: Arc::new(snapshot), listeners };
+            Ok(Built { generation, warnings: loaded.report(warnings).diagnostics().to_vec() })
+        }
+        _ => Err(loaded.report(builder.out)),
+    }
+}
+
+struct Builder<'a> {
+    loaded: &'a Loaded,
+    previous: Option<&'a Built>,
+    /// Services are kept in the order of their names.
+    service_index: HashMap<&'a str, usize>,
+    out: Vec<Diagnostic>,
+}
+
+impl Builder<'_> {
+    fn faults(&mut self, base: &[&str], faults: Vec<Fault>) {
+        let loaded = self.loaded;
+        self.out.extend(faults.iter().map(|fault| loaded.fault(base, fault)));
+    }
+
+    fn router(&mut self) -> Option<Router> {
+        let specs = route::specs(&self.loaded.model);
+        match Router::build(specs) {
+            Ok(router) => Some(router),
+            Err(errors) => {
+                for error in &errors {
+                    self.out.push(self.router_error(error));
+                }
+                None
+            }
+        }
+    }
+
+    fn router_error(&self, error: &BuildError) -> Diagnostic {
+        let diagnostic = Diagnostic::error(code::AMBIGUOUS_ROUTES, error.to_string()).help(error.hint());
+        let BuildError::Ambiguous(tie) = error else { return diagnostic };
+        let [first, second] = &tie.routes;
+        let place = |name: &str| self.loaded.locate(&["routes", name, "match"]);
+        diagnostic.at(place(second), "ties with").also(place(first), "this one").path(format!("routes.{second}.match"))
+    }
+
+    /// The default policies that observe, for requests that match no route.
+    fn unmatched(&mut self) -> Chain {
+        let observing = self.loaded.model.defaults.policies.observing();
+        match Chain::build(&observing, &context(self.loaded)) {
+            Ok(chain) => chain,
+            Err(faults) => {
+                self.faults(&["defaults", "policies"], faults);
+                Chain::default()
+            }
+        }
+    }
+
+    fn previous_listener(&self, name: &str) -> Option<&Arc<ListenerSpec>> {
+        self.previous?.generation.listeners.iter().find(|spec| &*spec.name == name)
+    }
+}
+
+fn router_warnings(loaded: &Loaded, router: &Router) -> Vec<Diagnostic> {
+    let warnings = router.warnings().iter();
+    warnings
+        .map(|warning| {
+            let text = warning.to_string();
+            let diagnostic = Diagnostic::warning(code::UNREACHABLE_ROUTE, text).help(warning.hint());
+            let route = warning.route();
+            diagnostic.at(loaded.locate(&["routes", route, "match"]), "").path(format!("routes.{route}.match"))
+        })
+        .collect()
+}
+
+/// What policies are built with: paths start from the folder of the first file.
+fn context(loaded: &Loaded) -> Context {
+    let first = loaded.sources.iter().next();
+    let folder = first.and_then(|source| source.path.parent()).map_or_else(PathBuf::new, PathBuf::from);
+    Context { folder, params: None }
+}

@@ -1,0 +1,117 @@
+//! Routes.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderName;
+use lintel_kernel::Fault;
+use lintel_policies::{Chain, Context};
+use lintel_proxy::snapshot::{Action, Route, Split};
+use lintel_router::{RouteSpec, ValueMatch};
+use lintel_server::listener_id;
+
+use super::{Builder, context, page};
+use crate::model::{self, Defaults, Model, To, ValueCondition, ValueTest};
+
+pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
+    let loaded = builder.loaded;
+    let model = &loaded.model;
+    let shared = context(loaded);
+    let inherited = Chain::build(&model.defaults.policies, &shared);
+    if let Err(faults) = inherited {
+        builder.faults(&["defaults", "policies"], faults);
+        return Vec::new();
+    }
+    let mut routes = Vec::with_capacity(model.routes.len());
+    for (name, route) in &model.routes {
+        let policies = route.policies.merged(&model.defaults.policies);
+        let context = Context { params: Some(params(route)), ..shared.clone() };
+        let base = ["routes", name.as_str()];
+        let chain = Chain::build(&policies, &context);
+        let action = action(builder, &route.to);
+        match (chain, action) {
+            (Ok(chain), Ok(action)) => routes.push(Route {
+                name: name.as_str().into(),
+                chain,
+                action,
+                timeout: timeout(model, route),
+            }),
+            (chain, action) => {
+                builder.faults(&[base[0], base[1], "policies"], chain.err().unwrap_or_default());
+                builder.faults(&[base[0], base[1], "to"], action.err().into_iter().collect());
+            }
+        }
+    }
+    routes
+}
+
+/// What the router needs, in the order of the routes.
+pub(super) fn specs(model: &Model) -> Vec<RouteSpec> {
+    let routes = model.routes.iter();
+    routes
+        .map(|(name, route)| {
+            let matches = &route.matches;
+            RouteSpec {
+                name: Arc::from(name.as_str()),
+                hosts: matches.hosts().iter().map(|host| host.pattern().clone()).collect(),
+                paths: matches.paths().iter().map(|path| path.pattern().clone()).collect(),
+                methods: matches.methods().iter().map(|method| method.0.clone()).collect(),
+                headers: headers(matches),
+                query: matches.query.iter().map(|(name, test)| (name.clone(), value_match(test))).collect(),
+                listeners: matches.listeners().iter().map(|name| listener_id(name.as_str())).collect(),
+            }
+        })
+        .collect()
+}
+
+fn headers(matches: &model::Match) -> Vec<(HeaderName, ValueMatch)> {
+    let conditions = matches.headers.iter();
+    conditions.map(|(name, condition)| (name.0.clone(), value_match(condition))).collect()
+}
+
+fn value_match(condition: &ValueCondition) -> ValueMatch {
+    match condition {
+        ValueCondition::Exact(value) | ValueCondition::Test(ValueTest::Exact(value)) => ValueMatch::Exact(value.clone()),
+        ValueCondition::Test(ValueTest::OneOf(values)) => ValueMatch::OneOf(values.clone()),
+        ValueCondition::Test(ValueTest::Prefix(prefix)) => ValueMatch::Prefix(prefix.clone()),
+        ValueCondition::Test(ValueTest::Regex(regex)) => ValueMatch::Regex(regex.pattern().clone()),
+        ValueCondition::Test(ValueTest::Present(true) | ValueTest::Absent(false)) => ValueMatch::Present,
+        ValueCondition::Test(ValueTest::Present(false) | ValueTest::Absent(true)) => ValueMatch::Absent,
+    }
+}
+
+fn action(builder: &Builder<'_>, to: &To) -> Result<Action, Fault> {
+    let find = |name: &str| {
+        let index = builder.service_index.get(name).copied();
+        index.ok_or_else(|| Fault::new(format!("there is no service `{name}`")))
+    };
+    Ok(match to {
+        To::Service(name) => Action::Service(find(name.as_str())?),
+        To::Action(model::Action::Service(name)) => Action::Service(find(name.as_str())?),
+        To::Action(model::Action::Split(split)) => {
+            let mut up_to = 0;
+            let mut cumulative = Vec::with_capacity(split.services.len());
+            for (name, weight) in split.services.iter().filter(|(_, weight)| **weight > 0) {
+                up_to += u64::from(*weight);
+                cumulative.push((find(name.as_str())?, up_to));
+            }
+            Action::Split(Split { cumulative })
+        }
+        To::Action(model::Action::Respond(respond)) => {
+            Action::Respond(page::respond(respond).map_err(|fault| fault.under("respond"))?)
+        }
+        To::Action(model::Action::Redirect(redirect)) => {
+            Action::Redirect(page::redirect(redirect).map_err(|fault| fault.under("redirect"))?)
+        }
+    })
+}
+
+fn timeout(model: &Model, route: &model::Route) -> Duration {
+    route.timeout.or(model.defaults.timeout).unwrap_or(Defaults::TIMEOUT).to_std()
+}
+
+/// Path parameters that every path of the route has.
+fn params(route: &model::Route) -> Vec<String> {
+    let mut paths = route.matches.paths().iter().map(|path| path.params());
+    let first = paths.next().unwrap_or_default();
+    paths.fold(first, |common, next| common.into_iter().filter(|name| next.contains(name)).collect())
+}
