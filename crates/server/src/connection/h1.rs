@@ -1,0 +1,94 @@
+//! HTTP/1: from the codec to the proxy and back.
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use lintel_http::Body;
+use lintel_http1::{
+    Refusal,
+    server::{Handle, Incoming, Meta, Reply, Service},
+};
+use lintel_kernel::trace::RequestId;
+use lintel_proxy::{Answer, Connection, Wire, refuse};
+use lintel_tls::Stream;
+use tokio::time::Instant;
+
+use super::shield::{Shield, ShieldedBody, apology};
+use crate::worker::Listener;
+
+/// Serves the requests of one HTTP/1 connection.
+pub(super) struct Http1<'a> {
+    pub(super) connection: Connection,
+    pub(super) listener: &'a Listener,
+}
+
+impl Service<Stream> for Http1<'_> {
+    type Body = ShieldedBody;
+
+    fn call(
+        &self,
+        request: Request<Incoming<Stream>>,
+        meta: Meta,
+        handle: Handle<Stream>,
+    ) -> impl Future<Output = Reply<Self::Body, Stream>> {
+        let on_panic = handle.clone();
+        // Boxed, or every idle connection would have room for a whole request.
+        Shield::new(Box::pin(self.answer(request, meta, handle)), move || {
+            on_panic.close_after();
+            apology().map(ShieldedBody::new).into()
+        })
+    }
+
+    fn refused(&self, refusal: Refusal) -> Response<Bytes> {
+        self.listener.metrics.malformed(code(refusal.status));
+        refuse::problem(
+            refusal.status,
+            code(refusal.status),
+            refusal.reason,
+            RequestId::random().as_str(),
+        )
+    }
+}
+
+impl Http1<'_> {
+    async fn answer(
+        &self,
+        request: Request<Incoming<Stream>>,
+        meta: Meta,
+        handle: Handle<Stream>,
+    ) -> Reply<ShieldedBody, Stream> {
+        let interim = |status, headers: &http::HeaderMap| handle.interim(status, headers);
+        let wire = Wire {
+            timer: handle.timer().clone(),
+            // Not `meta.received_at`: the head may have taken its time to come in.
+            received: Instant::now(),
+            upgrade: meta.upgrade,
+            te_trailers: meta.te_trailers,
+            interim: &interim,
+        };
+        let Answer { response, tunnel } =
+            lintel_proxy::serve(&self.connection, &wire, request.map(Body::from)).await;
+        if self.listener.closing.is_asked() {
+            handle.close_after();
+        }
+        Reply {
+            response: response.map(ShieldedBody::new),
+            tunnel: tunnel.map(|tunnel| -> lintel_http1::server::Tunnel<Stream> {
+                Box::new(move |client| Box::pin(tunnel.run(client)))
+            }),
+        }
+    }
+}
+
+/// The stable code of a refusal by the codec; a label of `malformed_requests_total`.
+fn code(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        408 => "request_timeout",
+        414 => "uri_too_long",
+        417 => "expectation_failed",
+        431 => "headers_too_large",
+        501 => "not_implemented",
+        505 => "version_not_supported",
+        500.. => "answer_malformed",
+        _ => "bad_request",
+    }
+}

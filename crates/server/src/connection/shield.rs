@@ -1,0 +1,140 @@
+//! Keeping a panic in one request from ending anything else.
+//!
+//! What a panic leaves half done in a request's own state goes with the request. What requests share
+//! on a worker is changed in steps that don't panic halfway.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use lintel_http::BodyError;
+use lintel_kernel::{Facts, Kind, Side, trace::RequestId};
+use lintel_proxy::{Tracked, refuse};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// A request's future. If it panics, `instead` makes its output.
+    pub(super) struct Shield<F, I> {
+        #[pin]
+        future: F,
+        instead: Option<I>,
+    }
+}
+
+impl<F, I> Shield<F, I> {
+    pub(super) const fn new(future: F, instead: I) -> Self {
+        Self {
+            future,
+            instead: Some(instead),
+        }
+    }
+}
+
+impl<F: Future, I: FnOnce() -> F::Output> Future for Shield<F, I> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let future = this.future;
+        match (
+            catch_unwind(AssertUnwindSafe(|| future.poll(cx))),
+            this.instead.take(),
+        ) {
+            (Ok(Poll::Pending), instead) => {
+                *this.instead = instead;
+                Poll::Pending
+            }
+            (Ok(ready), _) => ready,
+            (Err(_), Some(instead)) => Poll::Ready(instead()),
+            // Polled again after its end, which no executor does.
+            (Err(_), None) => Poll::Pending,
+        }
+    }
+}
+
+/// The body of an answer. If it panics, it fails, so that the client sees a broken message.
+pub(super) struct ShieldedBody(Tracked);
+
+impl ShieldedBody {
+    pub(super) const fn new(body: Tracked) -> Self {
+        Self(body)
+    }
+}
+
+impl Body for ShieldedBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let body = &mut self.0;
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let fragile = Fragile(body);
+            Pin::new(&mut *fragile.0).poll_frame(cx)
+        }));
+        polled.unwrap_or_else(|_| {
+            Poll::Ready(Some(Err(BodyError {
+                facts: Facts::new(Kind::Internal, Side::Gateway),
+                cause: "the answer was ended by a panic".to_owned(),
+            })))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// Drops a body that panics while the panic is on its way, so that the request's record knows how it
+/// ended.
+struct Fragile<'a>(&'a mut Tracked);
+
+impl Drop for Fragile<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            *self.0 = Tracked::unrecorded(Bytes::new());
+        }
+    }
+}
+
+/// The answer to a request that panicked.
+pub(super) fn apology() -> Response<Tracked> {
+    refusal(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal_error",
+        "The gateway failed to serve this request.",
+    )
+}
+
+/// The answer to a message that never became a request of the proxy.
+pub(super) fn refusal(status: StatusCode, code: &str, detail: &str) -> Response<Tracked> {
+    refuse::problem(status, code, detail, RequestId::random().as_str()).map(Tracked::unrecorded)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_answer() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut shield = Box::pin(Shield::new(async { panic!("in a test") }, || 500));
+        assert_eq!(shield.as_mut().poll(&mut context), Poll::Ready(500));
+        let mut calm = Box::pin(Shield::new(async { 200 }, || 500));
+        assert_eq!(calm.as_mut().poll(&mut context), Poll::Ready(200));
+    }
+}
