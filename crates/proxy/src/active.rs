@@ -3,6 +3,7 @@
 
 use std::{
     cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -77,9 +78,24 @@ impl Active {
         rules.map_or(DEFAULT_TUNNEL_IDLE, |rules| rules.tunnel_idle)
     }
 
+    /// Serving it panicked: the client is told 500, or sees its answer break off.
+    fn panicked(&mut self) {
+        self.outcome = Outcome::Panic;
+        if self.exchange.status == 0 {
+            self.exchange.status = StatusCode::INTERNAL_SERVER_ERROR.as_u16();
+        }
+        tracing::error!(
+            route = self.exchange.route_name(),
+            request_id = self.exchange.id.as_str(),
+            "the request was ended by a panic"
+        );
+    }
+
     fn record(&mut self) {
         let duration = Instant::now().saturating_duration_since(self.exchange.received);
-        if self.exchange.status == 0 {
+        if std::thread::panicking() {
+            self.panicked();
+        } else if self.exchange.status == 0 {
             self.exchange.status = CLIENT_GONE;
         }
         let ending = Ending {
@@ -119,7 +135,12 @@ impl Active {
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.record();
+        if std::thread::panicking() {
+            // A second panic that left this function would end the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.record()));
+        } else {
+            self.record();
+        }
         self.worker.end();
     }
 }
