@@ -167,6 +167,8 @@ async fn serve(work: Work, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
             while left > 0 {
                 left -= stream.read(&mut chunk).await.unwrap();
             }
+            stream.write_all(&[1]).await.unwrap();
+            stream.flush().await.unwrap();
         }
         Work::Full | Work::Resumed => {
             stream.read_exact(&mut [0]).await.unwrap();
@@ -225,6 +227,8 @@ async fn drive(work: Work, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
                 stream.write_all(&chunk).await.unwrap();
             }
             stream.flush().await.unwrap();
+            // Leaving before the server has read everything would reset the connection.
+            stream.read_exact(&mut [0]).await.unwrap();
         }
         Work::Full | Work::Resumed => {
             stream.write_all(&[1]).await.unwrap();

@@ -2,6 +2,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -46,6 +47,8 @@ pub(crate) enum Fault {
     Refused(hello::Refusal),
     /// The first bytes are a plain HTTP message.
     PlainHttp,
+    /// The handshake took longer than this.
+    TimedOut(Duration),
 }
 
 /// A fault that ended the session; every later read and write reports it.
@@ -160,8 +163,9 @@ impl TlsConnection {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         if !self.unsent.is_empty() {
-            // The answer to a key update; nobody else may come to flush it.
-            let _ = self.poll_unsent(cx)?;
+            // The answer to a key update; nobody else may come to flush it. If that fails, there
+            // may still be something to read.
+            let _ = self.poll_unsent(cx);
         }
         while buf.filled().len() == before && buf.remaining() > 0 {
             if !self.plain.is_empty() {
@@ -460,6 +464,7 @@ impl TlsConnection {
         let kind = match fault {
             Fault::Io(error) => error.kind(),
             Fault::Eof => io::ErrorKind::UnexpectedEof,
+            Fault::TimedOut(_) => io::ErrorKind::TimedOut,
             Fault::Tls(_) | Fault::Refused(_) | Fault::PlainHttp => io::ErrorKind::InvalidData,
         };
         io::Error::new(kind, handshake_error::describe(fault, self.role()).1)

@@ -176,6 +176,10 @@ pub(crate) fn describe(fault: &Fault, role: Role) -> (HandshakeErrorKind, String
                 Role::Server => "the client sent a plain HTTP request to a TLS port".to_owned(),
             },
         ),
+        Fault::TimedOut(limit) => (
+            Kind::Timeout,
+            format!("{peer} did not finish the TLS handshake within {limit:?}"),
+        ),
         Fault::Refused(Refusal::UnknownName) => (
             Kind::UnknownName,
             "the client asked for a server name that no certificate covers".to_owned(),

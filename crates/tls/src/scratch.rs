@@ -15,7 +15,8 @@ pub(crate) const MAX_HELD: usize = 64 * 1024;
 pub(crate) const READ_SIZE: usize = 32 * 1024 + 512;
 
 /// Plaintext sealed in one write: two full records. A peer that stops reading makes the
-/// connection hold at most this much ciphertext.
+/// connection hold at most this much ciphertext. Twice as much made no difference that could be
+/// told from noise.
 pub(crate) const WRITE_SIZE: usize = 32 * 1024;
 
 /// Small slices of a vectored write are joined up to this size, so that a head and a small body

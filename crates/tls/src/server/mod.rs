@@ -122,18 +122,10 @@ impl Acceptor {
             .map_err(|error| local(&error))?;
         let mut connection = Box::new(TlsConnection::new(socket, Session::Server(session)));
         let handshake = std::future::poll_fn(|cx| connection.poll_handshake(cx));
-        match tokio::time::timeout(self.settings.handshake_timeout, handshake).await {
-            Ok(Ok(())) => {}
-            Ok(Err(fault)) => return Err(HandshakeError::of_connection(&fault, *connection)),
-            Err(_) => {
-                return Err(HandshakeError::new(
-                    HandshakeErrorKind::Timeout,
-                    format!(
-                        "the client did not finish the TLS handshake within {:?}",
-                        self.settings.handshake_timeout
-                    ),
-                ));
-            }
+        let limit = self.settings.handshake_timeout;
+        let met = tokio::time::timeout(limit, handshake).await;
+        if let Err(fault) = met.unwrap_or(Err(Fault::TimedOut(limit))) {
+            return Err(HandshakeError::of_connection(&fault, *connection));
         }
         if let Err(error) = verify_resumed(&state, connection.session()) {
             return Err(HandshakeError::of_connection(

@@ -191,7 +191,7 @@ async fn a_handshake_has_a_time_limit() {
     let begun = tokio::time::Instant::now();
     let error = acceptor.accept(server).await.unwrap_err();
     assert_eq!(error.kind(), HandshakeErrorKind::Timeout);
-    assert!(error.to_string().contains("3s"), "{error}");
+    insta::assert_snapshot!(error, @"the client did not finish the TLS handshake within 3s");
     assert_eq!(begun.elapsed().as_secs(), 3);
 }
 
@@ -255,4 +255,42 @@ async fn a_socket_that_is_reset_is_an_io_error() {
     let error = acceptor.accept(server).await.unwrap_err();
     assert_eq!(error.kind(), HandshakeErrorKind::Io, "{error}");
     assert!(error.is_transient() && !error.is_noise());
+}
+
+#[test]
+fn any_bytes_after_the_handshake_end_in_an_error() {
+    use proptest::prelude::*;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (_dir, ca, settings) = simple();
+    let acceptor = build(&settings);
+    let config = Client {
+        roots: &[ca.der()],
+        ..Client::default()
+    }
+    .config();
+    // Records with a plausible header and any payload, or any bytes at all.
+    let record =
+        (20_u8..24, proptest::collection::vec(any::<u8>(), 0..80)).prop_map(|(kind, payload)| {
+            let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+            [&[kind, 3, 3, length[0], length[1]], &payload[..]].concat()
+        });
+    let bytes = prop_oneof![record, proptest::collection::vec(any::<u8>(), 1..80)];
+    let cases = ProptestConfig {
+        cases: 64,
+        ..ProptestConfig::default()
+    };
+    proptest!(cases, |(bytes in proptest::collection::vec(bytes, 1..4))| {
+        runtime.block_on(async {
+            let (mut server, client) = meet(&acceptor, &config, "localhost").await.both();
+            let (mut socket, _session) = client.into_inner();
+            socket.write_all(&bytes.concat()).await.unwrap();
+            socket.shutdown().await.unwrap();
+            let mut plain = Vec::new();
+            assert!(server.read_to_end(&mut plain).await.is_err());
+            assert_eq!(plain, b"");
+        });
+    });
 }

@@ -163,38 +163,6 @@ async fn a_client_revoked_since_cannot_resume() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_ran_out_since_is_refused_on_resumption() {
-    let (_dir, ca, settings, _) = mutual();
-    let acceptor = build(&settings);
-    let brief = ca.issue(&Leaf {
-        common_name: "brief",
-        valid: (-DAY, 4),
-        ..Leaf::default()
-    });
-    let config = alice_s(&ca, &brief);
-    assert!(!resumes(&acceptor, &config).await);
-    let ends = std::time::Instant::now() + std::time::Duration::from_secs(5);
-    loop {
-        let met = meet(&acceptor, &config, "localhost").await;
-        match met.server {
-            Err(error) => {
-                assert_eq!(error.kind(), HandshakeErrorKind::BadCertificate, "{error}");
-                assert!(error.to_string().contains("expired"), "{error}");
-                return;
-            }
-            Ok(mut server) => {
-                assert!(
-                    std::time::Instant::now() < ends,
-                    "still accepted after its time"
-                );
-                greet(&mut server, &mut met.client.unwrap()).await.unwrap();
-            }
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-}
-
-#[tokio::test]
 async fn openssl_resumes_with_a_stored_session() {
     let (dir, ca, settings) = simple();
     let address = answering(Arc::new(build(&settings))).await;

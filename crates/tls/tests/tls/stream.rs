@@ -340,3 +340,124 @@ fn a_tls_stream_moves_to_another_runtime_with_what_it_holds() {
     let text = here.block_on(receive(&mut server, 100));
     assert_eq!(text, b"thanks");
 }
+
+/// A TLS server by rustls whose session ticket comes in many small records, held back by the test.
+struct HeldBack {
+    socket: std::net::TcpStream,
+    session: rustls::ServerConnection,
+    held: Vec<u8>,
+}
+
+impl HeldBack {
+    fn accept(socket: TcpStream, source: &lintel_tls::CertificateSource) -> Self {
+        use rustls_pki_types::pem::PemObject;
+        let cert = rustls_pki_types::CertificateDer::from_pem_file(&source.cert).unwrap();
+        let key = rustls_pki_types::PrivateKeyDer::from_pem_file(&source.key).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(V13)
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert], key)
+            .unwrap();
+        config.max_fragment_size = Some(64);
+        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().unwrap();
+        let session = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+        let socket = socket.into_std().unwrap();
+        socket.set_nonblocking(false).unwrap();
+        let mut server = Self {
+            socket,
+            session,
+            held: Vec::new(),
+        };
+        while server.session.is_handshaking() {
+            server.take();
+            if server.session.is_handshaking() {
+                server.flush();
+            }
+        }
+        // What is left to send now is the tickets.
+        while server.session.wants_write() {
+            server.session.write_tls(&mut server.held).unwrap();
+        }
+        server
+    }
+
+    fn take(&mut self) {
+        self.session.read_tls(&mut self.socket).unwrap();
+        self.session.process_new_packets().unwrap();
+    }
+
+    fn flush(&mut self) {
+        while self.session.wants_write() {
+            self.session.write_tls(&mut self.socket).unwrap();
+        }
+    }
+
+    fn read(&mut self, len: usize) -> Vec<u8> {
+        use std::io::Read;
+        let mut word = vec![0; len];
+        let mut read = 0;
+        while read < len {
+            match self.session.reader().read(&mut word[read..]) {
+                Ok(more) => read += more,
+                Err(_) => self.take(),
+            }
+        }
+        word
+    }
+
+    fn release(&mut self, upto: usize) {
+        use std::io::Write;
+        let now: Vec<u8> = self.held.drain(..upto).collect();
+        self.socket.write_all(&now).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_that_arrives_in_pieces_does_not_disturb_reads_and_writes_between() {
+    let (dir, ca, settings) = simple();
+    let connector = Connector::build(&lintel_tls::ClientSettings {
+        roots: Roots::File(dir.write("ca.pem", &ca.pem)),
+        ..Default::default()
+    });
+    let connector = connector.unwrap();
+    // Into the first record's header, its body, at its end, into the second, and far behind.
+    for cut in [3, 20, 0, 7, 200] {
+        let (client, server) = sockets().await;
+        let source = settings.certificates[0].clone();
+        let accepting = tokio::task::spawn_blocking(move || HeldBack::accept(server, &source));
+        let mut client = connector.connect("localhost", client).await.unwrap();
+        let mut server = accepting.await.unwrap();
+        let record = 5 + usize::from(server.held[4]);
+        let cut = if cut < 20 { record + cut } else { cut };
+        assert!(cut < server.held.len());
+        server.release(cut);
+        readable(&mut client).await;
+        assert!(client.is_quiet(), "cut at {cut}");
+        client.write_all(b"between").await.unwrap();
+        let mut server = tokio::task::spawn_blocking(move || {
+            assert_eq!(server.read(7), b"between");
+            server.release(server.held.len());
+            std::io::Write::write_all(&mut server.session.writer(), b"after").unwrap();
+            server.flush();
+            server
+        })
+        .await
+        .unwrap();
+        let mut word = [0; 5];
+        client.read_exact(&mut word).await.unwrap();
+        assert_eq!(&word, b"after", "cut at {cut}");
+        client.write_all(b"end").await.unwrap();
+        assert_eq!(server.read(3), b"end");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_in_progress_is_small() {
+    let (_dir, _ca, settings) = simple();
+    let acceptor = build(&settings);
+    let (server, _client) = sockets().await;
+    let size = size_of_val(&acceptor.accept(server));
+    assert!(size <= 512, "{size}");
+}

@@ -1,5 +1,6 @@
 //! Connections to upstreams.
 
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 use lintel_tls::{
@@ -332,37 +333,31 @@ async fn the_system_s_roots_are_shared() {
 #[tokio::test]
 async fn openssl_as_the_server() {
     let scene = scene(&names(&["localhost"]));
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
     let text = |name: &str| scene.dir.path(name).to_str().unwrap().to_owned();
     let child = std::process::Command::new("openssl")
         .args([
             "s_server",
             "-accept",
-            &port.to_string(),
+            "127.0.0.1:0",
             "-rev",
             "-alpn",
             "http/1.1",
         ])
         .args(["-cert", &text("server.pem"), "-key", &text("server.key")])
         .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn();
-    let _server = Killed(child.unwrap());
+    let mut server = Killed(child.unwrap());
+    let output = BufReader::new(server.0.stdout.take().unwrap());
+    let mut lines = output.lines().map(Result::unwrap);
+    let address = lines.find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned));
+    let address = address.unwrap();
     let mut settings = scene.client.clone();
     settings.alpn = vec![Alpn::H2, Alpn::Http1];
     let connector = Arc::new(Connector::build(&settings).unwrap());
     for expected in [false, true] {
-        let socket = loop {
-            match tokio::net::TcpStream::connect(("127.0.0.1", port)).await {
-                Ok(socket) => break socket,
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-            }
-        };
+        let socket = tokio::net::TcpStream::connect(&address).await.unwrap();
         let mut stream = connector.connect("localhost", socket.into()).await.unwrap();
         assert_eq!(stream.tls_info().unwrap().alpn, Some(Alpn::Http1));
         assert_eq!(stream.tls_info().unwrap().resumed, expected);
