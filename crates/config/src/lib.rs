@@ -12,6 +12,7 @@
 //! A value that came from `${env.…}` or `${file.…}`, or that stands under a secret's key, is never
 //! part of a message, an excerpt, a diff or [`Loaded::redacted`].
 
+mod build;
 mod check;
 pub mod diagnostic;
 mod diff;
@@ -27,6 +28,7 @@ mod span;
 pub mod text;
 mod yaml;
 
+pub use build::{Built, build, server_tls};
 pub use diagnostic::{Diagnostic, Label, Report, Severity, Style};
 pub use diff::{Change, ChangeKind, FieldChange, diff};
 pub use loaded::{Loaded, Loader, load};

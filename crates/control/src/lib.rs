@@ -1,1 +1,11 @@
+//! The control side: everything that may wait and may fail while the workers serve on.
 
+pub mod admin;
+pub mod explain;
+mod gateway;
+pub mod status;
+mod watch;
+
+pub use gateway::{Gateway, Reloaded, StartError, Started};
+pub use status::Status;
+pub use watch::Watch;

@@ -33,6 +33,12 @@ impl Fault {
         self
     }
 
+    /// At a byte offset within the text at fault.
+    pub fn at(mut self, offset: Option<usize>) -> Self {
+        self.offset = offset;
+        self
+    }
+
     /// The same mistake, seen from one level further up.
     pub fn under(mut self, key: impl Into<String>) -> Self {
         self.path.insert(0, key.into());

@@ -80,7 +80,9 @@ fn unit_bytes(unit: &str) -> Result<u64, String> {
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = UNITS.iter().find(|(name, factor)| {
-            (name.contains('i') || *name == "B") && self.0 >= *factor && self.0.is_multiple_of(*factor)
+            (name.contains('i') || *name == "B")
+                && self.0 >= *factor
+                && self.0.is_multiple_of(*factor)
         });
         match exact {
             Some((name, factor)) => write!(f, "{}{name}", self.0 / factor),

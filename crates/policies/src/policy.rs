@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use http::Response;
 use lintel_http::Body;
-use lintel_kernel::{Ending, Exchange, Fault, Flow};
+use lintel_kernel::{Ending, Exchange, Fault, Flow, expr::Template};
 use serde::de::DeserializeOwned;
 
 /// One cross-cutting rule, built from its part of a route's configuration and shared by all
@@ -39,9 +39,59 @@ pub trait Policy: Sized + Send + Sync {
 pub struct Context {
     /// The folder that relative paths in the configuration start from.
     pub folder: PathBuf,
-    /// Names of the path parameters that every match of the route has, for checking expressions;
-    /// `None` where the route is not known yet.
+    /// Names of the path parameters that every match of the route has; `None` where the route is
+    /// not known, as in `defaults`.
     pub params: Option<Vec<String>>,
+    /// Only the mistakes are wanted: nothing outside the process is to be opened or made.
+    pub dry: bool,
+}
+
+impl Context {
+    /// Compiles a text with `${…}` that is rendered while the request goes in.
+    ///
+    /// # Errors
+    /// The text does not compile, or reads what is not there yet.
+    pub fn request_template(&self, text: &str) -> Result<Template, Fault> {
+        let template = self.response_template(text)?;
+        let early = template
+            .exprs()
+            .find(|expr| expr.needs_response())
+            .map(|expr| {
+                Fault::new(format!(
+                    "`{}` is not known yet when the request goes in",
+                    expr.source()
+                ))
+                .with_hint("read something of the request, or do this to the answer")
+                .at(text.find(expr.source()))
+            });
+        early.map_or(Ok(template), Err)
+    }
+
+    /// Compiles a text with `${…}` that is rendered while the answer goes out.
+    ///
+    /// # Errors
+    /// The text does not compile, or reads a path parameter that the route does not have.
+    pub fn response_template(&self, text: &str) -> Result<Template, Fault> {
+        let template = Template::parse(text)?;
+        let Some(params) = &self.params else {
+            return Ok(template);
+        };
+        let unknown = template.exprs().find_map(|expr| {
+            let read = expr.path_params().into_iter();
+            let missing = read
+                .filter(|name| !params.iter().any(|known| known == name))
+                .next()?;
+            let fault = Fault::new(format!("no path of the route has a parameter `{missing}`"))
+                .at(text.find(expr.source()));
+            Some(match params.as_slice() {
+                [] => fault.with_hint(format!(
+                    "write `{{{missing}}}` in the route's path, such as `/users/{{{missing}}}`"
+                )),
+                known => fault.with_hint(format!("the parameters are `{}`", known.join("`, `"))),
+            })
+        });
+        unknown.map_or(Ok(template), Err)
+    }
 }
 
 /// A policy's setting on a route: its configuration, or `off` to drop one inherited from
@@ -53,6 +103,16 @@ pub enum Setting<T> {
     Off(Off),
     /// The policy's configuration.
     On(T),
+}
+
+impl<T> Setting<T> {
+    /// The configuration, unless it is switched off.
+    pub const fn on(&self) -> Option<&T> {
+        match self {
+            Self::On(config) => Some(config),
+            Self::Off(_) => None,
+        }
+    }
 }
 
 /// The word `off`.

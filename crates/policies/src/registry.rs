@@ -35,6 +35,14 @@ macro_rules! registry {
                 Self { $( $name: self.$name.clone().or_else(|| defaults.$name.clone()), )+ }
             }
 
+            /// Only the policies that observe: what a request gets that matched no route.
+            pub fn observing(&self) -> Self {
+                Self { $( $name: match ::lintel_kernel::Phase::$phase {
+                    ::lintel_kernel::Phase::Observe => self.$name.clone(),
+                    _ => None,
+                }, )+ }
+            }
+
             /// Names of the policies that are set here, switched off ones left out.
             pub fn names(&self) -> Vec<&'static str> {
                 let mut names = Vec::new();

@@ -11,7 +11,7 @@ use crate::{
     active::Active,
     connection::{Connection, Wire},
     dispatch::{self, Dispatched},
-    receive::{Received, receive},
+    receive::{Received, listener_rules, receive},
     refuse,
     tracked::Tracked,
     tunnel::Tunnel,
@@ -108,7 +108,7 @@ async fn pass(
     // Route match.
     let index = route_match(active)?;
     let route = local.snapshot.routes.get(index).ok_or(refuse::NO_ROUTE)?;
-    body.limit(route.max_body);
+    body.limit(listener_rules(&local, context.connection).max_body);
     if body.is_over_limit() {
         return Err(refuse::BODY_TOO_LARGE);
     }

@@ -21,11 +21,16 @@ pub(crate) fn page(page: &Page, scope: Scope<'_>) -> Response<Body> {
     };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = page.status;
-    *response.headers_mut() = page.headers.clone();
-    response
-        .headers_mut()
-        .entry(header::CONTENT_TYPE)
-        .or_insert_with(|| page.content_type.clone());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, page.content_type.clone());
+    for (name, value) in &page.headers {
+        let value = value
+            .render(scope)
+            .and_then(|text| HeaderValue::from_str(&text).ok());
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
     response
 }
 
@@ -39,5 +44,10 @@ pub(crate) fn redirect(redirect: &Redirect, scope: Scope<'_>) -> Result<Response
     response
         .headers_mut()
         .insert(header::LOCATION, location.ok_or(UNFIT_LOCATION)?);
+    if let Some(value) = &redirect.cache_control {
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, value.clone());
+    }
     Ok(response)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use lintel_http::{forwarded::ForwardRules, path::PathRules};
 use lintel_kernel::expr::Template;
 use lintel_policies::Chain;
@@ -37,8 +37,6 @@ pub struct Route {
     pub action: Action,
     /// From the complete request head to the head of the answer.
     pub timeout: Duration,
-    /// Largest request body, in bytes.
-    pub max_body: u64,
 }
 
 /// What a route does.
@@ -69,8 +67,8 @@ pub struct Page {
     pub body: Template,
     /// How interpolated values are made safe for the content type.
     pub escape: Escape,
-    /// Further fields.
-    pub headers: HeaderMap,
+    /// Further fields. One whose value is absent is left out.
+    pub headers: Vec<(HeaderName, Template)>,
 }
 
 /// How a value is made safe inside a text.
@@ -90,6 +88,8 @@ pub struct Redirect {
     pub status: StatusCode,
     /// The `Location`.
     pub to: Template,
+    /// Its `Cache-Control`.
+    pub cache_control: Option<HeaderValue>,
 }
 
 /// Overrides for the answers to refused requests.
@@ -97,6 +97,8 @@ pub struct Redirect {
 pub struct ErrorPages {
     /// By status.
     pub by_status: HashMap<StatusCode, Page>,
+    /// By the first digit of the status.
+    pub by_class: HashMap<u16, Page>,
     /// For every other status.
     pub any: Option<Page>,
 }
@@ -119,6 +121,8 @@ pub struct ListenerRules {
     pub server: Option<HeaderValue>,
     /// Share of traces that begin here and are sampled, from 0.0 to 1.0.
     pub trace_sample: f64,
+    /// Largest request body, in bytes.
+    pub max_body: u64,
     /// How long a tunnel (WebSocket) may be silent.
     pub tunnel_idle: Duration,
 }
@@ -149,7 +153,11 @@ impl Split {
 impl ErrorPages {
     /// The page that overrides a status, if any.
     pub fn page(&self, status: StatusCode) -> Option<&Page> {
-        self.by_status.get(&status).or(self.any.as_ref())
+        let class = || self.by_class.get(&(status.as_u16() / 100));
+        self.by_status
+            .get(&status)
+            .or_else(class)
+            .or(self.any.as_ref())
     }
 }
 

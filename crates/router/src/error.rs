@@ -173,6 +173,16 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// The route it is about.
+    pub fn route(&self) -> &str {
+        match self {
+            Self::Unreachable { route, .. }
+            | Self::Shadowed { route, .. }
+            | Self::Repeated { route, .. } => route,
+            Self::RegexOrder { second, .. } => second,
+        }
+    }
+
     /// What to change.
     pub fn hint(&self) -> String {
         match self {

@@ -10,7 +10,8 @@ use lintel_http::{
 use lintel_proxy::snapshot::{ListenerRules, Peers};
 use lintel_server::{Bind, H2Limits, Limits, ListenerSpec, Protocols};
 use lintel_tls::{
-    Acceptor, Alpn, CertificateSource, ClientAuth, ClientCa, Resumption, ServerSettings, TlsVersion, UnmatchedName,
+    Acceptor, Alpn, CertificateSource, ClientAuth, ClientCa, Resumption, ServerSettings,
+    TlsVersion, UnmatchedName,
 };
 
 use super::Builder;
@@ -30,14 +31,19 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Arc<ListenerSpec>> {
     let model = &builder.loaded.model;
     let mut specs = Vec::with_capacity(model.listeners.len());
     for (name, listener) in &model.listeners {
-        let before = builder.previous_listener(name.as_str()).and_then(|spec| spec.tls.clone());
+        let before = builder
+            .previous_listener(name.as_str())
+            .and_then(|spec| spec.tls.clone());
         let tls = match &listener.tls {
             None => None,
             Some(tls) => match acceptor(&settings(tls, listener.protocols()), before) {
                 Ok(acceptor) => Some(acceptor),
                 Err(errors) => {
                     let place = ["listeners", name.as_str(), "tls"];
-                    let found = errors.iter().map(|error| tls_error(builder, &place, error)).collect::<Vec<_>>();
+                    let found = errors
+                        .iter()
+                        .map(|error| tls_error(builder, &place, error))
+                        .collect::<Vec<_>>();
                     builder.out.extend(found);
                     continue;
                 }
@@ -49,7 +55,7 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Arc<ListenerSpec>> {
 }
 
 /// Keeps the previous acceptor where only the files behind it changed: its ticket keys live on.
-pub(crate) fn acceptor(
+fn acceptor(
     settings: &ServerSettings,
     before: Option<Arc<Acceptor>>,
 ) -> Result<Arc<Acceptor>, Vec<lintel_tls::TlsError>> {
@@ -66,7 +72,10 @@ fn tls_error(builder: &Builder<'_>, place: &[&str], error: &lintel_tls::TlsError
         None => error.problem.clone(),
     };
     let span = span.unwrap_or_else(|| builder.loaded.locate(place));
-    Diagnostic::error(code::INVALID_VALUE, message).at(span, "").help(error.help.clone()).path(place.join("."))
+    Diagnostic::error(code::TLS, message)
+        .at(span, "")
+        .help(error.help.clone())
+        .path(place.join("."))
 }
 
 /// Where the configuration names a file.
@@ -76,7 +85,8 @@ fn named(builder: &Builder<'_>, file: &std::path::Path) -> Option<crate::span::S
     Some(builder.loaded.locate(&named.place))
 }
 
-pub(crate) fn settings(tls: &model::ListenerTls, protocols: &[Protocol]) -> ServerSettings {
+/// The TLS settings of a listener that speaks these versions of HTTP.
+pub fn settings(tls: &model::ListenerTls, protocols: &[Protocol]) -> ServerSettings {
     let alpn = protocols.iter().filter_map(|protocol| match protocol {
         Protocol::H2 => Some(Alpn::H2),
         Protocol::Http1 => Some(Alpn::Http1),
@@ -95,14 +105,25 @@ pub(crate) fn settings(tls: &model::ListenerTls, protocols: &[Protocol]) -> Serv
                 ocsp: pair.ocsp.as_ref().map(|path| path.as_path().to_owned()),
             })
             .collect(),
-        unmatched_name: if tls.strict_sni { UnmatchedName::Refuse } else { UnmatchedName::ShowDefault },
+        unmatched_name: if tls.strict_sni {
+            UnmatchedName::Refuse
+        } else {
+            UnmatchedName::ShowDefault
+        },
         min_version: match tls.min_version {
             model::TlsVersion::V1_2 => TlsVersion::V1_2,
             model::TlsVersion::V1_3 => TlsVersion::V1_3,
         },
         alpn,
-        client_auth: tls.client_auth.as_ref().map_or(ClientAuth::None, client_auth),
-        resumption: if tls.session_tickets { Resumption::default() } else { Resumption::Off },
+        client_auth: tls
+            .client_auth
+            .as_ref()
+            .map_or(ClientAuth::None, client_auth),
+        resumption: if tls.session_tickets {
+            Resumption::default()
+        } else {
+            Resumption::Off
+        },
         handshake_timeout: tls.handshake_timeout.to_std(),
         ..ServerSettings::default()
     }
@@ -119,18 +140,28 @@ fn client_auth(auth: &model::ClientAuth) -> ClientAuth {
     }
 }
 
-fn spec(name: &str, listener: &Listener, tracing: &model::Tracing, tls: Option<Arc<Acceptor>>) -> ListenerSpec {
+fn spec(
+    name: &str,
+    listener: &Listener,
+    tracing: &model::Tracing,
+    tls: Option<Arc<Acceptor>>,
+) -> ListenerSpec {
     let limits = &listener.limits;
     let protocols = listener.protocols();
     let binds = listener.bind.as_slice().iter().map(|bind| match bind {
         text::Bind::Tcp(address) => Bind::Tcp(*address),
-        text::Bind::Unix(path) => Bind::Unix { path: path.clone(), mode: None },
+        text::Bind::Unix(path) => Bind::Unix {
+            path: path.clone(),
+            mode: None,
+        },
     });
     ListenerSpec {
         tls,
         protocols: Protocols {
             http1: protocols.contains(&Protocol::Http1),
-            h2: protocols.iter().any(|protocol| *protocol != Protocol::Http1),
+            h2: protocols
+                .iter()
+                .any(|protocol| *protocol != Protocol::Http1),
         },
         http1: Options {
             max_header_bytes: limits.header_bytes.as_usize(),
@@ -145,7 +176,8 @@ fn spec(name: &str, listener: &Listener, tracing: &model::Tracing, tls: Option<A
         },
         h2: H2Limits {
             max_concurrent_streams: limits.h2.concurrent_streams,
-            max_header_list_bytes: u32::try_from(limits.h2.header_list.as_u64()).unwrap_or(u32::MAX),
+            max_header_list_bytes: u32::try_from(limits.h2.header_list.as_u64())
+                .unwrap_or(u32::MAX),
             max_pending_accept_reset_streams: limits.h2.pending_resets as usize,
             max_local_resets: limits.h2.errors as usize,
             ..H2Limits::default()
@@ -156,7 +188,10 @@ fn spec(name: &str, listener: &Listener, tracing: &model::Tracing, tls: Option<A
             uncounted: listener.trusted_proxies.iter().map(|cidr| cidr.0).collect(),
             ..Limits::default()
         },
-        proxy_protocol: listener.proxy_protocol.as_ref().map(|rules| rules.from.iter().map(|cidr| cidr.0).collect()),
+        proxy_protocol: listener
+            .proxy_protocol
+            .as_ref()
+            .map(|rules| rules.from.iter().map(|cidr| cidr.0).collect()),
         ..ListenerSpec::new(binds.collect(), Arc::new(rules(name, listener, tracing)))
     }
 }
@@ -169,7 +204,11 @@ fn rules(name: &str, listener: &Listener, tracing: &model::Tracing) -> ListenerR
             trusted: listener.trusted_proxies.iter().map(|cidr| cidr.0).collect(),
             x_forwarded: mode(listener.forwarded.x_forwarded),
             forwarded: mode(listener.forwarded.forwarded),
-            via: listener.forwarded.via.then(|| Via::new(PSEUDONYM)).flatten(),
+            via: listener
+                .forwarded
+                .via
+                .then(|| Via::new(PSEUDONYM))
+                .flatten(),
         },
         request_id: listener.request_id.header.0.clone(),
         accept_request_id: listener.request_id.accept_from_trusted,

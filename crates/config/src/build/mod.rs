@@ -9,6 +9,8 @@ mod page;
 mod route;
 mod service;
 
+pub use listener::settings as server_tls;
+
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use lintel_kernel::Fault;
@@ -39,7 +41,12 @@ pub struct Built {
 pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Result<Built, Report> {
     let names = loaded.model.services.keys().enumerate();
     let service_index = names.map(|(index, name)| (name.as_str(), index)).collect();
-    let mut builder = Builder { loaded, previous, service_index, out: Vec::new() };
+    let mut builder = Builder {
+        loaded,
+        previous,
+        service_index,
+        out: Vec::new(),
+    };
     let services = service::build(&mut builder);
     let listeners = listener::build(&mut builder);
     let routes = route::build(&mut builder);
@@ -54,12 +61,21 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
                 router,
                 routes,
                 services,
-                listeners: listeners.iter().map(|spec| (spec.id, Arc::clone(&spec.rules))).collect(),
+                listeners: listeners
+                    .iter()
+                    .map(|spec| (spec.id, Arc::clone(&spec.rules)))
+                    .collect(),
                 errors,
                 unmatched,
             };
-            let generation = Generation { snapshot: Arc::new(snapshot), listeners };
-            Ok(Built { generation, warnings: loaded.report(warnings).diagnostics().to_vec() })
+            let generation = Generation {
+                snapshot: Arc::new(snapshot),
+                listeners,
+            };
+            Ok(Built {
+                generation,
+                warnings: loaded.report(warnings).diagnostics().to_vec(),
+            })
         }
         _ => Err(loaded.report(builder.out)),
     }
@@ -76,7 +92,8 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn faults(&mut self, base: &[&str], faults: Vec<Fault>) {
         let loaded = self.loaded;
-        self.out.extend(faults.iter().map(|fault| loaded.fault(base, fault)));
+        self.out
+            .extend(faults.iter().map(|fault| loaded.fault(base, fault)));
     }
 
     fn router(&mut self) -> Option<Router> {
@@ -93,11 +110,17 @@ impl Builder<'_> {
     }
 
     fn router_error(&self, error: &BuildError) -> Diagnostic {
-        let diagnostic = Diagnostic::error(code::AMBIGUOUS_ROUTES, error.to_string()).help(error.hint());
-        let BuildError::Ambiguous(tie) = error else { return diagnostic };
+        let diagnostic =
+            Diagnostic::error(code::AMBIGUOUS_ROUTES, error.to_string()).help(error.hint());
+        let BuildError::Ambiguous(tie) = error else {
+            return diagnostic;
+        };
         let [first, second] = &tie.routes;
         let place = |name: &str| self.loaded.locate(&["routes", name, "match"]);
-        diagnostic.at(place(second), "ties with").also(place(first), "this one").path(format!("routes.{second}.match"))
+        diagnostic
+            .at(place(second), "ties with")
+            .also(place(first), "this one")
+            .path(format!("routes.{second}.match"))
     }
 
     /// The default policies that observe, for requests that match no route.
@@ -113,7 +136,11 @@ impl Builder<'_> {
     }
 
     fn previous_listener(&self, name: &str) -> Option<&Arc<ListenerSpec>> {
-        self.previous?.generation.listeners.iter().find(|spec| &*spec.name == name)
+        self.previous?
+            .generation
+            .listeners
+            .iter()
+            .find(|spec| &*spec.name == name)
     }
 }
 
@@ -122,9 +149,12 @@ fn router_warnings(loaded: &Loaded, router: &Router) -> Vec<Diagnostic> {
     warnings
         .map(|warning| {
             let text = warning.to_string();
-            let diagnostic = Diagnostic::warning(code::UNREACHABLE_ROUTE, text).help(warning.hint());
+            let diagnostic =
+                Diagnostic::warning(code::UNREACHABLE_ROUTE, text).help(warning.hint());
             let route = warning.route();
-            diagnostic.at(loaded.locate(&["routes", route, "match"]), "").path(format!("routes.{route}.match"))
+            diagnostic
+                .at(loaded.locate(&["routes", route, "match"]), "")
+                .path(format!("routes.{route}.match"))
         })
         .collect()
 }
@@ -132,6 +162,12 @@ fn router_warnings(loaded: &Loaded, router: &Router) -> Vec<Diagnostic> {
 /// What policies are built with: paths start from the folder of the first file.
 fn context(loaded: &Loaded) -> Context {
     let first = loaded.sources.iter().next();
-    let folder = first.and_then(|source| source.path.parent()).map_or_else(PathBuf::new, PathBuf::from);
-    Context { folder, params: None }
+    let folder = first
+        .and_then(|source| source.path.parent())
+        .map_or_else(PathBuf::new, PathBuf::from);
+    Context {
+        folder,
+        params: None,
+        dry: false,
+    }
 }

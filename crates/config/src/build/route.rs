@@ -24,7 +24,10 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
     let mut routes = Vec::with_capacity(model.routes.len());
     for (name, route) in &model.routes {
         let policies = route.policies.merged(&model.defaults.policies);
-        let context = Context { params: Some(params(route)), ..shared.clone() };
+        let context = Context {
+            params: Some(params(route)),
+            ..shared.clone()
+        };
         let base = ["routes", name.as_str()];
         let chain = Chain::build(&policies, &context);
         let action = action(builder, &route.to);
@@ -36,8 +39,14 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
                 timeout: timeout(model, route),
             }),
             (chain, action) => {
-                builder.faults(&[base[0], base[1], "policies"], chain.err().unwrap_or_default());
-                builder.faults(&[base[0], base[1], "to"], action.err().into_iter().collect());
+                builder.faults(
+                    &[base[0], base[1], "policies"],
+                    chain.err().unwrap_or_default(),
+                );
+                builder.faults(
+                    &[base[0], base[1], "to"],
+                    action.err().into_iter().collect(),
+                );
             }
         }
     }
@@ -52,12 +61,32 @@ pub(super) fn specs(model: &Model) -> Vec<RouteSpec> {
             let matches = &route.matches;
             RouteSpec {
                 name: Arc::from(name.as_str()),
-                hosts: matches.hosts().iter().map(|host| host.pattern().clone()).collect(),
-                paths: matches.paths().iter().map(|path| path.pattern().clone()).collect(),
-                methods: matches.methods().iter().map(|method| method.0.clone()).collect(),
+                hosts: matches
+                    .hosts()
+                    .iter()
+                    .map(|host| host.pattern().clone())
+                    .collect(),
+                paths: matches
+                    .paths()
+                    .iter()
+                    .map(|path| path.pattern().clone())
+                    .collect(),
+                methods: matches
+                    .methods()
+                    .iter()
+                    .map(|method| method.0.clone())
+                    .collect(),
                 headers: headers(matches),
-                query: matches.query.iter().map(|(name, test)| (name.clone(), value_match(test))).collect(),
-                listeners: matches.listeners().iter().map(|name| listener_id(name.as_str())).collect(),
+                query: matches
+                    .query
+                    .iter()
+                    .map(|(name, test)| (name.clone(), value_match(test)))
+                    .collect(),
+                listeners: matches
+                    .listeners()
+                    .iter()
+                    .map(|name| listener_id(name.as_str()))
+                    .collect(),
             }
         })
         .collect()
@@ -65,17 +94,25 @@ pub(super) fn specs(model: &Model) -> Vec<RouteSpec> {
 
 fn headers(matches: &model::Match) -> Vec<(HeaderName, ValueMatch)> {
     let conditions = matches.headers.iter();
-    conditions.map(|(name, condition)| (name.0.clone(), value_match(condition))).collect()
+    conditions
+        .map(|(name, condition)| (name.0.clone(), value_match(condition)))
+        .collect()
 }
 
 fn value_match(condition: &ValueCondition) -> ValueMatch {
     match condition {
-        ValueCondition::Exact(value) | ValueCondition::Test(ValueTest::Exact(value)) => ValueMatch::Exact(value.clone()),
+        ValueCondition::Exact(value) | ValueCondition::Test(ValueTest::Exact(value)) => {
+            ValueMatch::Exact(value.clone())
+        }
         ValueCondition::Test(ValueTest::OneOf(values)) => ValueMatch::OneOf(values.clone()),
         ValueCondition::Test(ValueTest::Prefix(prefix)) => ValueMatch::Prefix(prefix.clone()),
         ValueCondition::Test(ValueTest::Regex(regex)) => ValueMatch::Regex(regex.pattern().clone()),
-        ValueCondition::Test(ValueTest::Present(true) | ValueTest::Absent(false)) => ValueMatch::Present,
-        ValueCondition::Test(ValueTest::Present(false) | ValueTest::Absent(true)) => ValueMatch::Absent,
+        ValueCondition::Test(ValueTest::Present(true) | ValueTest::Absent(false)) => {
+            ValueMatch::Present
+        }
+        ValueCondition::Test(ValueTest::Present(false) | ValueTest::Absent(true)) => {
+            ValueMatch::Absent
+        }
     }
 }
 
@@ -106,12 +143,21 @@ fn action(builder: &Builder<'_>, to: &To) -> Result<Action, Fault> {
 }
 
 fn timeout(model: &Model, route: &model::Route) -> Duration {
-    route.timeout.or(model.defaults.timeout).unwrap_or(Defaults::TIMEOUT).to_std()
+    route
+        .timeout
+        .or(model.defaults.timeout)
+        .unwrap_or(Defaults::TIMEOUT)
+        .to_std()
 }
 
 /// Path parameters that every path of the route has.
 fn params(route: &model::Route) -> Vec<String> {
     let mut paths = route.matches.paths().iter().map(|path| path.params());
     let first = paths.next().unwrap_or_default();
-    paths.fold(first, |common, next| common.into_iter().filter(|name| next.contains(name)).collect())
+    paths.fold(first, |common, next| {
+        common
+            .into_iter()
+            .filter(|name| next.contains(name))
+            .collect()
+    })
 }

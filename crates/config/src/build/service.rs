@@ -16,7 +16,10 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Arc<Service>> {
     let mut built = Vec::with_capacity(builder.loaded.model.services.len());
     let before = previous(builder);
     for (name, service) in &builder.loaded.model.services {
-        match Service::build(spec(name.as_str(), service), before.get(name.as_str()).copied()) {
+        match Service::build(
+            spec(name.as_str(), service),
+            before.get(name.as_str()).copied(),
+        ) {
             Ok(service) => built.push(service),
             Err(faults) => builder.faults(&["services", name.as_str()], faults),
         }
@@ -26,8 +29,13 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Arc<Service>> {
 
 /// The services that serve now, whose connections and endpoint states are to live on.
 fn previous<'a>(builder: &Builder<'a>) -> HashMap<&'a str, &'a Arc<Service>> {
-    let services = builder.previous.map_or(&[][..], |previous| &previous.generation.snapshot.services);
-    services.iter().map(|service| (&**service.name(), service)).collect()
+    let services = builder
+        .previous
+        .map_or(&[][..], |previous| &previous.generation.snapshot.services);
+    services
+        .iter()
+        .map(|service| (&**service.name(), service))
+        .collect()
 }
 
 fn spec(name: &str, service: &model::Service) -> runtime::ServiceSpec {
@@ -47,7 +55,9 @@ fn spec(name: &str, service: &model::Service) -> runtime::ServiceSpec {
         timeouts: runtime::Timeouts {
             connect: steps.connect.to_std(),
             tls: default.tls,
-            first_byte: steps.first_byte.map_or(default.first_byte, |first| first.to_std()),
+            first_byte: steps
+                .first_byte
+                .map_or(default.first_byte, |first| first.to_std()),
             request: steps.request.map(|request| request.to_std()),
             idle: steps.idle.to_std(),
         },
@@ -60,7 +70,8 @@ fn spec(name: &str, service: &model::Service) -> runtime::ServiceSpec {
             HostRule::Preserve => runtime::HostRule::Preserve,
             HostRule::Endpoint => runtime::HostRule::Endpoint,
             // A host was read as name and port: always a valid field value.
-            HostRule::Fixed(host) => HeaderValue::from_str(host).map_or(runtime::HostRule::Preserve, runtime::HostRule::Fixed),
+            HostRule::Fixed(host) => HeaderValue::from_str(host)
+                .map_or(runtime::HostRule::Preserve, runtime::HostRule::Fixed),
         },
         limits: runtime::Limits {
             connections: Some(service.breaker.connections),
@@ -87,17 +98,28 @@ fn endpoint(target: &model::Target) -> runtime::EndpointSpec {
             Err(_) => (runtime::EndpointHost::Name(host.as_str().into()), *port),
         },
     };
-    runtime::EndpointSpec { scheme, host, port, weight: target.weight() }
+    runtime::EndpointSpec {
+        scheme,
+        host,
+        port,
+        weight: target.weight(),
+    }
 }
 
 fn tls(tls: &model::UpstreamTls) -> ClientSettings {
     ClientSettings {
-        roots: tls.ca.as_ref().map_or(Roots::System, |ca| Roots::File(ca.as_path().to_owned())),
+        roots: tls
+            .ca
+            .as_ref()
+            .map_or(Roots::System, |ca| Roots::File(ca.as_path().to_owned())),
         server_name: tls.server_name.clone(),
-        client_certificate: tls.client_certificate.as_ref().map(|pair| ClientCertificate {
-            cert: pair.cert.as_path().to_owned(),
-            key: pair.key.as_path().to_owned(),
-        }),
+        client_certificate: tls
+            .client_certificate
+            .as_ref()
+            .map(|pair| ClientCertificate {
+                cert: pair.cert.as_path().to_owned(),
+                key: pair.key.as_path().to_owned(),
+            }),
         verify: !tls.insecure_skip_verify,
         ..ClientSettings::default()
     }

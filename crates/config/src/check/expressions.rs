@@ -100,7 +100,7 @@ impl Scope<'_> {
         text: &str,
         source: &str,
     ) -> Option<Diagnostic> {
-        let found = |code, message: String| {
+        let found = |code, message: String, label: &str| {
             let span = self.loaded.locate(path);
             let offset = text.find(source);
             let place = match offset {
@@ -110,7 +110,7 @@ impl Scope<'_> {
                 _ => span,
             };
             Diagnostic::error(code, message)
-                .at(place, "")
+                .at(place, label)
                 .path(path.join("."))
         };
         let late = template
@@ -118,7 +118,7 @@ impl Scope<'_> {
             .any(|expr| expr.source() == source && expr.needs_response());
         if late && !self.response {
             let message = format!("`{source}` is not known yet when the request goes in");
-            return Some(found(code::NO_RESPONSE_YET, message).help(
+            return Some(found(code::NO_RESPONSE_YET, message, "no answer yet").help(
                 "read something of the request, or do this to the answer: `policies: { headers: { response: … } }`",
             ));
         }
@@ -137,7 +137,12 @@ impl Scope<'_> {
             None if names.is_empty() => format!("name it in the path of `match`: `/…/{{{name}}}`"),
             None => format!("the parameters are {}", crate::shape::list(&names, "and")),
         };
-        let mut diagnostic = found(code::UNKNOWN_PARAMETER, message).help(help);
+        let mut diagnostic = found(
+            code::UNKNOWN_PARAMETER,
+            message,
+            "not captured by every path",
+        )
+        .help(help);
         if let [section, route, ..] = path {
             let paths = self.loaded.locate(&[section, route, "match", "path"]);
             diagnostic = diagnostic.also(paths, "the paths of this route");

@@ -23,7 +23,7 @@ pub(super) fn check(check: &mut Check<'_>) {
             check,
             &["routes", name, "policies"],
             &route.policies,
-            &params(route),
+            params(route),
         );
     }
     if let Some(timeout) = model.defaults.timeout {
@@ -34,7 +34,7 @@ pub(super) fn check(check: &mut Check<'_>) {
         check,
         &["defaults", "policies"],
         &model.defaults.policies,
-        &None,
+        None,
     );
 }
 

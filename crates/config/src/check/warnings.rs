@@ -45,6 +45,7 @@ fn routes(check: &mut Check<'_>) {
             .policies
             .rewrite
             .as_ref()
+            .and_then(lintel_policies::Setting::on)
             .and_then(|rewrite| rewrite.strip_prefix.as_deref());
         let Some(prefix) = prefix else { continue };
         let prefix = prefix.trim_end_matches('/');

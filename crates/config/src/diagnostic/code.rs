@@ -70,6 +70,12 @@ codes! {
     DUPLICATE_BIND = "duplicate-bind";
     /// A file that is named and is not there or can't be read.
     FILE_NOT_FOUND = "file-not-found";
+    /// A certificate, key or CA that can't be used.
+    TLS = "tls";
+    /// Two routes that could both take a request, with nothing to choose between them.
+    AMBIGUOUS_ROUTES = "ambiguous-routes";
+    /// A route that never or hardly ever matches.
+    UNREACHABLE_ROUTE = "unreachable-route";
     /// Settings that contradict each other.
     CONFLICT = "conflict";
     /// A header that the gateway writes itself.

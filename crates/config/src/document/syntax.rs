@@ -66,10 +66,13 @@ pub(super) fn explain(
             None => in_flow(found, error, text, place, flow),
         },
         ErrorKind::InvalidTrailingSingleQuotedScalar
-        | ErrorKind::InvalidTrailingDoubleQuotedScalar => found
-            .message("there is text after the closing quote")
-            .at(place, "not part of the quoted text")
-            .help("double a single quote inside single quotes (`'it''s'`), or use the other kind of quotes"),
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar => match opened_above(text, offset) {
+            Some(at) => unclosed(found, Span::new(source, at..at + 1)),
+            None => found
+                .message("there is text after the closing quote")
+                .at(place, "not part of the quoted text")
+                .help("double a single quote inside single quotes (`'it''s'`), or use the other kind of quotes"),
+        },
         ErrorKind::UnclosedQuotedScalar
         | ErrorKind::InvalidQuotedScalarIndent
         | ErrorKind::DocumentIndicatorInQuotedScalar => unclosed_quote(found, text, source, offset, place),
@@ -173,13 +176,37 @@ fn unclosed_quote(
         Some('"' | '\'') => Some(offset),
         _ => opened,
     };
-    let found = found
-        .message("a quote is not closed")
-        .help("add the closing quote at the end of the text");
     match opened {
-        Some(at) => found.at(Span::new(source, at..at + 1), "opened here"),
-        None => found.at(place, ""),
+        Some(at) => unclosed(found, Span::new(source, at..at + 1)),
+        None => unclosed(found, place),
     }
+}
+
+fn unclosed(found: Diagnostic, place: Span) -> Diagnostic {
+    found
+        .message("a quote is not closed")
+        .at(place, "opened here")
+        .help("add the closing quote at the end of the text")
+}
+
+/// Where a quoted text began on a line above, if the quote before the offset closed it.
+fn opened_above(text: &str, offset: usize) -> Option<usize> {
+    let quote = text.get(..offset)?.chars().next_back()?;
+    let odd = |line: &str| line.matches(quote).count() % 2 == 1;
+    if !odd(line_before(text, offset)) {
+        return None;
+    }
+    let mut end = offset - line_before(text, offset).len();
+    while end > 0 {
+        let above = text.get(..end - 1)?;
+        let start = above.rfind('\n').map_or(0, |at| at + 1);
+        let line = above.get(start..)?;
+        if odd(line) {
+            return line.rfind(quote).map(|at| start + at);
+        }
+        end = start;
+    }
+    None
 }
 
 /// One character at the offset, or nothing at the end of the file.

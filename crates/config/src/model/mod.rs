@@ -9,7 +9,6 @@ mod admin;
 mod expectation;
 mod limits;
 mod listener;
-mod policies;
 mod route;
 mod service;
 mod table;
@@ -22,13 +21,10 @@ pub use action::{Action, Redirect, Respond, Split, To, ToService, Weight};
 pub use admin::{Admin, RedisStore, Store};
 pub use expectation::{Expectation, ExpectedAnswer, SampleRequest};
 pub use limits::{BodyLimit, Http2Limits, Limits, Unlimited};
+pub use lintel_policies::RoutePolicies;
 pub use listener::{
     Check, DotSegments, EncodedSlash, ForwardMode, Forwarding, HalfClose, Listener, PathMode,
     PathRules, Protocol, ProxyProtocol, RequestIdRules,
-};
-pub use policies::{
-    AccessLog, AccessLogFormat, AccessLogSettings, HeaderChanges, Headers, Off, Rewrite,
-    RewriteRegex, RoutePolicies,
 };
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{

@@ -283,10 +283,10 @@ pub(super) fn conversion(node: &Node, schema: View<'_>, key: Option<&str>) -> Op
         )),
         (Kind::List { .. }, Value::Map(_)) => Some("begin each item with `- `".to_owned()),
         (Kind::Record | Kind::Tagged(_), Value::Text(text)) => match text.split_once(':') {
-            Some((key, value)) if !value.starts_with(['/', ' ']) && !key.contains(' ') => {
-                Some(format!("put a space after the colon: `{key}: {value}`"))
+            Some((name, value)) if schema.property(name).is_some() => {
+                Some(format!("put a space after the colon: `{name}: {value}`"))
             }
-            _ => record_example(schema, key),
+            _ => wrapped(schema, key, text).or_else(|| record_example(schema, key)),
         },
         (Kind::Record, _) => record_example(schema, key),
         (Kind::OneOf(alternatives), value) => {
@@ -308,6 +308,25 @@ fn record_example(schema: View<'_>, key: Option<&str>) -> Option<String> {
         Some(key) => format!("write for example `{key}: {{ {fields} }}`"),
         None => format!("write for example `{{ {fields} }}`"),
     })
+}
+
+/// A text put under the key that takes it: `public: { bind: 0.0.0.0:8080 }`.
+fn wrapped(schema: View<'_>, key: Option<&str>, text: &str) -> Option<String> {
+    fn takes(schema: View<'_>, text: &str) -> bool {
+        match schema.kind() {
+            Kind::Text { format } => text::check(format, text) == Some(Ok(())),
+            Kind::OneOf(alternatives) => alternatives.iter().any(|one| takes(*one, text)),
+            _ => false,
+        }
+    }
+    let (name, _) = schema
+        .properties()
+        .find(|(_, property)| takes(*property, text))?;
+    Some(format!(
+        "write `{}: {{ {name}: {} }}`",
+        key?,
+        crate::yaml::flow_text(text)
+    ))
 }
 
 /// The fields of a record that must be there, or its first.

@@ -256,13 +256,16 @@ impl<'n> Walk<'n> {
                     .map(|word| format!("did you mean `{word}`?")),
             ),
         };
-        let message = match code {
-            code::NOT_YET => format!("`{}` is not there yet", entry.key),
-            _ => format!("{owner} has no key `{}`", entry.key),
+        let (message, label) = match code {
+            code::NOT_YET => (
+                format!("`{}` is not there yet", entry.key),
+                "not in this version of Lintel",
+            ),
+            _ => (format!("{owner} has no key `{}`", entry.key), ""),
         };
         self.push(
             Diagnostic::error(code, message)
-                .at(entry.key_span, "")
+                .at(entry.key_span, label)
                 .expected(format!("one of {}", describe::list(known, "and")))
                 .help_maybe(help),
         );

@@ -56,6 +56,14 @@ impl Program {
             .any(|read| matches!(&read.what, What::One(attribute) if attribute.needs_response()))
     }
 
+    pub(super) fn path_params(&self) -> Vec<&str> {
+        let params = self.reads.iter().filter_map(|read| match &read.what {
+            What::One(Attribute::Param(name)) => Some(name.as_str()),
+            _ => None,
+        });
+        params.collect()
+    }
+
     pub(super) fn holds(&self, scope: Scope<'_>) -> bool {
         matches!(self.run(scope), Some(Value::Bool(true)))
     }

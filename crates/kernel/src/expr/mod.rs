@@ -126,6 +126,15 @@ impl Expr {
         }
     }
 
+    /// The path parameters it reads.
+    pub fn path_params(&self) -> Vec<&str> {
+        match &self.form {
+            Form::Attribute(Attribute::Param(name)) => vec![name],
+            Form::Attribute(_) => Vec::new(),
+            Form::Cel(program) => program.path_params(),
+        }
+    }
+
     /// The text it was compiled from.
     pub fn source(&self) -> &str {
         &self.source

@@ -59,6 +59,13 @@ impl Template {
         Ok(Self { parts })
     }
 
+    /// A text that is sent as it is, dollar signs and all.
+    pub fn literal_text(text: impl Into<String>) -> Self {
+        Self {
+            parts: vec![Part::Text(text.into())],
+        }
+    }
+
     /// The text for this request. `None` if any expression has no value, so that a half-empty text
     /// is never sent.
     pub fn render<'a>(&'a self, scope: Scope<'a>) -> Option<Cow<'a, str>> {

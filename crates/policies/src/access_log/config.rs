@@ -6,6 +6,7 @@ use lintel_telemetry::access_log;
 /// Where and how requests are logged.
 #[config]
 #[derive(Default)]
+#[schemars(rename = "AccessLog")]
 pub struct Config {
     /// How a line looks. Default `json`.
     #[serde(default)]
@@ -19,6 +20,7 @@ pub struct Config {
 /// How a line of the access log looks.
 #[config]
 #[derive(Copy, Default, PartialEq, Eq)]
+#[schemars(rename = "AccessLogFormat")]
 pub enum Format {
     /// One JSON object a line.
     #[default]

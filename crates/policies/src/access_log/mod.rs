@@ -17,7 +17,8 @@ use crate::{Context, Policy};
 /// Writes one line for every request.
 pub struct AccessLog {
     format: LineFormat,
-    sink: Arc<Sink>,
+    /// None where the policy is only checked.
+    sink: Option<Arc<Sink>>,
 }
 
 impl Policy for AccessLog {
@@ -25,6 +26,9 @@ impl Policy for AccessLog {
 
     fn build(config: &Config, context: &Context) -> Result<Self, Vec<Fault>> {
         let target = config.target(&context.folder);
+        if context.dry {
+            return Ok(Self { format: config.format(), sink: None });
+        }
         let sink = Sink::open(&target).map_err(|error| {
             let place = match &target {
                 Target::File(path) => path.display().to_string(),
@@ -36,10 +40,12 @@ impl Policy for AccessLog {
                     .under("to"),
             ]
         })?;
-        Ok(Self { format: config.format(), sink })
+        Ok(Self { format: config.format(), sink: Some(sink) })
     }
 
     fn on_end(&self, exchange: &Exchange, ending: &Ending) {
-        self.sink.write(self.format, &Record::of(exchange, ending, SystemTime::now()));
+        if let Some(sink) = &self.sink {
+            sink.write(self.format, &Record::of(exchange, ending, SystemTime::now()));
+        }
     }
 }

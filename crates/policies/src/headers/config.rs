@@ -1,12 +1,21 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderName, HeaderValue};
-use lintel_kernel::{Fault, config, expr::Template};
+use lintel_kernel::{Fault, config};
 
 use super::runtime::{Edits, Value};
+use crate::Context;
+
+/// Which way a message goes.
+#[derive(Clone, Copy)]
+pub(super) enum Direction {
+    Request,
+    Response,
+}
 
 /// Changes to header fields. Fields are removed first, then set, then added.
 #[config]
+#[schemars(rename = "Headers")]
 pub struct Config {
     /// Changes to the request before it goes upstream.
     #[serde(default)]
@@ -20,6 +29,7 @@ pub struct Config {
 /// value for a request is not sent.
 #[config]
 #[derive(Default)]
+#[schemars(rename = "HeaderChanges")]
 pub struct Changes {
     /// Fields to replace, or to set where there are none. A `set` field whose value is absent is
     /// removed, so that a client can't supply it instead.
@@ -47,7 +57,7 @@ const PROTECTED: [(&str, &str); 9] = [
 ];
 
 impl Changes {
-    pub(super) fn build(&self, has_response: bool) -> Result<Edits, Vec<Fault>> {
+    pub(super) fn build(&self, direction: Direction, context: &Context) -> Result<Edits, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut edits = Edits::default();
         for (place, text) in self.remove.iter().enumerate() {
@@ -64,7 +74,7 @@ impl Changes {
         }
         for (key, texts, out) in [("set", &self.set, &mut edits.set), ("add", &self.add, &mut edits.add)] {
             for (name, text) in texts {
-                match field_name(name).and_then(|name| Ok((name, value(text, has_response)?))) {
+                match field_name(name).and_then(|name| Ok((name, value(text, direction, context)?))) {
                     Ok(field) => out.push(field),
                     Err(fault) => faults.push(fault.under(name).under(key)),
                 }
@@ -84,12 +94,11 @@ fn field_name(text: &str) -> Result<HeaderName, Fault> {
     }
 }
 
-fn value(text: &str, has_response: bool) -> Result<Value, Fault> {
-    let template = Template::parse(text)?;
-    if !has_response && let Some(expr) = template.exprs().find(|expr| expr.needs_response()) {
-        return Err(Fault::new(format!("`{}` is not known yet when the request goes in", expr.source()))
-            .with_hint("move the field under `response`"));
-    }
+fn value(text: &str, direction: Direction, context: &Context) -> Result<Value, Fault> {
+    let template = match direction {
+        Direction::Request => context.request_template(text)?,
+        Direction::Response => context.response_template(text)?,
+    };
     match template.literal() {
         Some(literal) => HeaderValue::from_str(literal)
             .map(Value::Fixed)

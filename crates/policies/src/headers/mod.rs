@@ -7,6 +7,7 @@ use http::Response;
 use lintel_http::Body;
 use lintel_kernel::{Exchange, Fault, Flow, expr::Scope};
 
+use config::Direction;
 pub use config::{Changes, Config};
 use runtime::Edits;
 
@@ -21,10 +22,10 @@ pub struct Headers {
 impl Policy for Headers {
     type Config = Config;
 
-    fn build(config: &Config, _: &Context) -> Result<Self, Vec<Fault>> {
+    fn build(config: &Config, context: &Context) -> Result<Self, Vec<Fault>> {
         let under = |key: &'static str| move |faults: Vec<Fault>| -> Vec<Fault> { faults.into_iter().map(|fault| fault.under(key)).collect() };
-        let request = config.request.build(false).map_err(under("request"));
-        let response = config.response.build(true).map_err(under("response"));
+        let request = config.request.build(Direction::Request, context).map_err(under("request"));
+        let response = config.response.build(Direction::Response, context).map_err(under("response"));
         match (request, response) {
             (Ok(request), Ok(response)) => Ok(Self { request, response }),
             (request, response) => Err([request.err(), response.err()].into_iter().flatten().flatten().collect()),

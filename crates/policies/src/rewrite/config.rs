@@ -1,12 +1,14 @@
 use http::HeaderValue;
-use lintel_kernel::{Fault, config, expr::Template};
+use lintel_kernel::{Fault, config};
 use regex::Regex;
 
 use super::{HostRule, PathRule, Rewrite};
+use crate::Context;
 
 /// Changes to the path and the host that the upstream sees. At most one of `strip_prefix`, `path`
 /// and `regex`; `add_prefix` may go with any of them and is applied last.
 #[config]
+#[schemars(rename = "Rewrite")]
 pub struct Config {
     /// A leading part of the path to remove: `/api` turns `/api/orders` into `/orders`. A path
     /// that does not begin with it, at a segment's end, is left as it is.
@@ -28,6 +30,7 @@ pub struct Config {
 
 /// A replacement in the path by regular expression (linear time, no back-references).
 #[config]
+#[schemars(rename = "RewriteRegex")]
 pub struct RegexConfig {
     /// What to look for in the canonical path.
     pub pattern: String,
@@ -36,7 +39,7 @@ pub struct RegexConfig {
 }
 
 impl Config {
-    pub(super) fn build(&self) -> Result<Rewrite, Vec<Fault>> {
+    pub(super) fn build(&self, context: &Context) -> Result<Rewrite, Vec<Fault>> {
         let mut faults = Vec::new();
         let set = [
             ("strip_prefix", self.strip_prefix.is_some()),
@@ -57,8 +60,8 @@ impl Config {
         let mut check = |result: Result<(), Fault>| faults.extend(result.err());
         check(prefix(self.strip_prefix.as_deref(), "strip_prefix"));
         check(prefix(self.add_prefix.as_deref(), "add_prefix"));
-        let path = self.path_rule().map_err(|fault| faults.push(fault)).ok();
-        let host = self.host_rule().map_err(|fault| faults.push(fault.under("host"))).ok();
+        let path = self.path_rule(context).map_err(|fault| faults.push(fault)).ok();
+        let host = self.host_rule(context).map_err(|fault| faults.push(fault.under("host"))).ok();
         match (path, host) {
             (Some(path), Some(host)) if faults.is_empty() => Ok(Rewrite {
                 path,
@@ -69,12 +72,12 @@ impl Config {
         }
     }
 
-    fn path_rule(&self) -> Result<Option<PathRule>, Fault> {
+    fn path_rule(&self, context: &Context) -> Result<Option<PathRule>, Fault> {
         if let Some(prefix) = &self.strip_prefix {
             return Ok(Some(PathRule::StripPrefix(prefix.trim_end_matches('/').to_owned())));
         }
         if let Some(text) = &self.path {
-            return request_template(text)
+            return context.request_template(text)
                 .and_then(|template| {
                     if text.starts_with('/') { Ok(template) } else { Err(Fault::new(format!("`{text}` does not begin with `/`"))) }
                 })
@@ -87,23 +90,15 @@ impl Config {
             .map_err(|error| Fault::new(format!("not a regular expression: {error}")).under("pattern").under("regex"))
     }
 
-    fn host_rule(&self) -> Result<Option<HostRule>, Fault> {
+    fn host_rule(&self, context: &Context) -> Result<Option<HostRule>, Fault> {
         let Some(text) = &self.host else { return Ok(None) };
-        let template = request_template(text)?;
+        let template = context.request_template(text)?;
         let Some(literal) = template.literal() else { return Ok(Some(HostRule::Template(template))) };
         let value = HeaderValue::from_str(literal).ok().filter(|_| literal.parse::<http::uri::Authority>().is_ok());
         value
             .map(|value| Some(HostRule::Fixed(value)))
             .ok_or_else(|| Fault::new(format!("`{literal}` is not a host")).with_hint("write a name with an optional port, such as `orders.internal:8080`"))
     }
-}
-
-fn request_template(text: &str) -> Result<Template, Fault> {
-    let template = Template::parse(text)?;
-    let early = template.exprs().find(|expr| expr.needs_response()).map(|expr| {
-        Fault::new(format!("`{}` is not known yet when the request goes in", expr.source()))
-    });
-    early.map_or(Ok(template), Err)
 }
 
 fn prefix(text: Option<&str>, key: &'static str) -> Result<(), Fault> {

@@ -44,8 +44,8 @@ const UNFIT: Rejection = Rejection::new(
 impl Policy for Rewrite {
     type Config = Config;
 
-    fn build(config: &Config, _: &Context) -> Result<Self, Vec<Fault>> {
-        config.build()
+    fn build(config: &Config, context: &Context) -> Result<Self, Vec<Fault>> {
+        config.build(context)
     }
 
     fn on_request(&self, exchange: &mut Exchange, _: &mut Body) -> Flow<Response<Body>> {

@@ -90,6 +90,17 @@ pub enum EndpointState {
     Unresolved(String),
 }
 
+impl fmt::Display for EndpointState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready => f.write_str("ready"),
+            Self::Drained => f.write_str("drained"),
+            Self::Resolving => f.write_str("resolving"),
+            Self::Unresolved(why) => write!(f, "unresolved: {why}"),
+        }
+    }
+}
+
 impl Endpoint {
     pub(crate) fn new(spec: &EndpointSpec, target: Target) -> Arc<Self> {
         let authority = spec.authority();

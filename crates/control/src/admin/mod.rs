@@ -1,0 +1,204 @@
+//! The admin API: health, metrics, what is configured, reload.
+//!
+//! Runs on the control runtime; nothing it does can hold up a worker.
+
+mod listen;
+mod view;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use lintel_kernel::Secret;
+use lintel_telemetry::{access_log, log, metrics};
+use serde_json::{Value, json};
+
+pub use listen::{Admin, AdminError};
+
+use crate::{Gateway, Reloaded};
+
+type Shared = State<Arc<Gateway>>;
+
+/// The admin API of a gateway. With a token, everything but the health checks asks for
+/// `Authorization: Bearer <token>`.
+fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
+    let open = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz));
+    let guarded = Router::new()
+        .route("/", get(index))
+        .route("/metrics", get(metrics_page))
+        .route("/config", get(config))
+        .route("/config/status", get(config_status))
+        .route("/config/reload", post(reload))
+        .route("/routes", get(routes))
+        .route("/services", get(services))
+        .route("/listeners", get(listeners))
+        .route("/workers", get(workers))
+        .route(
+            "/log/level",
+            get(|| async { log::level() + "\n" }).put(set_level),
+        )
+        .route("/log/reopen", post(reopen))
+        .layer(middleware::from_fn_with_state(Arc::new(token), authorize));
+    open.merge(guarded).with_state(gateway)
+}
+
+async fn authorize(
+    State(token): State<Arc<Option<Secret>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(token) = &*token else {
+        return next.run(request).await;
+    };
+    let sent = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .map(|value| value.as_bytes());
+    let sent = sent.and_then(|value| value.strip_prefix(b"Bearer "));
+    if sent.is_some_and(|sent| same(sent, token.expose().as_bytes())) {
+        return next.run(request).await;
+    }
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"lintel admin\"")];
+    (
+        StatusCode::UNAUTHORIZED,
+        challenge,
+        "send `Authorization: Bearer <admin token>`\n",
+    )
+        .into_response()
+}
+
+/// Compares in time that depends on the lengths alone.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (x, y)| differs | (x ^ y)) == 0
+}
+
+async fn index() -> &'static str {
+    "GET  /healthz         the process lives\n\
+     GET  /readyz          new traffic may be sent here (503 while draining)\n\
+     GET  /metrics         Prometheus\n\
+     GET  /config          the configuration in effect, secrets hidden\n\
+     GET  /config/status   which version serves, and why a newer one does not\n\
+     POST /config/reload   read the configuration again\n\
+     GET  /routes          routes, their policies and actions\n\
+     GET  /services        services and the state of their endpoints\n\
+     GET  /listeners       bound addresses\n\
+     GET  /workers         connections and requests of each worker\n\
+     GET  /log/level       PUT text to change it\n\
+     POST /log/reopen      open log files again, after rotation\n"
+}
+
+async fn readyz(State(gateway): Shared) -> (StatusCode, &'static str) {
+    if gateway.status().is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
+}
+
+async fn metrics_page(State(gateway): Shared, headers: HeaderMap) -> Response {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let openmetrics = accept.contains("application/openmetrics-text");
+    let media = if openmetrics {
+        metrics::OPENMETRICS
+    } else {
+        metrics::PROMETHEUS_TEXT
+    };
+    gateway
+        .catalogue()
+        .process()
+        .config_generations(gateway.server().generations().len() as u64);
+    let rendered = tokio::task::spawn_blocking(move || {
+        let mut out = Vec::new();
+        gateway.catalogue().render(&mut out, openmetrics);
+        out
+    });
+    match rendered.await {
+        Ok(page) => ([(header::CONTENT_TYPE, media)], page).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn config(State(gateway): Shared, headers: HeaderMap) -> Response {
+    let redacted = gateway.loaded().redacted();
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    if accept.contains("application/json") {
+        return Json(redacted).into_response();
+    }
+    (
+        [(header::CONTENT_TYPE, "application/yaml")],
+        lintel_config::to_yaml(&redacted),
+    )
+        .into_response()
+}
+
+async fn config_status(State(gateway): Shared) -> Json<Value> {
+    let report = serde_json::to_value(gateway.status().report()).unwrap_or_default();
+    let mut report = report;
+    if let Some(map) = report.as_object_mut() {
+        map.insert("path".to_owned(), json!(gateway.path()));
+        map.insert(
+            "generations_alive".to_owned(),
+            json!(gateway.server().generations()),
+        );
+    }
+    Json(report)
+}
+
+async fn reload(State(gateway): Shared) -> Response {
+    let reloaded = tokio::task::spawn_blocking(move || gateway.reload("admin")).await;
+    match reloaded {
+        Ok(Reloaded::Applied { generation }) => {
+            Json(json!({ "outcome": "applied", "generation": generation })).into_response()
+        }
+        Ok(Reloaded::Unchanged) => Json(json!({ "outcome": "unchanged" })).into_response(),
+        Ok(Reloaded::Refused { report }) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Json(json!({ "outcome": "refused", "report": report })),
+        )
+            .into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn routes(State(gateway): Shared) -> Json<Value> {
+    Json(view::routes(&gateway))
+}
+
+async fn services(State(gateway): Shared) -> Json<Value> {
+    Json(view::services(&gateway))
+}
+
+async fn listeners(State(gateway): Shared) -> Json<Value> {
+    Json(view::listeners(&gateway))
+}
+
+async fn workers(State(gateway): Shared) -> Json<Value> {
+    let shown = tokio::task::spawn_blocking(move || view::workers(&gateway)).await;
+    Json(shown.unwrap_or_default())
+}
+
+async fn set_level(body: String) -> Response {
+    match log::set_level(body.trim()) {
+        Ok(()) => (StatusCode::OK, log::level() + "\n").into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn reopen() -> StatusCode {
+    access_log::reopen_all();
+    StatusCode::NO_CONTENT
+}

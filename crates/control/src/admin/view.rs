@@ -1,0 +1,92 @@
+//! What the admin API shows of a running gateway, as JSON.
+
+use lintel_proxy::snapshot::Action;
+use serde_json::{Map, Value, json};
+
+use crate::Gateway;
+
+pub(super) fn routes(gateway: &Gateway) -> Value {
+    let (loaded, built) = (gateway.loaded(), gateway.built());
+    let snapshot = &built.generation.snapshot;
+    let effective = loaded.redacted();
+    let shown = snapshot.routes.iter().map(|route| {
+        let action = match &route.action {
+            Action::Service(index) => {
+                json!({ "service": snapshot.services.get(*index).map(|service| service.name()) })
+            }
+            Action::Split(split) => {
+                let services = split.cumulative.iter();
+                let names: Vec<_> = services
+                    .filter_map(|(index, _)| Some(snapshot.services.get(*index)?.name()))
+                    .collect();
+                json!({ "split": names })
+            }
+            Action::Respond(page) => json!({ "respond": page.status.as_u16() }),
+            Action::Redirect(redirect) => json!({ "redirect": redirect.status.as_u16() }),
+        };
+        let matches = effective
+            .pointer(&format!("/routes/{}/match", route.name))
+            .cloned()
+            .unwrap_or_default();
+        let value = json!({
+            "match": matches,
+            "policies": route.chain.names().collect::<Vec<_>>(),
+            "timeout_ms": route.timeout.as_millis(),
+            "to": action,
+        });
+        (route.name.to_string(), value)
+    });
+    Value::Object(shown.collect::<Map<_, _>>())
+}
+
+pub(super) fn services(gateway: &Gateway) -> Value {
+    let built = gateway.built();
+    let shown = built.generation.snapshot.services.iter().map(|service| {
+        let endpoints: Vec<Value> = service
+            .status()
+            .into_iter()
+            .map(|endpoint| {
+                json!({
+                    "endpoint": endpoint.endpoint,
+                    "addresses": endpoint.addresses,
+                    "weight": endpoint.weight,
+                    "state": endpoint.state.to_string(),
+                    "in_flight": endpoint.in_flight,
+                    "idle_connections": endpoint.idle,
+                })
+            })
+            .collect();
+        (
+            service.name().to_string(),
+            json!({ "endpoints": endpoints }),
+        )
+    });
+    Value::Object(shown.collect::<Map<_, _>>())
+}
+
+pub(super) fn listeners(gateway: &Gateway) -> Value {
+    let mut shown = Map::new();
+    for (name, address) in gateway.server().addresses() {
+        let list = shown.entry(name.to_string()).or_insert_with(|| json!([]));
+        if let Some(list) = list.as_array_mut() {
+            list.push(json!(address.to_string()));
+        }
+    }
+    Value::Object(shown)
+}
+
+pub(super) fn workers(gateway: &Gateway) -> Value {
+    let workers = gateway.server().status().into_iter();
+    let shown: Vec<Value> = workers
+        .map(|worker| {
+            json!({
+                "worker": worker.worker,
+                "connections": worker.connections,
+                "requests": worker.active,
+                "generation": worker.generation,
+                "responsive": worker.responsive,
+            })
+        })
+        .collect();
+    json!(shown)
+}

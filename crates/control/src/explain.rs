@@ -1,0 +1,167 @@
+//! Why a request goes where it goes: `lintel explain`.
+
+use std::fmt::Write as _;
+
+use http::{HeaderMap, Method, Uri};
+use lintel_config::Built;
+use lintel_http::path;
+use lintel_proxy::snapshot::Action;
+use lintel_router::{Query, Verdict};
+use lintel_server::ListenerSpec;
+use serde_json::{Value, json};
+
+/// A request to be explained.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Its method.
+    pub method: Method,
+    /// Its URL, or just a path.
+    pub url: Uri,
+    /// Its header fields.
+    pub headers: HeaderMap,
+    /// Name of the listener it comes in on; the first one by default.
+    pub listener: Option<String>,
+}
+
+/// The explanation of one request.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// For programs.
+    pub json: Value,
+    /// For people.
+    pub text: String,
+    /// Whether a route takes it.
+    pub matched: bool,
+}
+
+/// Explains what a configuration does with a request.
+pub fn explain(built: &Built, question: &Question) -> Explanation {
+    let mut text = String::new();
+    let listener = listener(built, question);
+    let host = host(question);
+    let raw = question.url.path();
+    let rules = listener
+        .map(|spec| spec.rules.path.clone())
+        .unwrap_or_default();
+    let canonical = match path::canonical(raw, &rules) {
+        Ok(path) => path.into_owned(),
+        Err(error) => {
+            let _ = writeln!(text, "refused with 400 before routing: {}", error.code());
+            let json = json!({ "refused": { "status": 400, "code": error.code() } });
+            return Explanation {
+                json,
+                text,
+                matched: false,
+            };
+        }
+    };
+    if canonical != raw {
+        let _ = writeln!(text, "path      {raw} is read as {canonical}");
+    }
+    let query = Query {
+        listener: listener.map_or(u16::MAX, |spec| spec.id),
+        host: &host,
+        path: &canonical,
+        query: question.url.query(),
+        method: &question.method,
+        headers: &question.headers,
+    };
+    let candidates = built.generation.snapshot.router.explain(&query);
+    let mut shown = Vec::new();
+    let mut winner = None;
+    for candidate in &candidates {
+        let sentence = candidate.to_string();
+        let won = matches!(candidate.verdict, Verdict::Won { .. });
+        let _ = writeln!(text, "{} {sentence}", if won { "→" } else { " " });
+        shown.push(json!({ "route": candidate.name, "won": won, "why": sentence }));
+        if won {
+            winner = Some(candidate.route);
+        }
+    }
+    let outcome = describe(built, winner, &mut text);
+    let json = json!({ "path": canonical, "host": host, "candidates": shown, "outcome": outcome });
+    Explanation {
+        json,
+        text,
+        matched: winner.is_some(),
+    }
+}
+
+fn listener<'a>(built: &'a Built, question: &Question) -> Option<&'a ListenerSpec> {
+    let mut specs = built.generation.listeners.iter();
+    match &question.listener {
+        Some(name) => specs.find(|spec| *spec.name == **name),
+        None => specs.next(),
+    }
+    .map(|spec| &**spec)
+}
+
+fn host(question: &Question) -> String {
+    let named = question
+        .headers
+        .get(http::header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = question.url.host().or(named).unwrap_or("");
+    let without_port = if host.starts_with('[') {
+        host
+    } else {
+        host.split(':').next().unwrap_or(host)
+    };
+    without_port.trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
+    let snapshot = &built.generation.snapshot;
+    let Some(route) = winner.and_then(|index| snapshot.routes.get(index)) else {
+        let _ = writeln!(
+            text,
+            "no route takes it: 404, or 405 if only the method is wrong"
+        );
+        return json!({ "route": null });
+    };
+    let chain: Vec<&str> = route.chain.names().collect();
+    let _ = writeln!(text, "route     {}", route.name);
+    let _ = writeln!(
+        text,
+        "policies  {}",
+        if chain.is_empty() {
+            "none".to_owned()
+        } else {
+            chain.join(" → ")
+        }
+    );
+    let indices: Vec<(usize, u64)> = match &route.action {
+        Action::Service(index) => vec![(*index, 1)],
+        Action::Split(split) => split.cumulative.clone(),
+        Action::Respond(page) => {
+            let _ = writeln!(text, "answers   {} by itself", page.status.as_u16());
+            return json!({ "route": route.name, "policies": chain, "respond": page.status.as_u16() });
+        }
+        Action::Redirect(redirect) => {
+            let _ = writeln!(text, "redirects with {}", redirect.status.as_u16());
+            return json!({ "route": route.name, "policies": chain, "redirect": redirect.status.as_u16() });
+        }
+    };
+    let total = indices.last().map_or(1, |(_, up_to)| *up_to).max(1);
+    let mut before = 0;
+    let mut services = Vec::new();
+    for (index, up_to) in indices {
+        let Some(service) = snapshot.services.get(index) else {
+            continue;
+        };
+        let share = (up_to - before) * 100 / total;
+        before = up_to;
+        let _ = writeln!(text, "service   {} ({share}% of requests)", service.name());
+        let mut endpoints = Vec::new();
+        for endpoint in service.status() {
+            let _ = writeln!(
+                text,
+                "  endpoint {} weight {} ({})",
+                endpoint.endpoint, endpoint.weight, endpoint.state
+            );
+            endpoints.push(json!({ "endpoint": endpoint.endpoint, "weight": endpoint.weight, "state": endpoint.state.to_string() }));
+        }
+        services.push(json!({ "service": service.name(), "share": share, "endpoints": endpoints }));
+    }
+    json!({ "route": route.name, "policies": chain, "timeout_ms": route.timeout.as_millis(), "services": services })
+}

@@ -1,0 +1,245 @@
+//! One running gateway: its workers, the configuration they serve, and the way to a newer one.
+
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use lintel_config::{Built, Loaded, Report, build, load};
+use lintel_server::{Inherited, Server, Settings};
+use lintel_telemetry::Catalogue;
+use lintel_upstream::Resolution;
+use tokio::runtime::Handle;
+
+use crate::status::Status;
+
+/// A running gateway.
+pub struct Gateway {
+    path: PathBuf,
+    runtime: Handle,
+    server: Server,
+    catalogue: Arc<Catalogue>,
+    status: Status,
+    state: Mutex<State>,
+}
+
+/// What serves now.
+struct State {
+    loaded: Arc<Loaded>,
+    built: Built,
+    resolutions: Vec<Resolution>,
+    generation: u64,
+}
+
+/// What came of a reload.
+#[derive(Debug)]
+pub enum Reloaded {
+    /// A new configuration serves.
+    Applied {
+        /// Its number.
+        generation: u64,
+    },
+    /// Nothing had changed; certificates were read again.
+    Unchanged,
+    /// The new one can't serve; the last good one does.
+    Refused {
+        /// Why, as `lintel check` prints it.
+        report: String,
+    },
+}
+
+/// Why a gateway could not start.
+pub enum StartError {
+    /// The configuration is wrong.
+    Config(Report),
+    /// The listeners or workers could not be started.
+    Server(lintel_server::StartError),
+}
+
+/// What a gateway is started with.
+pub struct Started {
+    /// The file or folder that holds the configuration.
+    pub path: PathBuf,
+    /// Overrides the number of workers.
+    pub workers: Option<NonZeroUsize>,
+    /// Listening sockets from another process.
+    pub inherited: Inherited,
+    /// Where background work runs.
+    pub runtime: Handle,
+    /// Where everything is counted.
+    pub catalogue: Arc<Catalogue>,
+}
+
+impl Gateway {
+    /// Starts workers on a configuration that was loaded before.
+    ///
+    /// # Errors
+    /// The configuration can't be built, or an address can't be bound.
+    pub fn start(loaded: Loaded, started: Started) -> Result<Arc<Self>, StartError> {
+        let Started {
+            path,
+            workers,
+            inherited,
+            runtime,
+            catalogue,
+        } = started;
+        let built = build(&loaded, 1, None).map_err(StartError::Config)?;
+        let resolutions = resolve(&built, &runtime);
+        let default = Settings::default();
+        let settings = Settings {
+            workers: workers
+                .or_else(|| configured_workers(&loaded))
+                .unwrap_or(default.workers),
+            drain_timeout: loaded.model.drain_timeout.to_std(),
+            inherited,
+            ..default
+        };
+        let server = Server::start(settings, built.generation.clone(), &catalogue)
+            .map_err(StartError::Server)?;
+        catalogue.process().config_started(1);
+        let status = Status::default();
+        status.applied(1, &loaded.version, warnings(&loaded, &built));
+        let state = Mutex::new(State {
+            loaded: Arc::new(loaded),
+            built,
+            resolutions,
+            generation: 1,
+        });
+        Ok(Arc::new(Self {
+            path,
+            runtime,
+            server,
+            catalogue,
+            status,
+            state,
+        }))
+    }
+
+    /// Reads the configuration again and serves it, all or nothing. Blocks until every worker has
+    /// switched; reloads that are asked for at the same time run one after the other.
+    pub fn reload(&self, by: &'static str) -> Reloaded {
+        let mut state = self.state();
+        match self.try_reload(&mut state) {
+            Ok(Some(generation)) => {
+                self.catalogue.process().config_applied(generation);
+                self.catalogue.housekeep();
+                tracing::info!(generation, by, "the new configuration serves");
+                Reloaded::Applied { generation }
+            }
+            Ok(None) => {
+                self.status.unchanged();
+                tracing::info!(by, "nothing has changed in the configuration");
+                Reloaded::Unchanged
+            }
+            Err(report) => {
+                self.catalogue.process().config_rejected();
+                self.status.refused(by, report.clone());
+                tracing::error!(
+                    by,
+                    "the new configuration is refused, the last good one serves on:\n{report}"
+                );
+                Reloaded::Refused { report }
+            }
+        }
+    }
+
+    fn try_reload(&self, state: &mut State) -> Result<Option<u64>, String> {
+        let plain = lintel_config::Style::plain();
+        let loaded = load(&self.path).map_err(|report| report.render(&plain))?;
+        let generation = state.generation + 1;
+        let built = build(&loaded, generation, Some(&state.built))
+            .map_err(|report| report.render(&plain))?;
+        if loaded.version == state.loaded.version {
+            // Building has read the certificates again.
+            return Ok(None);
+        }
+        // The new look-ups begin before the old ones end, so that shared ones go on.
+        let resolutions = resolve(&built, &self.runtime);
+        self.server
+            .publish(&built.generation)
+            .map_err(|error| error.to_string())?;
+        self.status
+            .applied(generation, &loaded.version, warnings(&loaded, &built));
+        *state = State {
+            loaded: Arc::new(loaded),
+            built,
+            resolutions,
+            generation,
+        };
+        Ok(Some(generation))
+    }
+
+    /// Where the configuration is read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The workers.
+    pub const fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Everything that is counted.
+    pub const fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// What the control side knows of itself.
+    pub const fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// The configuration that serves.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.state().loaded)
+    }
+
+    /// What it was compiled to.
+    pub fn built(&self) -> Built {
+        self.state().built.clone()
+    }
+
+    /// Names that are kept resolved.
+    pub fn resolutions(&self) -> usize {
+        self.state().resolutions.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // State is replaced as a whole, so a panic elsewhere leaves a good one behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn resolve(built: &Built, runtime: &Handle) -> Vec<Resolution> {
+    let services = built.generation.snapshot.services.iter();
+    services
+        .filter(|service| service.needs_resolution())
+        .map(|service| Resolution::start(service, runtime))
+        .collect()
+}
+
+fn configured_workers(loaded: &Loaded) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(usize::from(loaded.model.workers?))
+}
+
+fn warnings(loaded: &Loaded, built: &Built) -> Vec<String> {
+    let all = loaded.warnings.iter().chain(&built.warnings);
+    all.map(|warning| warning.message.clone()).collect()
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(report) => f.write_str(&report.render(&lintel_config::Style::plain())),
+            Self::Server(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,107 @@
+//! The command line.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// An API gateway.
+#[derive(Parser)]
+#[command(name = "lintel", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway. SIGHUP or a changed file reloads, SIGTERM drains and ends, SIGUSR1 opens
+    /// log files again, SIGUSR2 hands over to a new binary.
+    Run(Run),
+    /// Check a configuration: every mistake at once, and what is legal but probably not meant.
+    Check(Check),
+    /// Say where a request would go, and why: which route, which candidates lost, which policies
+    /// would run, which endpoints could be picked.
+    Explain(Explain),
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Run the gateway in front of built-in sample services, and say what to try.
+    Demo(Demo),
+    /// Show what a running gateway serves, by its admin API.
+    Status(Remote),
+    /// Make a running gateway read its configuration again, by its admin API.
+    Reload(Remote),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Run {
+    /// The configuration: a file, or a folder of YAML files.
+    #[arg(default_value = "gateway.yaml")]
+    pub(crate) config: PathBuf,
+    /// Worker threads; overrides `workers` in the configuration.
+    #[arg(long)]
+    pub(crate) workers: Option<NonZeroUsize>,
+    /// Do not reload when a file changes.
+    #[arg(long)]
+    pub(crate) no_watch: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The configuration: a file, or a folder of YAML files.
+    #[arg(default_value = "gateway.yaml")]
+    pub(crate) config: PathBuf,
+    /// Print diagnostics as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Fail on warnings too.
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// The configuration: a file, or a folder of YAML files.
+    pub(crate) config: PathBuf,
+    /// The request's method.
+    pub(crate) method: String,
+    /// The request's URL, or just its path.
+    pub(crate) url: String,
+    /// A header field of the request, as `Name: value`.
+    #[arg(short = 'H', long = "header")]
+    pub(crate) headers: Vec<String>,
+    /// The listener it comes in on; the first one by default.
+    #[arg(long)]
+    pub(crate) listener: Option<String>,
+    /// Print it as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Port of the gateway; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Port of the admin API; 0 takes a free one.
+    #[arg(long, default_value_t = 9901)]
+    pub(crate) admin_port: u16,
+}
+
+#[derive(Args)]
+pub(crate) struct Remote {
+    /// Address of the admin API: `host:port` or `unix:PATH`.
+    #[arg(long, default_value = "127.0.0.1:9901")]
+    pub(crate) admin: String,
+    /// Its token; by default what LINTEL_ADMIN_TOKEN holds.
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
