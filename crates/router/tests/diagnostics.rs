@@ -177,6 +177,15 @@ fn hidden_routes_are_found() {
 #[test]
 fn what_is_only_partly_hidden_is_not_called_unreachable() {
     let reachable = [
+        // The shortest path is taken by the other route; a longer one leaves it for good.
+        vec![route("a").path("/a"), route("r").path("~/a|/bcd")],
+        vec![
+            route("two")
+                .path("/a")
+                .header("x-k", ValueMatch::Present)
+                .header("x-k", ValueMatch::Prefix("a".into())),
+            route("r").path("/a").header("x-k", regex("a|bcd")),
+        ],
         vec![
             route("orders").path("/orders/{id}"),
             route("r").path("~/orders/.*"),

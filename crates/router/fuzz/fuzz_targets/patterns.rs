@@ -4,7 +4,9 @@
 
 use http::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
-use lintel_router::{HostPattern, Outcome, PathPattern, Query, RouteSpec, Router, ValueRegex, Verdict};
+use lintel_router::{
+    HostPattern, Outcome, PathPattern, Query, RouteSpec, Router, ValueRegex, Verdict,
+};
 
 fuzz_target!(|input: (&str, &str)| {
     let (pattern, path) = input;
@@ -35,10 +37,17 @@ fuzz_target!(|input: (&str, &str)| {
         method: &Method::GET,
         headers: &HeaderMap::new(),
     };
-    let won = router.explain(&query).iter().any(|c| matches!(c.verdict, Verdict::Won { .. }));
+    let won = router
+        .explain(&query)
+        .iter()
+        .any(|c| matches!(c.verdict, Verdict::Won { .. }));
     let found = router.find(&query);
     assert_eq!(won, matches!(found, Outcome::Matched { .. }));
     if let Outcome::Matched { params, .. } = found {
-        assert!(params.iter(&router, path).all(|(_, value)| path.contains(value)));
+        assert!(
+            params
+                .iter(&router, path)
+                .all(|(_, value)| path.contains(value))
+        );
     }
 });
