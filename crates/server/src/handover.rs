@@ -45,9 +45,9 @@ pub fn hand_over(
     mut command: Command,
     timeout: Duration,
 ) -> Result<Child, HandoverError> {
-    let sockets = server.listening_sockets();
+    let sockets = server.passed();
     let (reader, writer) = io::pipe().map_err(HandoverError::Start)?;
-    let mut passed: Vec<RawFd> = sockets.iter().map(|(_, fd)| *fd).collect();
+    let mut passed: Vec<RawFd> = sockets.iter().map(|socket| socket.fd).collect();
     passed.push(writer.as_raw_fd());
     command
         .env(inherited::SOCKETS, inherited::format(&sockets))
@@ -64,7 +64,7 @@ pub fn hand_over(
     drop(writer);
     match await_ready(reader, timeout) {
         Ok(true) => {
-            server.keep_socket_files();
+            server.handed_over();
             Ok(child)
         }
         Ok(false) => Err(HandoverError::Ended(end(&mut child))),

@@ -11,7 +11,7 @@ use socket2::{SockAddr, SockRef, Type};
 
 use crate::spec::Bind;
 
-/// The variable that names the sockets handed over by another gateway: `key=fd,key=fd`.
+/// The variable that names the sockets handed over by another gateway: `key=fd,key=fd:kept`.
 pub(crate) const SOCKETS: &str = "LINTEL_LISTEN_FDS";
 
 /// Listening sockets taken over from another process, waiting for a listener that wants them.
@@ -23,13 +23,31 @@ pub struct Inherited {
 struct Waiting {
     /// The key of a socket handed over, or the name that the service manager gave it.
     name: Name,
-    socket: OwnedFd,
+    socket: ListeningFd,
+}
+
+/// A listening socket of this process.
+pub(crate) struct ListeningFd {
+    pub(crate) fd: OwnedFd,
+    /// The service manager holds it as well, and gives it to the next process.
+    pub(crate) kept: bool,
 }
 
 enum Name {
     Key(String),
     Service(String),
 }
+
+/// A socket as it is named to another process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) key: String,
+    pub(crate) fd: RawFd,
+    pub(crate) kept: bool,
+}
+
+/// Marks a descriptor whose socket the service manager keeps.
+const KEPT: &str = ":kept";
 
 /// Why the environment's word on inherited sockets can't be followed.
 #[derive(Debug)]
@@ -59,9 +77,13 @@ impl Inherited {
     pub unsafe fn from_env() -> Result<Self, InheritError> {
         let mut sockets = Vec::new();
         if let Ok(text) = env::var(SOCKETS) {
-            for (key, fd) in parse(&text).ok_or_else(|| InheritError::Malformed(text.clone()))? {
+            let named = parse(&text).ok_or_else(|| InheritError::Malformed(text.clone()))?;
+            for Passed { key, fd, kept } in named {
                 // SAFETY: passed on to the caller.
-                let socket = unsafe { own(fd) }?;
+                let socket = ListeningFd {
+                    fd: unsafe { own(fd) }?,
+                    kept,
+                };
                 sockets.push(Waiting {
                     name: Name::Key(key),
                     socket,
@@ -73,7 +95,10 @@ impl Inherited {
             sd_notify::listen_fds_with_names().map_err(InheritError::ServiceManager)?
         {
             // SAFETY: passed on to the caller.
-            let socket = unsafe { own(fd) }?;
+            let socket = ListeningFd {
+                fd: unsafe { own(fd) }?,
+                kept: true,
+            };
             sockets.push(Waiting {
                 name: Name::Service(name),
                 socket,
@@ -96,22 +121,22 @@ impl Inherited {
     }
 
     /// Takes the sockets for a place.
-    pub(crate) fn take(&mut self, key: &str, bind: &Bind, listener: &str) -> Vec<OwnedFd> {
+    pub(crate) fn take(&mut self, key: &str, bind: &Bind, listener: &str) -> Vec<ListeningFd> {
         let fits = |waiting: &Waiting| match &waiting.name {
             Name::Key(known) => known == key,
-            Name::Service(_) => is_bound_to(&waiting.socket, bind),
+            Name::Service(_) => is_bound_to(&waiting.socket.fd, bind),
         };
         let named =
             |waiting: &Waiting| matches!(&waiting.name, Name::Service(name) if name == listener);
         let taken = self.extract(fits);
         if taken.is_empty() {
-            self.extract(|waiting| named(waiting) && is_kind_of(&waiting.socket, bind))
+            self.extract(|waiting| named(waiting) && is_kind_of(&waiting.socket.fd, bind))
         } else {
             taken
         }
     }
 
-    fn extract(&mut self, fits: impl Fn(&Waiting) -> bool) -> Vec<OwnedFd> {
+    fn extract(&mut self, fits: impl Fn(&Waiting) -> bool) -> Vec<ListeningFd> {
         let taken = self.sockets.extract_if(.., |waiting| fits(waiting));
         taken.map(|waiting| waiting.socket).collect()
     }
@@ -162,20 +187,19 @@ fn unix_path(address: &SockAddr) -> Option<&Path> {
 }
 
 /// Writes the variable's value.
-pub(crate) fn format(sockets: &[(String, RawFd)]) -> String {
+pub(crate) fn format(sockets: &[Passed]) -> String {
     let escape = |key: &str| {
         key.replace('%', "%25")
             .replace(',', "%2C")
             .replace('=', "%3D")
     };
-    let parts: Vec<_> = sockets
-        .iter()
-        .map(|(key, fd)| format!("{}={fd}", escape(key)))
-        .collect();
-    parts.join(",")
+    let part = |Passed { key, fd, kept }: &Passed| {
+        format!("{}={fd}{}", escape(key), if *kept { KEPT } else { "" })
+    };
+    sockets.iter().map(part).collect::<Vec<_>>().join(",")
 }
 
-fn parse(text: &str) -> Option<Vec<(String, RawFd)>> {
+fn parse(text: &str) -> Option<Vec<Passed>> {
     let unescape = |key: &str| {
         key.replace("%3D", "=")
             .replace("%2C", ",")
@@ -183,7 +207,13 @@ fn parse(text: &str) -> Option<Vec<(String, RawFd)>> {
     };
     let part = |part: &str| {
         let (key, fd) = part.split_once('=')?;
-        Some((unescape(key), fd.parse().ok()?))
+        let kept = fd.ends_with(KEPT);
+        let fd = fd.trim_end_matches(KEPT).parse().ok()?;
+        Some(Passed {
+            key: unescape(key),
+            fd,
+            kept,
+        })
     };
     text.split(',')
         .filter(|text| !text.is_empty())
@@ -196,7 +226,7 @@ impl fmt::Debug for Inherited {
         let fds = self
             .sockets
             .iter()
-            .map(|waiting| waiting.socket.as_raw_fd());
+            .map(|waiting| waiting.socket.fd.as_raw_fd());
         f.debug_map().entries(self.names().iter().zip(fds)).finish()
     }
 }
@@ -229,9 +259,14 @@ mod tests {
 
     #[test]
     fn any_key_survives_the_environment() {
+        let passed = |key: &str, fd, kept| Passed {
+            key: key.to_owned(),
+            fd,
+            kept,
+        };
         let sockets = vec![
-            ("tcp:[::]:8080".to_owned(), 7),
-            ("unix:/run/a,b=c%2Cd%25".to_owned(), 8),
+            passed("tcp:[::]:8080", 7, false),
+            passed("unix:/run/a,b=c%2Cd%25", 8, true),
         ];
         assert_eq!(parse(&format(&sockets)), Some(sockets));
         assert_eq!(parse("tcp:1"), None);
@@ -260,7 +295,10 @@ mod tests {
         let address = b.local_addr().unwrap();
         let waiting = |name: &str, socket: TcpListener| Waiting {
             name: Name::Service(name.into()),
-            socket: socket.into(),
+            socket: ListeningFd {
+                fd: socket.into(),
+                kept: true,
+            },
         };
         let mut inherited = Inherited {
             sockets: vec![waiting("public", a), waiting("other", b)],

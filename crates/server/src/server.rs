@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt, io,
     net::SocketAddr,
-    os::fd::{OwnedFd, RawFd},
+    os::fd::RawFd,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -20,9 +20,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::{
     error::{PublishError, StartError},
-    inherited::Inherited,
+    inherited::{Inherited, Passed},
     settings::Settings,
-    socket::{self, Key, Place, Table},
+    socket::{self, Hand, Key, Place, Table},
     spec::{Generation, ListenerSpec},
     worker::{self, Command, Ended, Gate, Publication, Seed, WorkerStatus},
 };
@@ -48,7 +48,7 @@ struct Control {
     gates: HashMap<u16, Arc<Gate>>,
     generations: Vec<(u64, Weak<Snapshot>)>,
     threads: Vec<JoinHandle<()>>,
-    keep_socket_files: bool,
+    handed_over: bool,
 }
 
 /// What a new configuration has changed.
@@ -106,7 +106,7 @@ impl Server {
             gates: HashMap::new(),
             generations: Vec::new(),
             threads: Vec::new(),
-            keep_socket_files: false,
+            handed_over: false,
         };
         let places = socket::places(&first.listeners).map_err(StartError::Conflict)?;
         let prepared = control
@@ -274,12 +274,18 @@ impl Server {
     /// All listening sockets with the keys that another process finds its own by. The descriptors
     /// stay valid until the next [`publish`](Self::publish) or [`drain`](Self::drain).
     pub fn listening_sockets(&self) -> Vec<(String, RawFd)> {
+        let passed = self.passed().into_iter();
+        passed.map(|socket| (socket.key, socket.fd)).collect()
+    }
+
+    pub(crate) fn passed(&self) -> Vec<Passed> {
         self.control().table.sockets()
     }
 
-    /// Leaves the files of Unix sockets in place at the end, because another process listens there.
-    pub fn keep_socket_files(&self) {
-        self.control().keep_socket_files = true;
+    /// Notes that another process has taken over the listening sockets: a drain then leaves them, and
+    /// the files of Unix sockets, as they are. [`hand_over`](crate::handover::hand_over) does so.
+    pub fn handed_over(&self) {
+        self.control().handed_over = true;
     }
 
     /// Whether [`drain`](Self::drain) was called.
@@ -296,17 +302,20 @@ impl Server {
     pub fn drain(&self, timeout: Option<Duration>) -> DrainReport {
         let begun = Instant::now();
         self.draining.store(true, Relaxed);
-        let threads = {
+        let (threads, handed_over) = {
             let mut control = self.control();
-            let remove_files = !control.keep_socket_files;
+            let handed_over = control.handed_over;
             // Before the workers': a socket whose last descriptor is a worker's loses nothing, as the
             // worker empties its queue before it closes it.
-            control.table.clear(remove_files);
-            std::mem::take(&mut control.threads)
+            control.table.clear(!handed_over);
+            (std::mem::take(&mut control.threads), handed_over)
         };
         let deadline = begun + timeout.unwrap_or(self.drain_timeout);
         for worker in &self.workers {
-            let _ = worker.send(Command::Drain(deadline));
+            let _ = worker.send(Command::Drain {
+                deadline,
+                handed_over,
+            });
         }
         let ended = self.latch.wait();
         for thread in threads {
@@ -347,7 +356,7 @@ impl Control {
         &mut self,
         next: &Generation,
         places: Vec<Place>,
-        dealt: Vec<Vec<(Key, OwnedFd)>>,
+        dealt: Vec<Hand>,
         done: &mpsc::Sender<io::Result<()>>,
     ) -> Vec<Publication> {
         let gates = &mut self.gates;

@@ -58,15 +58,15 @@ impl<F: Future, I: FnOnce() -> F::Output> Future for Shield<F, I> {
 }
 
 /// The body of an answer. If it panics, it fails, so that the client sees a broken message.
-pub(super) struct ShieldedBody(Tracked);
+pub(super) struct ShieldedBody<B = Tracked>(Option<B>);
 
-impl ShieldedBody {
-    pub(super) const fn new(body: Tracked) -> Self {
-        Self(body)
+impl<B> ShieldedBody<B> {
+    pub(super) const fn new(body: B) -> Self {
+        Self(Some(body))
     }
 }
 
-impl Body for ShieldedBody {
+impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Body for ShieldedBody<B> {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -77,7 +77,10 @@ impl Body for ShieldedBody {
         let body = &mut self.0;
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let fragile = Fragile(body);
-            Pin::new(&mut *fragile.0).poll_frame(cx)
+            match fragile.0 {
+                Some(body) => Pin::new(body).poll_frame(cx),
+                None => Poll::Ready(None),
+            }
         }));
         polled.unwrap_or_else(|_| {
             Poll::Ready(Some(Err(BodyError {
@@ -88,22 +91,24 @@ impl Body for ShieldedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.0.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.0
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
 /// Drops a body that panics while the panic is on its way, so that the request's record knows how it
 /// ended.
-struct Fragile<'a>(&'a mut Tracked);
+struct Fragile<'a, B>(&'a mut Option<B>);
 
-impl Drop for Fragile<'_> {
+impl<B> Drop for Fragile<'_, B> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            *self.0 = Tracked::unrecorded(Bytes::new());
+            *self.0 = None;
         }
     }
 }
@@ -136,5 +141,38 @@ mod tests {
         assert_eq!(shield.as_mut().poll(&mut context), Poll::Ready(500));
         let mut calm = Box::pin(Shield::new(async { 200 }, || 500));
         assert_eq!(calm.as_mut().poll(&mut context), Poll::Ready(200));
+    }
+
+    struct Broken<'a>(&'a std::cell::Cell<bool>);
+
+    impl Body for Broken<'_> {
+        type Data = Bytes;
+        type Error = BodyError;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+            panic!("in a test")
+        }
+    }
+
+    impl Drop for Broken<'_> {
+        fn drop(&mut self) {
+            self.0.set(std::thread::panicking());
+        }
+    }
+
+    #[test]
+    fn a_body_that_panics_fails_and_is_dropped_knowing_why() {
+        let mut context = Context::from_waker(Waker::noop());
+        let knew = std::cell::Cell::new(false);
+        let mut body = ShieldedBody::new(Broken(&knew));
+        let polled = Pin::new(&mut body).poll_frame(&mut context);
+        assert!(
+            matches!(polled, Poll::Ready(Some(Err(error))) if error.facts.kind == Kind::Internal)
+        );
+        assert!(knew.get());
+        assert!(body.is_end_stream());
     }
 }

@@ -4,7 +4,7 @@ use std::{
     fs, io,
     net::SocketAddr,
     os::{
-        fd::OwnedFd,
+        fd::{AsFd, AsRawFd, OwnedFd},
         unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::Path,
@@ -104,4 +104,51 @@ pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 pub(super) fn inode(path: &Path) -> Option<Inode> {
     let file = fs::symlink_metadata(path).ok()?;
     Some((file.dev(), file.ino()))
+}
+
+/// Makes the kernel ignore requests for new connections on a listening socket, while handshakes that
+/// have begun go on: so that the queue can be emptied before the socket is closed, and no client
+/// whose connection stands is reset. Whoever asks anew meanwhile is refused after the close.
+///
+/// # Errors
+///
+/// The kernel takes no filter.
+pub(crate) fn refuse_handshakes(socket: &impl AsFd) -> io::Result<()> {
+    /// Where the flags are in a TCP header (RFC 9293 §3.1).
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ALL: u32 = u32::MAX;
+    let step = |code: u32, k, jt, jf| libc::sock_filter {
+        // All of these codes are below 2^16.
+        code: u16::try_from(code).unwrap_or_default(),
+        jt,
+        jf,
+        k,
+    };
+    let mut program = [
+        step(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, FLAGS, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, SYN, 1, 0),
+        step(libc::BPF_RET | libc::BPF_K, ALL, 0, 0),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+    ];
+    let program = libc::sock_fprog {
+        len: 4,
+        filter: program.as_mut_ptr(),
+    };
+    let size = libc::socklen_t::try_from(size_of_val(&program)).unwrap_or_default();
+    // SAFETY: the option reads a `sock_fprog` whose filter has as many steps as it says.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size,
+        )
+    };
+    if set == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

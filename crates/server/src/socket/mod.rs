@@ -13,16 +13,17 @@ use std::{
     collections::HashMap,
     fs, io,
     net::SocketAddr,
-    os::fd::{AsRawFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, OwnedFd},
     sync::Arc,
 };
 
 use socket2::SockRef;
 
 use self::bind::Inode;
+pub(crate) use self::bind::refuse_handshakes;
 use crate::{
     error::{BindError, Conflict},
-    inherited::Inherited,
+    inherited::{Inherited, ListeningFd, Passed},
     spec::{Bind, ListenerSpec},
 };
 
@@ -47,6 +48,8 @@ struct Bound {
     bind: Bind,
     address: Option<SocketAddr>,
     sockets: Vec<OwnedFd>,
+    /// The service manager holds them as well.
+    kept: bool,
     /// Every worker takes connections from every socket; otherwise each socket has its worker.
     shared: bool,
     file: Option<Inode>,
@@ -55,8 +58,11 @@ struct Bound {
 /// New sockets, which listen already, and each worker's duplicates of them.
 pub(crate) struct Prepared {
     bound: Vec<(Key, Bound)>,
-    dealt: Vec<Vec<(Key, OwnedFd)>>,
+    dealt: Vec<Hand>,
 }
+
+/// The sockets dealt to one worker.
+pub(crate) type Hand = Vec<(Key, ListeningFd)>;
 
 /// The places of a configuration.
 ///
@@ -181,6 +187,7 @@ impl Table {
                     bind,
                     address: Some(address),
                     sockets,
+                    kept: false,
                     shared: false,
                     file: None,
                 })
@@ -191,6 +198,7 @@ impl Table {
                     bind,
                     address: None,
                     sockets: vec![socket],
+                    kept: false,
                     shared: true,
                     file,
                 })
@@ -208,11 +216,7 @@ impl Table {
     ///
     /// Where a socket was let go only the workers' duplicates are left: they take what waits in its
     /// queue before they close it.
-    pub(crate) fn commit(
-        &mut self,
-        places: &[Place],
-        prepared: Prepared,
-    ) -> (Vec<Vec<(Key, OwnedFd)>>, Vec<Key>) {
+    pub(crate) fn commit(&mut self, places: &[Place], prepared: Prepared) -> (Vec<Hand>, Vec<Key>) {
         self.bound.extend(prepared.bound);
         let wanted: HashMap<&Key, &Place> =
             places.iter().map(|place| (&place.key, place)).collect();
@@ -247,19 +251,24 @@ impl Table {
     }
 
     /// All sockets, by key, for handing them over.
-    pub(crate) fn sockets(&self) -> Vec<(String, RawFd)> {
-        let mut sockets: Vec<_> = self
+    pub(crate) fn sockets(&self) -> Vec<Passed> {
+        let passed = |key: &Key, bound: &Bound, socket: &OwnedFd| Passed {
+            key: key.to_string(),
+            fd: socket.as_raw_fd(),
+            kept: bound.kept,
+        };
+        let mut all: Vec<_> = self
             .bound
             .iter()
             .flat_map(|(key, bound)| {
                 bound
                     .sockets
                     .iter()
-                    .map(|socket| (key.to_string(), socket.as_raw_fd()))
+                    .map(move |socket| passed(key, bound, socket))
             })
             .collect();
-        sockets.sort();
-        sockets
+        all.sort_by(|a, b| (&a.key, a.fd).cmp(&(&b.key, b.fd)));
+        all
     }
 }
 
@@ -272,12 +281,14 @@ impl Bound {
             .try_for_each(|socket| SockRef::from(socket).listen(backlog))
     }
 
-    fn deal(&self, key: &Key, dealt: &mut [Vec<(Key, OwnedFd)>]) -> io::Result<()> {
+    fn deal(&self, key: &Key, dealt: &mut [Hand]) -> io::Result<()> {
         let workers = dealt.len();
         for (index, socket) in self.sockets.iter().enumerate() {
             for (worker, hand) in dealt.iter_mut().enumerate() {
                 if self.shared || index % workers == worker {
-                    hand.push((Arc::clone(key), socket.try_clone()?));
+                    let fd = socket.try_clone()?;
+                    let kept = self.kept;
+                    hand.push((Arc::clone(key), ListeningFd { fd, kept }));
                 }
             }
         }
@@ -311,7 +322,9 @@ impl Bound {
 }
 
 /// Makes sockets from elsewhere fit for this number of workers.
-fn adopt(bind: &Bind, mut sockets: Vec<OwnedFd>, workers: usize) -> io::Result<Bound> {
+fn adopt(bind: &Bind, inherited: Vec<ListeningFd>, workers: usize) -> io::Result<Bound> {
+    let kept = inherited.iter().any(|socket| socket.kept);
+    let mut sockets: Vec<OwnedFd> = inherited.into_iter().map(|socket| socket.fd).collect();
     let mut address = None;
     let mut shared = true;
     for socket in &sockets {
@@ -320,7 +333,9 @@ fn adopt(bind: &Bind, mut sockets: Vec<OwnedFd>, workers: usize) -> io::Result<B
     if let (Bind::Tcp(_), Some(first)) = (bind, sockets.first()) {
         let first = SockRef::from(first);
         let bound = bind::actual(&first)?;
-        shared = !first.reuse_port()?;
+        // Further sockets beside one of the service manager would take connections with them when
+        // they are closed.
+        shared = kept || !first.reuse_port()?;
         if !shared {
             let missing = workers.saturating_sub(sockets.len());
             sockets.extend(bind::more_tcp(bound, missing)?);
@@ -328,13 +343,14 @@ fn adopt(bind: &Bind, mut sockets: Vec<OwnedFd>, workers: usize) -> io::Result<B
         address = Some(bound);
     }
     let file = match bind {
-        Bind::Unix { path, .. } => bind::inode(path),
-        Bind::Tcp(_) => None,
+        Bind::Unix { path, .. } if !kept => bind::inode(path),
+        _ => None,
     };
     Ok(Bound {
         bind: bind.clone(),
         address,
         sockets,
+        kept,
         shared,
         file,
     })

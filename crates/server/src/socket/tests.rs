@@ -18,6 +18,34 @@ fn any() -> Bind {
     Bind::Tcp("127.0.0.1:0".parse().unwrap())
 }
 
+fn ours(sockets: Vec<OwnedFd>) -> Vec<ListeningFd> {
+    sockets
+        .into_iter()
+        .map(|fd| ListeningFd { fd, kept: false })
+        .collect()
+}
+
+fn theirs(socket: TcpListener, kept: bool) -> ListeningFd {
+    ListeningFd {
+        fd: socket.into(),
+        kept,
+    }
+}
+
+#[test]
+fn a_queue_can_be_emptied_while_no_new_connection_comes_in() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let _before = TcpStream::connect(address).unwrap();
+    refuse_handshakes(&listener).unwrap();
+    let soon = std::time::Duration::from_millis(50);
+    let error = TcpStream::connect_timeout(&address, soon).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_ok());
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
 #[test]
 fn every_worker_has_a_socket_on_the_one_port() {
     let (sockets, address) = bind::tcp("127.0.0.1:0".parse().unwrap(), 3, false).unwrap();
@@ -70,17 +98,17 @@ fn the_socket_of_a_dead_process_is_replaced_and_of_a_live_one_not() {
 #[test]
 fn sockets_from_elsewhere_are_shared_if_they_can_not_be_joined() {
     let alone = TcpListener::bind("127.0.0.1:0").unwrap();
-    let bound = adopt(&any(), vec![alone.into()], 3).unwrap();
+    let bound = adopt(&any(), vec![theirs(alone, true)], 3).unwrap();
     assert!(bound.shared && bound.sockets.len() == 1);
     let mut dealt: Vec<Vec<_>> = (0..3).map(|_| Vec::new()).collect();
     bound.deal(&"k".into(), &mut dealt).unwrap();
     assert!(dealt.iter().all(|hand| hand.len() == 1));
 
     let (group, _) = bind::tcp("127.0.0.1:0".parse().unwrap(), 2, false).unwrap();
-    let bound = adopt(&any(), group, 3).unwrap();
+    let bound = adopt(&any(), ours(group), 3).unwrap();
     assert!(!bound.shared && bound.sockets.len() == 3);
     let (group, _) = bind::tcp("127.0.0.1:0".parse().unwrap(), 5, false).unwrap();
-    let bound = adopt(&any(), group, 2).unwrap();
+    let bound = adopt(&any(), ours(group), 2).unwrap();
     let mut dealt: Vec<Vec<_>> = (0..2).map(|_| Vec::new()).collect();
     bound.deal(&"k".into(), &mut dealt).unwrap();
     assert_eq!(dealt.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2]);

@@ -1,10 +1,10 @@
 //! Taking connections from a listening socket.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
     net::SocketAddr,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     pin::pin,
     rc::Rc,
     time::Duration,
@@ -19,11 +19,17 @@ use tokio::{
 };
 
 use super::{Core, Counted, Listener};
-use crate::connection::{self, Accepted};
+use crate::{
+    connection::{self, Accepted},
+    inherited::ListeningFd,
+    socket::refuse_handshakes,
+};
 
 /// A listening socket of this worker, and the listener that its connections go to.
 pub(super) struct Spot {
     listener: RefCell<Rc<Listener>>,
+    /// Another process has the socket as well, and goes on taking connections from it.
+    left: Cell<bool>,
     stop: Notify,
 }
 
@@ -31,6 +37,11 @@ impl Spot {
     /// Connections go to this listener from now on.
     pub(super) fn give_to(&self, listener: Rc<Listener>) {
         let _old = self.listener.replace(listener);
+    }
+
+    /// The socket is another process's from now on.
+    pub(super) fn leave(&self) {
+        self.left.set(true);
     }
 
     /// Takes what waits in the socket's queue, and then no more.
@@ -49,6 +60,10 @@ const BURST: u32 = 16;
 /// The pause after a failure that the next attempt would only repeat.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long handshakes that have begun may take once no further ones do: a round trip of most
+/// clients.
+const HANDSHAKE: Duration = Duration::from_millis(200);
+
 enum Listening {
     Tcp(TcpListener),
     Unix(UnixListener),
@@ -61,9 +76,10 @@ enum Listening {
 /// The socket can't be registered with the reactor.
 pub(super) fn start(
     core: &Rc<Core>,
-    socket: OwnedFd,
+    socket: ListeningFd,
     listener: Rc<Listener>,
 ) -> io::Result<Rc<Spot>> {
+    let ListeningFd { fd: socket, kept } = socket;
     let is_unix = SockRef::from(&socket).local_addr()?.is_unix();
     let listening = if is_unix {
         Listening::Unix(UnixListener::from_std(socket.into())?)
@@ -72,6 +88,7 @@ pub(super) fn start(
     };
     let spot = Rc::new(Spot {
         listener: RefCell::new(listener),
+        left: Cell::new(kept),
         stop: Notify::new(),
     });
     let accepting = Counted::new(core, |core| &core.accepting);
@@ -81,28 +98,40 @@ pub(super) fn start(
 
 async fn accept(spot: Rc<Spot>, listening: Listening, accepting: Counted) {
     let mut stopped = pin!(spot.stop.notified());
-    let mut burst = 0;
+    take(&spot, &listening, &mut stopped).await;
+    if !spot.left.get()
+        && let Listening::Tcp(listener) = &listening
+        && refuse_handshakes(listener).is_ok()
+    {
+        let _elapsed =
+            tokio::time::timeout(HANDSHAKE, take(&spot, &listening, std::future::pending())).await;
+    }
+    for (socket, peer) in take_queue(listening) {
+        admit(&spot.listener(), socket, peer);
+    }
+    // Only now, or the worker could take itself for idle in between.
+    drop(accepting);
+}
+
+/// Takes connections until told to stop.
+async fn take(spot: &Spot, listening: &Listening, stopped: impl Future<Output = ()>) {
+    let mut stopped = pin!(stopped);
+    let mut burst: u32 = 0;
     loop {
         let accepted = tokio::select! {
             biased;
-            () = &mut stopped => break,
+            () = &mut stopped => return,
             accepted = listening.accept() => accepted,
         };
         match accepted {
             Ok((socket, peer)) => admit(&spot.listener(), socket, peer),
             Err(error) => failed(&spot.listener(), &error).await,
         }
-        burst += 1;
-        if burst % BURST == 0 {
+        burst = burst.wrapping_add(1);
+        if burst.is_multiple_of(BURST) {
             tokio::task::yield_now().await;
         }
     }
-    let left = take_queue(listening);
-    for (socket, peer) in left {
-        admit(&spot.listener(), socket, peer);
-    }
-    // Only now, or the worker could take itself for idle in between.
-    drop(accepting);
 }
 
 impl Listening {

@@ -9,7 +9,6 @@ mod serve;
 use std::{
     cell::Cell,
     io,
-    os::fd::OwnedFd,
     rc::Rc,
     sync::{Arc, mpsc},
     time::{Duration, Instant},
@@ -26,7 +25,10 @@ pub(crate) use self::{
     gate::{ClientPass, Gate, Pass},
     listener::Listener,
 };
-use crate::{socket::Key, spec::ListenerSpec};
+use crate::{
+    socket::{Hand, Key},
+    spec::ListenerSpec,
+};
 
 /// What a worker is started with.
 pub(crate) struct Seed {
@@ -45,7 +47,11 @@ pub(crate) enum Command {
     /// Tell how things are.
     Status(mpsc::Sender<WorkerStatus>),
     /// Stop accepting, let everything finish, and end at the deadline at the latest.
-    Drain(Instant),
+    Drain {
+        deadline: Instant,
+        /// Another process has the listening sockets.
+        handed_over: bool,
+    },
 }
 
 /// A configuration for one worker.
@@ -55,7 +61,7 @@ pub(crate) struct Publication {
     /// Which listener takes connections in which place.
     pub(crate) places: Arc<[(Key, u16)]>,
     /// New sockets of this worker.
-    pub(crate) sockets: Vec<(Key, OwnedFd)>,
+    pub(crate) sockets: Hand,
     /// Told once it is in force.
     pub(crate) done: mpsc::Sender<io::Result<()>>,
 }

@@ -17,7 +17,7 @@ use super::{
     accept::{self, Spot},
     listener::Listener,
 };
-use crate::socket::Key;
+use crate::socket::{Hand, Key};
 
 /// Time between two rounds of housekeeping.
 const TICK: Duration = Duration::from_millis(100);
@@ -85,7 +85,10 @@ impl Main {
             Command::Publish(publication) => self.publish(publication),
             // Nobody may be waiting any more.
             Command::Status(to) => drop(to.send(self.status())),
-            Command::Drain(deadline) => self.drain(deadline),
+            Command::Drain {
+                deadline,
+                handed_over,
+            } => self.drain(deadline, handed_over),
         }
     }
 
@@ -119,11 +122,7 @@ impl Main {
     }
 
     /// Takes connections in these places and no others.
-    fn place(
-        &mut self,
-        places: &[(Key, u16)],
-        sockets: Vec<(Key, std::os::fd::OwnedFd)>,
-    ) -> io::Result<()> {
+    fn place(&mut self, places: &[(Key, u16)], sockets: Hand) -> io::Result<()> {
         let wanted: HashMap<&Key, u16> = places
             .iter()
             .map(|(key, listener)| (key, *listener))
@@ -164,13 +163,16 @@ impl Main {
         }
     }
 
-    fn drain(&mut self, deadline: Instant) {
+    fn drain(&mut self, deadline: Instant, handed_over: bool) {
         if let Some(known) = self.deadline {
             self.deadline = Some(known.min(deadline));
             return;
         }
         self.deadline = Some(deadline);
         for spot in self.spots.drain().flat_map(|(_, spots)| spots) {
+            if handed_over {
+                spot.leave();
+            }
             spot.stop();
         }
         for listener in self.listeners.values() {
