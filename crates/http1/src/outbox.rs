@@ -168,6 +168,12 @@ impl Outbox {
         self.tail = self.tail.get(count..).unwrap_or_default();
     }
 
+    /// Whether no buffer is held.
+    #[cfg(test)]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.buffer.capacity() == 0 && self.payload.is_empty()
+    }
+
     fn release(&mut self) {
         self.written = 0;
         if self.buffer.capacity() > 0 {

@@ -9,12 +9,16 @@
 mod support;
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::future::pending;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use lintel_http1::server::{self, Drain, Handle, Incoming, Meta, Options, Reply, ServeError};
 use support::{Handler, empty, fetch, full, options, serve_bytes, serve_pieces};
@@ -305,7 +309,7 @@ async fn clients_that_leave_over_tcp() {
             let (guard, begun) = (Dropped(Rc::clone(&flag)), Rc::clone(&begun));
             async move {
                 begun.notify_one();
-                let body = http_body_util::StreamBody::new(Endless(guard));
+                let body = Endless(guard);
                 if streaming {
                     return Reply::<_, TcpStream>::from(Response::new(body));
                 }
@@ -339,17 +343,18 @@ async fn clients_that_leave_over_tcp() {
     }
 }
 
-/// A stream that is never ready.
+/// A body that is never ready.
 struct Endless(#[allow(dead_code, reason = "held to see when it is dropped")] Dropped);
 
-impl futures_core::Stream for Endless {
-    type Item = Result<http_body::Frame<Bytes>, lintel_http1::BodyError>;
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = &'static str;
 
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Pending
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Pending
     }
 }
 
@@ -393,12 +398,10 @@ async fn cut_off_answers_without_length_are_reset() {
     let (near, mut far) = pair().await;
     let service = Handler(|_: Req<TcpStream>, _, _| async {
         let frames = [
-            Ok(http_body::Frame::data(Bytes::from_static(b"part"))),
+            Ok(Frame::data(Bytes::from_static(b"part"))),
             Err("upstream died"),
         ];
-        Reply::<_, TcpStream>::from(Response::new(http_body_util::StreamBody::new(Items(
-            frames.into_iter().collect(),
-        ))))
+        Reply::<_, TcpStream>::from(Response::new(Items(frames.into_iter().collect())))
     });
     let (opts, drain) = (
         Options {
@@ -423,16 +426,18 @@ async fn cut_off_answers_without_length_are_reset() {
     );
 }
 
-struct Items<E>(std::collections::VecDeque<Result<http_body::Frame<Bytes>, E>>);
+/// A body of unknown length made of these frames.
+struct Items(VecDeque<Result<Frame<Bytes>, &'static str>>);
 
-impl<E: Unpin> futures_core::Stream for Items<E> {
-    type Item = Result<http_body::Frame<Bytes>, E>;
+impl Body for Items {
+    type Data = Bytes;
+    type Error = &'static str;
 
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Ready(self.0.pop_front())
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(self.0.pop_front())
     }
 }
 

@@ -60,3 +60,6 @@ impl Scan {
 
 /// Most header fields the tokeniser has room for, whatever the options say.
 pub(crate) const MAX_FIELDS: usize = 256;
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http_body::Body;
 use tokio::time::Instant;
 
 use super::connection::Shared;
-use super::incoming::Incoming;
 use crate::buffer;
 use crate::io::Io;
 use crate::receive::poll_read;
@@ -51,11 +49,23 @@ pub(super) async fn linger<IO: Io>(shared: &Shared<IO>) {
 }
 
 /// Reads the rest of a small unread body, so that the next request can follow. False: it is too large, too slow or broken.
-pub(super) async fn drain_body<IO: Io>(shared: &Shared<IO>, body: &mut Incoming<IO>) -> bool {
-    body.set_limit(body.received().saturating_add(DRAIN_BYTES));
+pub(super) async fn drain_body<IO: Io>(shared: &Shared<IO>) -> bool {
+    {
+        let receiver = &mut shared.inner.borrow_mut().receiver;
+        receiver.set_limit(receiver.received().saturating_add(DRAIN_BYTES));
+    }
     let rest = poll_fn(|cx| {
+        let mut inner = shared.inner.borrow_mut();
+        let inner = &mut *inner;
+        let Some(io) = inner.io.as_mut() else {
+            return Poll::Ready(false);
+        };
         loop {
-            match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            match ready!(
+                inner
+                    .receiver
+                    .poll_frame(io, &mut inner.read, &shared.timer, cx)
+            ) {
                 Some(Ok(_)) => {}
                 Some(Err(_)) => return Poll::Ready(false),
                 None => return Poll::Ready(true),

@@ -184,3 +184,6 @@ impl<IO> std::error::Error for ServeError<IO> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! Writing one answer.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -93,38 +92,56 @@ impl Plan {
     }
 }
 
-/// Writes head and body. `close` says so in the head.
-pub(super) async fn write<IO: Io, B>(
-    shared: &Shared<IO>,
-    options: &Options,
-    parts: response::Parts,
-    mut body: B,
-    plan: Plan,
-    close: bool,
-    version_1_0: bool,
-) -> Result<(), ServeError<IO>>
+/// An answer on its way: the head is in the outbox, the body follows.
+pub(super) struct Answer<B> {
+    body: B,
+    encoder: Encoder,
+    out: Outbox,
+}
+
+impl<B> Answer<B>
 where
     B: Body<Data = Bytes, Error: fmt::Display> + Unpin,
 {
-    let mut out = {
-        let mut inner = shared.inner.borrow_mut();
-        inner.interim_allowed = false;
-        std::mem::take(&mut inner.interim)
-    };
-    encode_head(&mut out, &parts, plan, close, version_1_0);
-    buffer::recycle_headers(parts.headers);
-    let mut encoder = Encoder::new(plan.coding);
-    poll_fn(|cx| {
+    /// Writes the head behind the interim responses that are still to go. `close` says so in the head.
+    pub(super) fn begin<IO: Io>(
+        shared: &Shared<IO>,
+        parts: response::Parts,
+        body: B,
+        plan: Plan,
+        close: bool,
+        version_1_0: bool,
+    ) -> Self {
+        let mut out = {
+            let mut inner = shared.inner.borrow_mut();
+            inner.interim_allowed = false;
+            std::mem::take(&mut inner.interim)
+        };
+        encode_head(&mut out, &parts, plan, close, version_1_0);
+        buffer::recycle_headers(parts.headers);
+        Self {
+            body,
+            encoder: Encoder::new(plan.coding),
+            out,
+        }
+    }
+
+    /// Ready once everything is written.
+    pub(super) fn poll<IO: Io>(
+        &mut self,
+        shared: &Shared<IO>,
+        options: &Options,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ServeError<IO>>> {
         poll_send(
             shared,
             options,
-            &mut encoder,
-            Pin::new(&mut body),
-            &mut out,
+            &mut self.encoder,
+            Pin::new(&mut self.body),
+            &mut self.out,
             cx,
         )
-    })
-    .await
+    }
 }
 
 fn encode_head(

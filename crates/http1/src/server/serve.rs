@@ -1,12 +1,14 @@
 //! The life of a client connection.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::{Method, Request, StatusCode, Version};
+use http_body::Body;
 use tokio::time::Instant;
 
 use super::connection::{Handle, Owner, Shared};
@@ -14,22 +16,14 @@ use super::drain::{Drain, Registration};
 use super::incoming::Incoming;
 use super::linger::{self, DRAIN_BYTES};
 use super::next::{Wait, Waited};
-use super::respond::{self, Asked, Whole};
-use super::{Meta, Options, Reply, ServeError, Service};
+use super::respond::{self, Answer, Asked, Unframeable, Whole};
+use super::{Meta, Options, Reply, ServeError, Service, Tunnel};
 use crate::chunk::Chunked;
 use crate::error::Refusal;
 use crate::head::RequestHead;
 use crate::io::Io;
 use crate::receive::{Framing, Receiver};
 use crate::upgraded::Upgraded;
-
-/// What to do once an answer is written.
-enum After {
-    Next,
-    Close,
-    Linger,
-    Tunnelled,
-}
 
 /// Serves one client connection until it ends.
 ///
@@ -52,41 +46,65 @@ pub async fn serve<IO: Io, S: Service<IO>>(
     let registration = drain.register();
     let mut index = 0_u32;
     loop {
-        let first = index == 0;
-        let mut wait = Wait::new(options, first);
-        match poll_fn(|cx| wait.poll(shared, options, &registration, first, cx)).await {
-            Waited::Request(head, received_at) => {
-                let last = index.saturating_add(1) >= options.max_requests
-                    && options.max_requests != u32::MAX;
-                let asked = Asked {
-                    head_only: head.method == Method::HEAD,
-                    connect: head.method == Method::CONNECT,
-                    version_1_0: head.version_1_0,
-                };
-                let exchange = Exchange {
-                    asked,
-                    persistent: head.keep_alive() && !last,
-                };
-                let (request, meta, handle) = begin(shared, options, head, received_at, index);
-                let reply = call(shared, options, service.call(request, meta, handle)).await?;
-                match answer(shared, options, &registration, service, reply, exchange).await? {
-                    After::Next => index = index.saturating_add(1),
-                    After::Close => break linger::close(shared).await,
-                    After::Linger => break linger::linger(shared).await,
-                    After::Tunnelled => break,
+        let next = {
+            let mut wait = Wait::new(options, index == 0);
+            poll_fn(|cx| {
+                let waited = ready!(wait.poll(shared, options, &registration, index == 0, cx));
+                Poll::Ready(match waited {
+                    Waited::Request(head, received_at) => {
+                        Ok(begin(shared, options, head, received_at, index))
+                    }
+                    Waited::Over => Err(End::Close),
+                    Waited::CutOff => Err(End::CutOff),
+                    Waited::Refused(refusal) => Err(End::Refused(refusal)),
+                    Waited::Http2 => Err(End::Http2),
+                })
+            })
+            .await
+        };
+        let (request, meta, handle, exchange) = match next {
+            Ok(next) => next,
+            Err(end) => return finish(shared, options, service, end).await,
+        };
+        let reply = {
+            let mut handler = pin!(service.call(request, meta, handle));
+            poll_fn(|cx| poll_call(shared, options, handler.as_mut(), cx)).await?
+        };
+        let tunnel = match prepare(shared, &registration, reply, exchange) {
+            Err(Unframeable) => {
+                return finish(shared, options, service, End::Unframeable(exchange)).await;
+            }
+            Ok((mut answer, close, tunnel)) => {
+                poll_fn(|cx| answer.poll(shared, options, cx)).await?;
+                if tunnel.is_none() {
+                    drop(answer);
+                    match after(shared, close) {
+                        After::Next => {}
+                        After::Drain if linger::drain_body(shared).await => {}
+                        After::Close => return finish(shared, options, service, End::Close).await,
+                        After::Drain | After::Linger => {
+                            return finish(shared, options, service, End::Linger).await;
+                        }
+                    }
                 }
+                tunnel
             }
-            Waited::Over => break linger::close(shared).await,
-            Waited::CutOff => return Err(ServeError::ClientGone),
-            Waited::Refused(refusal) => {
-                refuse(shared, options, service, refusal, false).await?;
-                linger::linger(shared).await;
-                return Err(ServeError::Refused(refusal));
-            }
-            Waited::Http2 => return hand_over(shared),
+        };
+        if let Some(tunnel) = tunnel {
+            return hand_to(shared, tunnel).await;
         }
+        index = index.saturating_add(1);
     }
-    Ok(())
+}
+
+/// How a connection ends.
+enum End {
+    Close,
+    Linger,
+    CutOff,
+    Refused(Refusal),
+    Unframeable(Exchange),
+    Http2,
 }
 
 /// What of a request matters after its head is gone.
@@ -96,13 +114,6 @@ struct Exchange {
     persistent: bool,
 }
 
-fn hand_over<IO: Io>(shared: &Shared<IO>) -> Result<(), ServeError<IO>> {
-    match shared.inner.borrow_mut().take() {
-        Some((io, read)) => Err(ServeError::Http2(Box::new(Upgraded::new(io, read)))),
-        None => Err(ServeError::ClientGone),
-    }
-}
-
 /// Turns a head into what the handler gets, and makes the connection ready for its body.
 fn begin<IO: Io>(
     shared: &Rc<Shared<IO>>,
@@ -110,13 +121,21 @@ fn begin<IO: Io>(
     mut head: RequestHead,
     received_at: Instant,
     request_index: u32,
-) -> (Request<Incoming<IO>>, Meta, Handle<IO>) {
+) -> (Request<Incoming<IO>>, Meta, Handle<IO>, Exchange) {
+    let last =
+        request_index.saturating_add(1) >= options.max_requests && options.max_requests != u32::MAX;
+    let asked = Asked {
+        head_only: head.method == Method::HEAD,
+        connect: head.method == Method::CONNECT,
+        version_1_0: head.version_1_0,
+    };
+    let persistent = head.keep_alive() && !last;
     let framing = if head.is_chunked() {
         Framing::Chunked(Chunked::new(head.fields.connection.take_listed()))
     } else {
         Framing::length(head.fields.content_length.unwrap_or(0))
     };
-    let exchange = {
+    let number = {
         let mut inner = shared.inner.borrow_mut();
         inner.receiver = Receiver::new(framing, options.body_idle_timeout);
         inner.exchange = inner.exchange.wrapping_add(1);
@@ -146,78 +165,64 @@ fn begin<IO: Io>(
         request_index,
         head_bytes: head.len,
     };
-    let mut request = Request::new(Incoming::new(Rc::clone(shared), exchange));
+    let mut request = Request::new(Incoming::new(Rc::clone(shared), number));
     *request.method_mut() = head.method;
     *request.uri_mut() = head.uri;
     *request.version_mut() = version;
     *request.headers_mut() = head.fields.headers;
-    (request, meta, Handle::new(Rc::clone(shared), exchange))
+    (
+        request,
+        meta,
+        Handle::new(Rc::clone(shared), number),
+        Exchange { asked, persistent },
+    )
 }
 
-async fn call<IO: Io, B>(
+fn poll_call<IO: Io, F: Future>(
     shared: &Shared<IO>,
     options: &Options,
-    handler: impl Future<Output = Reply<B, IO>>,
-) -> Result<Reply<B, IO>, ServeError<IO>> {
-    let mut handler = pin!(handler);
-    poll_fn(|cx| {
-        if let Poll::Ready(reply) = handler.as_mut().poll(cx) {
-            return Poll::Ready(Ok(reply));
-        }
-        match shared.poll_beside(options, cx) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    })
-    .await
+    handler: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, ServeError<IO>>> {
+    if let Poll::Ready(reply) = handler.poll(cx) {
+        return Poll::Ready(Ok(reply));
+    }
+    match shared.poll_beside(options, cx) {
+        Ok(()) => Poll::Pending,
+        Err(error) => Poll::Ready(Err(error)),
+    }
 }
 
-async fn answer<IO: Io, S: Service<IO>>(
-    shared: &Rc<Shared<IO>>,
-    options: &Options,
+/// An answer to write, whether the connection closes after it, and who takes over then.
+type Prepared<B, IO> = (Answer<B>, bool, Option<Tunnel<IO>>);
+
+fn prepare<IO: Io, B>(
+    shared: &Shared<IO>,
     drain: &Registration,
-    service: &S,
-    reply: Reply<S::Body, IO>,
+    reply: Reply<B, IO>,
     exchange: Exchange,
-) -> Result<After, ServeError<IO>> {
+) -> Result<Prepared<B, IO>, Unframeable>
+where
+    B: Body<Data = Bytes, Error: fmt::Display> + Unpin,
+{
     let (parts, body) = reply.response.into_parts();
-    let tunnel = reply.tunnel;
     let asked = exchange.asked;
-    let whole = shared.inner.borrow().receiver.is_done();
-    let plan = match respond::plan(&parts, &body, tunnel.is_some(), asked) {
+    let plan = respond::plan(&parts, &body, reply.tunnel.is_some(), asked)?;
+    if reply.tunnel.is_some() {
         // Bytes of a request that is not complete can't become the first bytes of another protocol (RFC 9110 §7.8).
-        Ok(plan) if tunnel.is_none() || whole => plan,
-        _ => {
-            const UNFRAMEABLE: Refusal = Refusal::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "answer can't be framed",
-                "RFC 9112 §6.3",
-            );
-            refuse(shared, options, service, UNFRAMEABLE, asked.head_only).await?;
-            return Ok(After::Linger);
+        if !shared.inner.borrow().receiver.is_done() {
+            return Err(Unframeable);
         }
-    };
+        let answer = Answer::begin(shared, parts, body, plan, false, asked.version_1_0);
+        return Ok((answer, false, reply.tunnel));
+    }
     let close =
         plan.needs_close() || !exchange.persistent || drain.is_draining() || must_close(shared);
-    let says_close = close && tunnel.is_none();
-    respond::write(
-        shared,
-        options,
-        parts,
-        body,
-        plan,
-        says_close,
-        asked.version_1_0,
-    )
-    .await?;
-    if let Some(tunnel) = tunnel {
-        let taken = shared.inner.borrow_mut().take();
-        if let Some((io, read)) = taken {
-            tunnel(Upgraded::new(io, read)).await;
-        }
-        return Ok(After::Tunnelled);
-    }
-    Ok(finish(shared, close).await)
+    Ok((
+        Answer::begin(shared, parts, body, plan, close, asked.version_1_0),
+        close,
+        None,
+    ))
 }
 
 /// Whether the connection can't go on after this answer for reasons of its own.
@@ -234,47 +239,79 @@ fn must_close<IO: Io>(shared: &Shared<IO>) -> bool {
         || (unread && (long || inner.expects_continue))
 }
 
-/// After an answer: on to the next request, or how to close.
-async fn finish<IO: Io>(shared: &Rc<Shared<IO>>, close: bool) -> After {
-    let (exchange, whole, hopeless) = {
-        let mut inner = shared.inner.borrow_mut();
-        inner.exchange = inner.exchange.wrapping_add(1);
-        inner.release();
-        // A client that was never told to continue may send the body or not (RFC 9110 §10.1.1): what comes next is ambiguous.
-        let hopeless = inner.receiver.is_lost() || inner.expects_continue;
-        (inner.exchange, inner.receiver.is_done(), hopeless)
-    };
-    if whole {
+/// What to do once an answer is written.
+enum After {
+    Next,
+    /// Read the rest of the request body away first.
+    Drain,
+    Close,
+    Linger,
+}
+
+fn after<IO: Io>(shared: &Shared<IO>, close: bool) -> After {
+    let mut inner = shared.inner.borrow_mut();
+    inner.exchange = inner.exchange.wrapping_add(1);
+    inner.release();
+    if inner.receiver.is_done() {
         // Nothing is processed after a close (RFC 9112 §9.6), but what has come must not turn it into a reset.
-        let surplus = !shared.inner.borrow().read.is_empty();
-        return if !close {
-            After::Next
-        } else if surplus {
-            After::Linger
-        } else {
-            After::Close
+        return match close {
+            false => After::Next,
+            true if inner.read.is_empty() => After::Close,
+            true => After::Linger,
         };
     }
-    if close || hopeless {
-        return After::Linger;
-    }
-    let mut rest = Incoming::new(Rc::clone(shared), exchange);
-    if linger::drain_body(shared, &mut rest).await {
-        After::Next
-    } else {
+    // A client that was never told to continue may send the body or not (RFC 9110 §10.1.1): what comes next is ambiguous.
+    if close || inner.receiver.is_lost() || inner.expects_continue {
         After::Linger
+    } else {
+        After::Drain
     }
 }
 
-async fn refuse<IO: Io, S: Service<IO>>(
+async fn hand_to<IO: Io>(shared: &Shared<IO>, tunnel: Tunnel<IO>) -> Result<(), ServeError<IO>> {
+    let taken = shared.inner.borrow_mut().take();
+    if let Some((io, read)) = taken {
+        tunnel(Upgraded::new(io, read)).await;
+    }
+    Ok(())
+}
+
+async fn finish<IO: Io, S: Service<IO>>(
     shared: &Shared<IO>,
     options: &Options,
     service: &S,
-    refusal: Refusal,
-    head_only: bool,
+    end: End,
 ) -> Result<(), ServeError<IO>> {
+    const UNFRAMEABLE: Refusal = Refusal::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "answer can't be framed",
+        "RFC 9112 §6.3",
+    );
+    let (refusal, head_only) = match end {
+        End::Close => {
+            linger::close(shared).await;
+            return Ok(());
+        }
+        End::Linger => {
+            linger::linger(shared).await;
+            return Ok(());
+        }
+        End::CutOff => return Err(ServeError::ClientGone),
+        End::Http2 => {
+            let taken = shared.inner.borrow_mut().take();
+            return Err(match taken {
+                Some((io, read)) => ServeError::Http2(Box::new(Upgraded::new(io, read))),
+                None => ServeError::ClientGone,
+            });
+        }
+        End::Refused(refusal) => (refusal, false),
+        End::Unframeable(exchange) => (UNFRAMEABLE, exchange.asked.head_only),
+    };
     let (mut parts, body) = service.refused(refusal).into_parts();
     let body = Whole(body);
     let plan = respond::plan_refusal(&mut parts, &body, head_only);
-    respond::write(shared, options, parts, body, plan, true, false).await
+    let mut answer = Answer::begin(shared, parts, body, plan, true, false);
+    poll_fn(|cx| answer.poll(shared, options, cx)).await?;
+    linger::linger(shared).await;
+    Err(ServeError::Refused(refusal))
 }

@@ -149,7 +149,11 @@ pub async fn serve_pieces(pieces: &[&[u8]], options: &server::Options) -> Served
     let (near, mut far) = tokio::io::duplex(256 * 1024);
     let drain = Drain::new();
     let mut output = Vec::new();
-    let serving = server::serve(near, BytesMut::new(), &service, options, &drain);
+    // An error may hold the stream (HTTP/2), which must be closed for the peer to see its end.
+    let serving = async {
+        let ended = server::serve(near, BytesMut::new(), &service, options, &drain).await;
+        ended.map_err(|error: ServeError<_>| error.to_string())
+    };
     let feeding = async {
         for piece in pieces {
             if far.write_all(piece).await.is_err() {
@@ -165,7 +169,7 @@ pub async fn serve_pieces(pieces: &[&[u8]], options: &server::Options) -> Served
     Served {
         output,
         seen,
-        ended: ended.map_err(|error: ServeError<_>| error.to_string()),
+        ended,
     }
 }
 
@@ -402,5 +406,26 @@ pub async fn check_answers_to(method: http::Method, cases: &[Answer]) {
             _ => panic!("{context}: {body:?} instead of {wanted:?}"),
         }
         assert_eq!(got.recycled, recycled, "{context}");
+    }
+}
+
+/// A body of unknown length made of these frames, first to last.
+pub struct Frames(std::collections::VecDeque<Result<http_body::Frame<Bytes>, BodyError>>);
+
+impl Frames {
+    pub fn new(frames: Vec<Result<http_body::Frame<Bytes>, BodyError>>) -> Self {
+        Self(frames.into())
+    }
+}
+
+impl http_body::Body for Frames {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, BodyError>>> {
+        std::task::Poll::Ready(self.0.pop_front())
     }
 }
