@@ -33,7 +33,7 @@ pub use diagnostic::{Diagnostic, Label, Report, Severity, Style};
 pub use diff::{Change, ChangeKind, FieldChange, diff};
 pub use loaded::{Loaded, Loader, load};
 pub use model::Model;
-pub use reference::{Page, pages};
+pub use reference::{PAGE_NOTE, Page, pages};
 pub use schema::schema;
 pub use span::{Position, Source, Sources, Span};
 pub use yaml::to_yaml;

@@ -27,11 +27,11 @@ pub fn pages() -> Vec<Page> {
     std::iter::once(index(root)).chain(sections).collect()
 }
 
-const NOTE: &str =
-    "<!-- Generated from the doc comments in crates/config/src/model; see CONTRIBUTING.md. -->\n\n";
+/// How every page begins.
+pub const PAGE_NOTE: &str = "<!-- Generated from the doc comments of the configuration's types; see CONTRIBUTING.md. -->\n\n";
 
 fn index(root: View<'static>) -> Page {
-    let mut out = format!("{NOTE}# Configuration reference\n\n");
+    let mut out = format!("{PAGE_NOTE}# Configuration reference\n\n");
     out.push_str(
         "A configuration is a YAML file, or a folder of them: every `*.yaml` and `*.yml` directly in the folder, in \
          the order of their names. Listeners, services, routes, stores and error pages may be spread over files; a name \
@@ -51,7 +51,7 @@ fn index(root: View<'static>) -> Page {
 }
 
 fn page(name: &'static str, section: View<'static>) -> Page {
-    let mut out = format!("{NOTE}# `{name}`\n\n{}\n", section.description());
+    let mut out = format!("{PAGE_NOTE}# `{name}`\n\n{}\n", section.description());
     let detail = section.type_description();
     if !detail.is_empty() && detail != section.description() {
         let _ = write!(out, "\n{detail}\n");

@@ -125,6 +125,13 @@ impl Sources {
         self.get(span.source)?.text.get(span.range())
     }
 
+    /// The part of a place that is on its first line.
+    pub(crate) fn first_line(&self, span: Span) -> Span {
+        let text = self.slice(span).unwrap_or("");
+        let len = text.lines().next().unwrap_or("").len();
+        Span::new(span.source, span.range().start..span.range().start + len)
+    }
+
     /// The content of a file with every secret in it replaced by `*`, byte for byte, so that
     /// offsets hold.
     pub(crate) fn masked(&self, index: u32) -> Option<Arc<str>> {

@@ -97,7 +97,7 @@ fn the_sample_uses_every_key() {
 fn a_valid_configuration_round_trips() {
     let first = load(
         &SAMPLE
-            .replace("${env.TOKEN}", "***")
+            .replace("${env.TOKEN}", "'***'")
             .replace("redis://:s3cret@redis", "***"),
     )
     .unwrap();

@@ -33,9 +33,13 @@ fn the_pages_are_up_to_date() {
         );
     }
     for entry in fs::read_dir(&folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        let own = fs::read_to_string(&path)
+            .unwrap()
+            .starts_with(lintel_config::PAGE_NOTE);
         assert!(
-            pages.iter().any(|page| page.file == name),
+            !own || pages.iter().any(|page| page.file == name),
             "docs/reference/{name} belongs to no section; remove it"
         );
     }

@@ -77,10 +77,8 @@ impl Context {
             return Ok(template);
         };
         let unknown = template.exprs().find_map(|expr| {
-            let read = expr.path_params().into_iter();
-            let missing = read
-                .filter(|name| !params.iter().any(|known| known == name))
-                .next()?;
+            let mut read = expr.path_params().into_iter();
+            let missing = read.find(|name| !params.iter().any(|known| known == name))?;
             let fault = Fault::new(format!("no path of the route has a parameter `{missing}`"))
                 .at(text.find(expr.source()));
             Some(match params.as_slice() {

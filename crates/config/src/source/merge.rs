@@ -7,7 +7,7 @@ use crate::{
     diagnostic::{Diagnostic, code},
     document::{Entry, Node, Value},
     shape::owner,
-    span::Span,
+    span::{Sources, Span},
 };
 
 /// Sections whose items may be spread over files.
@@ -15,7 +15,11 @@ const SPREAD: [&str; 5] = ["listeners", "services", "routes", "stores", "errors"
 
 /// Puts the files' trees together. A name that two files define is a mistake, and so is a setting
 /// that two files make; only `version` may stand in each.
-pub(super) fn merge(trees: Vec<Node>, out: &mut Vec<Diagnostic>) -> Option<Node> {
+pub(super) fn merge(
+    trees: Vec<Node>,
+    sources: &Sources,
+    out: &mut Vec<Diagnostic>,
+) -> Option<Node> {
     let mut sections: Vec<Entry> = Vec::new();
     let mut start: Option<Span> = None;
     for tree in trees {
@@ -25,7 +29,7 @@ pub(super) fn merge(trees: Vec<Node>, out: &mut Vec<Diagnostic>) -> Option<Node>
             _ => {
                 out.push(
                     Diagnostic::error(code::WRONG_TYPE, "a configuration is a map of sections")
-                        .at(first_line(tree.span), "")
+                        .at(sources.first_line(tree.span), "")
                         .expected("`version: 1`, `listeners: …` and so on")
                         .help("begin the file with `version: 1`"),
                 );
@@ -48,14 +52,6 @@ pub(super) fn merge(trees: Vec<Node>, out: &mut Vec<Diagnostic>) -> Option<Node>
         return None;
     };
     Some(Node::new(span, Value::Map(sections)))
-}
-
-/// A list or text that begins a file may be long.
-fn first_line(span: Span) -> Span {
-    Span {
-        end: span.end.min(span.start + 1),
-        ..span
-    }
 }
 
 fn join(section: &mut Entry, other: Entry, out: &mut Vec<Diagnostic>) {

@@ -142,7 +142,7 @@ pub(crate) fn tree(
     if !whole {
         return None;
     }
-    let mut tree = merge::merge(trees, out)?;
+    let mut tree = merge::merge(trees, sources, out)?;
     let included = substitute::resolve(&mut tree, sources, environment, out);
     Some(Read { tree, included })
 }

@@ -43,18 +43,21 @@ pub struct Changes {
     pub remove: Vec<String>,
 }
 
-/// Fields that frame or route a message: changing them by hand would break it.
+/// Fields that frame or route a message, and what to do instead of changing them by hand.
 const PROTECTED: [(&str, &str); 9] = [
-    ("connection", "it belongs to the connection, not to the message"),
-    ("keep-alive", "it belongs to the connection, not to the message"),
-    ("proxy-connection", "it belongs to the connection, not to the message"),
-    ("transfer-encoding", "it frames the body"),
-    ("content-length", "it frames the body"),
-    ("te", "it belongs to the connection, not to the message"),
-    ("trailer", "it frames the body"),
-    ("upgrade", "it belongs to the connection, not to the message"),
-    ("host", "use `rewrite: { host: … }` instead"),
+    ("connection", CONNECTION),
+    ("keep-alive", CONNECTION),
+    ("proxy-connection", CONNECTION),
+    ("te", CONNECTION),
+    ("upgrade", CONNECTION),
+    ("transfer-encoding", FRAMING),
+    ("content-length", FRAMING),
+    ("trailer", FRAMING),
+    ("host", "write `policies: { rewrite: { host: … } }` instead"),
 ];
+
+const CONNECTION: &str = "remove it; it belongs to the connection, which is another one upstream";
+const FRAMING: &str = "remove it; it frames the body, which the gateway does anew";
 
 impl Changes {
     pub(super) fn build(&self, direction: Direction, context: &Context) -> Result<Edits, Vec<Fault>> {
@@ -88,8 +91,11 @@ fn field_name(text: &str) -> Result<HeaderName, Fault> {
     let name: HeaderName = text.parse().map_err(|_| {
         Fault::new(format!("`{text}` is not a header name")).with_hint("use letters, digits and dashes, such as `X-Tenant`")
     })?;
-    match PROTECTED.iter().find(|(protected, _)| *protected == name.as_str()) {
-        Some((_, why)) => Err(Fault::new(format!("`{text}` can't be changed: {why}"))),
+    let known = PROTECTED.iter().find(|(protected, _)| *protected == name.as_str());
+    match known {
+        Some((_, instead)) => {
+            Err(Fault::new(format!("`{name}` can't be changed by hand")).with_hint(*instead))
+        }
         None => Ok(name),
     }
 }
