@@ -1,0 +1,17 @@
+//! The `lintel` binary as a whole, over loopback, between scripted origins and real clients.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr
+)]
+
+mod admin;
+mod clients;
+mod faults;
+mod lifecycle;
+mod proxying;
+mod readmes;
+mod reload;
+mod support;

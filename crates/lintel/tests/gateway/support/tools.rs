@@ -1,0 +1,35 @@
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+/// Runs curl, and returns what it printed. Fails when there is no curl.
+pub(crate) fn curl(arguments: &[&str]) -> String {
+    run(
+        "curl",
+        &[&["-sS", "--max-time", "60"], arguments].concat(),
+        "",
+    )
+}
+
+/// Runs openssl with this on its standard input, and returns what it printed.
+pub(crate) fn openssl(arguments: &[&str], input: &str) -> String {
+    run("openssl", arguments, input)
+}
+
+fn run(program: &str, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("these tests need `{program}`: {error}"));
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
