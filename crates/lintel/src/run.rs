@@ -54,6 +54,7 @@ fn serve(loaded: Loaded, args: &cli::Run, inherited: Inherited) -> Result<(), St
     let gateway = Gateway::start(loaded, started).map_err(|error| error.to_string())?;
     let outcome = runtime.block_on(attend(&gateway, admin.as_ref(), !args.no_watch));
     access_log::flush_all(LAST_WORDS);
+    runtime.shutdown_background(); // a drain that was cut short is not waited for
     outcome
 }
 
@@ -98,8 +99,8 @@ async fn attend(
         ),
         None => None,
     };
-    announce(gateway, admin.as_ref());
     let mut watch = watching.then(|| watch(gateway)).flatten();
+    announce(gateway, admin.as_ref());
     // SAFETY: the descriptor comes from the parent for this one use, and is used nowhere else.
     if let Err(error) = unsafe { handover::ready() } {
         tracing::warn!(%error, "the process before this one can't be told that this one serves");
