@@ -296,34 +296,25 @@ fn every_candidate_is_explained_in_order() {
         by: "won".into(),
         because,
     };
+    let failed = |reasons| Verdict::Failed { reasons };
+    let method = Reason::Method {
+        method: "GET".into(),
+        wanted: "PUT".into(),
+    };
+    let header = Reason::Header {
+        name: http::HeaderName::from_static("x-k"),
+        wanted: "is `1`".into(),
+        found: None,
+    };
+    let parameter = Reason::Parameter {
+        name: "q".into(),
+        wanted: "is `a b`".into(),
+        found: Some("c d".into()),
+    };
+    let listener = Reason::Listener { listener: 0 };
     let wanted = [
-        (
-            "put",
-            Verdict::Failed {
-                reasons: vec![
-                    Reason::Listener { listener: 0 },
-                    Reason::Method {
-                        method: "GET".into(),
-                        wanted: "PUT".into(),
-                    },
-                    Reason::Header {
-                        name: http::HeaderName::from_static("x-k"),
-                        wanted: "is `1`".into(),
-                        found: None,
-                    },
-                ],
-            },
-        ),
-        (
-            "more",
-            Verdict::Failed {
-                reasons: vec![Reason::Parameter {
-                    name: "q".into(),
-                    wanted: "is `a b`".into(),
-                    found: Some("c d".into()),
-                }],
-            },
-        ),
+        ("put", failed(vec![listener, method, header])),
+        ("more", failed(vec![parameter])),
         (
             "won",
             Verdict::Won {
