@@ -11,23 +11,29 @@
 //! rustls' buffered connection, which tokio-rustls drives, keeps a read buffer of 4 KiB for as long
 //! as the connection lives, and nothing can make it give that back. This crate drives rustls'
 //! unbuffered connection instead, with one set of working buffers for each thread, borrowed for one
-//! step at a time. Measured on the server's side (`tests/memory.rs`, `examples/cost.rs`; x86-64, two
-//! shared cores, best of three, TLS 1.3 with AES-256-GCM and ECDSA P-256; differences below 5 %
-//! are noise):
+//! step at a time. Heap of an idle connection on the server's side, the reactor's share included
+//! (`tests/memory.rs`, which repeats exactly):
 //!
 //! | | here | tokio-rustls |
 //! |---|---|---|
-//! | heap of an idle connection, reactor included (TLS 1.3) | 2.7 KB | 6.9 KB |
-//! | the same for TLS 1.2 | 2.6 KB | 6.6 KB |
-//! | CPU of a request, 700 bytes in and 300 out, kernel included | 6.1 µs | 6.1 µs |
-//! | CPU of a GiB sent in writes of 64 KiB | 310 ms | 300 ms |
-//! | CPU of a GiB received in reads of 64 KiB | 510 ms | 505 ms |
-//! | CPU of a full handshake | 208 µs | 208 µs |
-//! | CPU of a resumed handshake | 171 µs | 173 µs |
+//! | TLS 1.3 | 2698 bytes | 6929 bytes |
+//! | TLS 1.2 | 2586 bytes | 6625 bytes |
 //!
-//! The memory is the gain; the CPU is the same. What bulk sending loses is one copy, because the
-//! unbuffered interface hands records out by copying them; what bulk receiving gains by reads of
-//! 32 KiB rather than 4 KiB goes the same way.
+//! CPU time of the server's thread, the kernel's share included (`examples/cost.rs`, release build,
+//! TLS 1.3, AES-256-GCM, ECDSA P-256). One run, each figure the best of three, on two x86-64 cores
+//! that were busy with other work (load 5 to 7). Four runs differed among themselves by 10 to 50 %
+//! on the first three lines, so they show no more than that the two are of the same order:
+//!
+//! | | here | tokio-rustls |
+//! |---|---|---|
+//! | a request, 700 bytes in and 300 out | 6.10 µs | 6.07 µs |
+//! | a GiB sent in writes of 64 KiB | 315 ms | 289 ms |
+//! | a GiB received in reads of 64 KiB | 508 ms | 505 ms |
+//! | a full handshake | 207.6 µs | 207.5 µs |
+//! | a resumed handshake | 171.3 µs | 172.9 µs |
+//!
+//! The memory is the gain. Bulk sending may cost up to a tenth more: the unbuffered interface copies
+//! each record once more on its way out. That is to be measured again on a quiet machine.
 //!
 //! # What resumption does not carry over
 //!

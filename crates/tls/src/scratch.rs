@@ -15,8 +15,7 @@ pub(crate) const MAX_HELD: usize = 64 * 1024;
 pub(crate) const READ_SIZE: usize = 32 * 1024 + 512;
 
 /// Plaintext sealed in one write: two full records. A peer that stops reading makes the
-/// connection hold at most this much ciphertext. Twice as much made no difference that could be
-/// told from noise.
+/// connection hold at most this much ciphertext, which is why it is not more.
 pub(crate) const WRITE_SIZE: usize = 32 * 1024;
 
 /// Small slices of a vectored write are joined up to this size, so that a head and a small body
