@@ -11,6 +11,10 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// When it has nothing within [`PATIENCE`].
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's own thread pauses between two looks at a condition"
+)]
 pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -79,7 +79,8 @@ fn every_request_is_one_line_of_the_access_log() {
          routes: { r: { match: { path: / }, to: { respond: { status: 418 } } } }",
     ));
     let mut client = gateway.client();
-    (client.get("/"), client.get("/nowhere"));
+    client.get("/");
+    client.get("/nowhere");
     let lines = until("two lines are written", || {
         let text = gateway.stdout();
         let lines: Vec<Value> = text
