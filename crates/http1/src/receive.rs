@@ -48,6 +48,8 @@ pub(crate) struct Receiver {
     limit: u64,
     received: u64,
     idle: Duration,
+    /// The last read filled its buffer, so there may be much more.
+    filled: bool,
     /// When the wait that is going on is over; set when it begins.
     deadline: Option<Instant>,
 }
@@ -59,6 +61,7 @@ impl Receiver {
             limit: u64::MAX,
             received: 0,
             idle,
+            filled: false,
             deadline: None,
         }
     }
@@ -145,8 +148,7 @@ impl Receiver {
                 Ok(Decoded::Starved) => {}
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
-            self.make_room(read);
-            let Poll::Ready(polled) = poll_read(io, read, cx) else {
+            let Poll::Ready(polled) = self.poll_more(io, read, cx) else {
                 let deadline = *self
                     .deadline
                     .get_or_insert_with(|| Instant::now() + self.idle);
@@ -196,21 +198,41 @@ impl Receiver {
         Ok(decoded)
     }
 
+    /// Reads more, and holds no buffer while there is nothing to read: an event stream that waits costs none.
+    fn poll_more<IO: Io>(
+        &mut self,
+        io: &mut IO,
+        read: &mut BytesMut,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if read.is_empty() && io.poll_readable(cx).is_pending() {
+            if read.capacity() > 0 {
+                buffer::put_read(std::mem::take(read));
+            }
+            return Poll::Pending;
+        }
+        self.make_room(read);
+        let room = read.capacity() - read.len();
+        let polled = poll_read(io, read, cx);
+        if let Poll::Ready(Ok(count)) = polled {
+            self.filled = count == room;
+        }
+        polled
+    }
+
     /// The first buffer is a small one; a body that fills it continues with large reads. The room always exceeds what is left of
     /// a declared length, because a read that fills its buffer leaves the reactor believing that there is more.
     fn make_room(&self, read: &mut BytesMut) {
-        if read.capacity() == 0 && self.received == 0 {
-            *read = buffer::take_read();
-            return;
-        }
-        let room = read.capacity() - read.len();
         let wanted = match self.framing {
             Framing::Length(left) => usize::try_from(left)
                 .unwrap_or(BODY_READ_SIZE)
                 .saturating_add(1),
-            _ => BODY_READ_SIZE,
+            _ if self.filled => BODY_READ_SIZE,
+            _ => READ_SIZE,
         };
-        if room < wanted.min(READ_SIZE / 4) {
+        if read.capacity() == 0 && wanted <= READ_SIZE {
+            *read = buffer::take_read();
+        } else if read.capacity() - read.len() < wanted.min(READ_SIZE / 4) {
             read.reserve(wanted.clamp(READ_SIZE, BODY_READ_SIZE));
         }
     }

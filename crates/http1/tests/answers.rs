@@ -124,7 +124,15 @@ async fn framing_follows_from_the_body_and_the_request() {
     let unknown = plain(None, &["ab", "c"]);
     let known = plain(Some(3), &["ab", "c"]);
     let none = plain(Some(0), &[]);
-    let cases: &[(&str, &[u8], u16, Fields, &dyn Fn() -> Frames, &str)] = &[
+    type Row<'a> = (
+        &'a str,
+        &'a [u8],
+        u16,
+        Fields,
+        &'a dyn Fn() -> Frames,
+        &'a str,
+    );
+    let cases: &[Row<'_>] = &[
         (
             "RFC 9112 §7.1",
             GET,

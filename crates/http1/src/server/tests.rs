@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::connection::Shared;
 use super::next::{Wait, Waited};
 use super::{Drain, Options};
+use crate::chunk::Chunked;
+use crate::receive::{Framing, Receiver};
 
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -94,4 +96,30 @@ async fn an_answered_connection_holds_no_buffer() {
         output,
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello"
     );
+}
+
+/// Nor does a body that waits for more.
+#[tokio::test]
+async fn a_waiting_body_holds_no_buffer() {
+    let (mut near, mut far) = pair().await;
+    let (timer, mut read) = (crate::Timer::new(), BytesMut::new());
+    let mut receiver = Receiver::new(
+        Framing::Chunked(Chunked::new(None)),
+        std::time::Duration::from_secs(60),
+    );
+    for piece in ["3\r\nabc\r\n", "3\r\nabc\r\n"] {
+        far.write_all(piece.as_bytes()).await.unwrap();
+        let frame = poll_fn(|cx| receiver.poll_frame(&mut near, &mut read, &timer, cx))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(&frame.into_data().unwrap()[..], b"abc");
+        let mut noop = Context::from_waker(Waker::noop());
+        assert!(
+            receiver
+                .poll_frame(&mut near, &mut read, &timer, &mut noop)
+                .is_pending()
+        );
+        assert_eq!(read.capacity(), 0);
+    }
 }
