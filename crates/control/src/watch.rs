@@ -14,6 +14,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// A watch on files; ends when dropped.
 pub struct Watch {
     _watcher: RecommendedWatcher,
+    folders: Vec<PathBuf>,
     changes: mpsc::Receiver<()>,
 }
 
@@ -45,8 +46,16 @@ impl Watch {
         }
         Ok(Self {
             _watcher: watcher,
+            folders,
             changes,
         })
+    }
+
+    /// Whether changes of these files are noticed.
+    pub fn covers(&self, files: &[PathBuf]) -> bool {
+        files
+            .iter()
+            .all(|file| self.folders.contains(&folder(file)))
     }
 
     /// Waits until something has changed and has settled.

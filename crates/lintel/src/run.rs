@@ -112,12 +112,15 @@ async fn attend(
             ask = signals.next() => ask,
             () = changed(&mut watch) => {
                 reload(gateway, "file").await;
-                watch = self::watch(gateway);
+                rewatch(gateway, &mut watch);
                 continue;
             }
         };
         match ask {
-            Ask::Reload => reload(gateway, "signal").await,
+            Ask::Reload => {
+                reload(gateway, "signal").await;
+                rewatch(gateway, &mut watch);
+            }
             Ask::Reopen => access_log::reopen_all(),
             Ask::HandOver => {
                 if hand_over(gateway).await {
@@ -148,6 +151,18 @@ fn watch(gateway: &Gateway) -> Option<Watch> {
             tracing::warn!(%error, "file changes can't be watched; reload with SIGHUP or `lintel reload`");
             None
         }
+    }
+}
+
+/// Follows the files that the configuration names now. The watch is kept where they are the same:
+/// a change that came during the reload waits in it.
+fn rewatch(gateway: &Gateway, current: &mut Option<Watch>) {
+    let files = gateway.loaded();
+    if current
+        .as_ref()
+        .is_some_and(|watch| !watch.covers(&files.files))
+    {
+        *current = watch(gateway);
     }
 }
 
