@@ -22,21 +22,31 @@ pub trait Candidates {
 
 /// The algorithm of one service, with its state on one worker.
 #[derive(Debug)]
-pub enum Balancer {
-    /// In turn, by weight.
+pub struct Balancer {
+    algorithm: Algorithm,
+    /// For second tries.
+    other: LeastRequest,
+}
+
+#[derive(Debug)]
+enum Algorithm {
     RoundRobin(RoundRobin),
-    /// The less busy of two.
-    LeastRequest(LeastRequest),
+    LeastRequest,
 }
 
 impl Balancer {
     /// The algorithm by name. `worker` keeps workers out of step, so that they don't all begin
     /// with the same endpoint.
     pub fn new(balance: Balance, worker: usize) -> Self {
-        match balance {
-            Balance::RoundRobin => Self::RoundRobin(RoundRobin::new(worker)),
-            Balance::LeastRequest => Self::LeastRequest(LeastRequest::new()),
-        }
+        Self::with(balance, worker, LeastRequest::new())
+    }
+
+    fn with(balance: Balance, worker: usize, other: LeastRequest) -> Self {
+        let algorithm = match balance {
+            Balance::RoundRobin => Algorithm::RoundRobin(RoundRobin::new(worker)),
+            Balance::LeastRequest => Algorithm::LeastRequest,
+        };
+        Self { algorithm, other }
     }
 
     /// Chooses one of the usable endpoints; none if there is none.
@@ -45,9 +55,17 @@ impl Balancer {
     /// algorithms here have no use for it.
     pub fn pick(&mut self, from: &impl Candidates, key: Option<u64>) -> Option<usize> {
         let _only_hashing_algorithms_use_it = key;
-        match self {
-            Self::RoundRobin(algorithm) => algorithm.pick(from),
-            Self::LeastRequest(algorithm) => algorithm.pick(from),
+        match &mut self.algorithm {
+            Algorithm::RoundRobin(algorithm) => algorithm.pick(from),
+            Algorithm::LeastRequest => self.other.pick(from),
         }
+    }
+
+    /// Chooses for another try, in place of an endpoint that is not usable any more.
+    ///
+    /// Leaves the turns of the algorithm alone: if these second choices took turns as well, of two
+    /// endpoints the dead one would be the first choice of every request.
+    pub fn pick_other(&mut self, from: &impl Candidates) -> Option<usize> {
+        self.other.pick(from)
     }
 }

@@ -1,1 +1,296 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use super::*;
+use crate::service::{EndpointHost, EndpointSpec, EndpointState, Scheme, ServiceSpec};
+
+/// Answers from a script; the last answer is given again and again.
+#[derive(Default)]
+struct Scripted {
+    answers: Mutex<VecDeque<Result<Answer, String>>>,
+    asked: AtomicUsize,
+}
+
+impl Scripted {
+    fn new(answers: impl IntoIterator<Item = Result<Answer, String>>) -> Arc<Self> {
+        Arc::new(Self {
+            answers: Mutex::new(answers.into_iter().collect()),
+            asked: AtomicUsize::new(0),
+        })
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(SeqCst)
+    }
+}
+
+impl Lookup for Scripted {
+    fn lookup<'a>(&'a self, _name: &'a str) -> Looking<'a> {
+        self.asked.fetch_add(1, SeqCst);
+        let mut answers = self.answers.lock().unwrap();
+        let answer = if answers.len() > 1 {
+            answers.pop_front()
+        } else {
+            answers.front().cloned()
+        };
+        Box::pin(async move { answer.unwrap_or_else(|| Err("nothing scripted".to_owned())) })
+    }
+}
+
+fn good(ttl: u64, addresses: &[&str]) -> Result<Answer, String> {
+    let addresses = addresses
+        .iter()
+        .map(|address| address.parse().unwrap())
+        .collect();
+    Ok(Answer {
+        addresses,
+        ttl: Duration::from_secs(ttl),
+    })
+}
+
+fn named(name: &str, weight: u32) -> EndpointSpec {
+    EndpointSpec {
+        scheme: Scheme::Http,
+        host: EndpointHost::Name(name.into()),
+        port: 80,
+        weight,
+    }
+}
+
+fn service(endpoints: Vec<EndpointSpec>) -> Arc<Service> {
+    Service::build(ServiceSpec::new("orders", endpoints), None).unwrap()
+}
+
+fn addresses(service: &Service) -> Vec<SocketAddr> {
+    service
+        .endpoints()
+        .endpoints()
+        .iter()
+        .filter_map(|endpoint| endpoint.address())
+        .collect()
+}
+
+fn sockets(addresses: &[&str]) -> Vec<SocketAddr> {
+    addresses
+        .iter()
+        .map(|address| SocketAddr::new(address.parse().unwrap(), 80))
+        .collect()
+}
+
+async fn pass(seconds: u64) {
+    // Time stands still but for this; the look-ups are ready at once.
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_used_for_as_long_as_they_hold() {
+    let lookup = Scripted::new([
+        good(10, &["10.0.0.1"]),
+        good(100, &["10.0.0.2", "10.0.0.1"]),
+        good(1000, &["10.0.0.3"]),
+    ]);
+    let service = service(vec![named("orders.svc", 1)]);
+    assert!(service.needs_resolution());
+    assert_eq!(addresses(&service), []);
+    let resolution = Resolution::start_with(
+        &service,
+        &Handle::current(),
+        Arc::<Scripted>::clone(&lookup),
+    );
+    resolution.settled().await;
+    assert_eq!(addresses(&service), sockets(&["10.0.0.1"]));
+    let kept = Arc::clone(&service.endpoints().endpoints()[0]);
+    pass(9).await;
+    assert_eq!(lookup.asked(), 1);
+    pass(3).await;
+    assert_eq!(lookup.asked(), 2);
+    assert_eq!(addresses(&service), sockets(&["10.0.0.1", "10.0.0.2"]));
+    assert!(Arc::ptr_eq(&kept, &service.endpoints().endpoints()[0]));
+    pass(111).await;
+    assert_eq!(addresses(&service), sockets(&["10.0.0.3"]));
+    // A TTL beyond the bound is cut to it.
+    pass(300 + 31).await;
+    assert_eq!(lookup.asked(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ttl_of_zero_does_not_make_a_storm() {
+    let lookup = Scripted::new([good(0, &["10.0.0.1"])]);
+    let service = service(vec![named("orders.svc", 1)]);
+    let _resolution = Resolution::start_with(
+        &service,
+        &Handle::current(),
+        Arc::<Scripted>::clone(&lookup),
+    );
+    for _ in 0..20 {
+        pass(1).await;
+    }
+    assert!((10..=21).contains(&lookup.asked()), "{}", lookup.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_and_empty_answers_leave_the_last_good_set() {
+    let lookup = Scripted::new([
+        good(5, &["10.0.0.1"]),
+        Err("SERVFAIL".to_owned()),
+        good(5, &[]),
+        good(5, &["10.0.0.9"]),
+    ]);
+    let service = service(vec![named("orders.svc", 1)]);
+    let resolution = Resolution::start_with(
+        &service,
+        &Handle::current(),
+        Arc::<Scripted>::clone(&lookup),
+    );
+    resolution.settled().await;
+    for asked in [2, 3] {
+        while lookup.asked() < asked {
+            pass(1).await;
+        }
+        assert_eq!(addresses(&service), sockets(&["10.0.0.1"]));
+    }
+    while lookup.asked() < 4 {
+        pass(1).await;
+    }
+    assert_eq!(addresses(&service), sockets(&["10.0.0.9"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_after_failures_grow() {
+    let lookup = Scripted::new([Err("NXDOMAIN".to_owned())]);
+    let service = service(vec![named("nowhere.svc", 1)]);
+    let resolution = Resolution::start_with(
+        &service,
+        &Handle::current(),
+        Arc::<Scripted>::clone(&lookup),
+    );
+    resolution.settled().await;
+    let status = service.status();
+    assert_eq!(
+        status[0].state,
+        EndpointState::Unresolved("NXDOMAIN".to_owned())
+    );
+    assert_eq!(
+        (status[0].endpoint.as_str(), status[0].addresses.len()),
+        ("http://nowhere.svc", 0)
+    );
+    for _ in 0..120 {
+        pass(1).await;
+    }
+    // 1, 2, 4, 8, 16, 30, 30, 30 s, each up to a tenth longer.
+    assert!((7..=9).contains(&lookup.asked()), "{}", lookup.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotated_answer_is_no_change() {
+    let lookup = Scripted::new([
+        good(1, &["10.0.0.1", "10.0.0.2"]),
+        good(1, &["10.0.0.2", "10.0.0.1", "10.0.0.2"]),
+    ]);
+    let service = service(vec![named("orders.svc", 1)]);
+    let resolution = Resolution::start_with(
+        &service,
+        &Handle::current(),
+        Arc::<Scripted>::clone(&lookup),
+    );
+    resolution.settled().await;
+    let (set, version) = (service.endpoints(), service.members.version());
+    while lookup.asked() < 3 {
+        pass(1).await;
+    }
+    assert!(Arc::ptr_eq(&set, &service.endpoints()));
+    assert_eq!(service.members.version(), version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_of_a_name_divide_its_weight() {
+    let lookup = Scripted::new([good(60, &["10.0.0.1", "10.0.0.2", "10.0.0.3"])]);
+    let literal: SocketAddr = "10.1.0.1:80".parse().unwrap();
+    let service = service(vec![
+        named("orders.svc", 1),
+        EndpointSpec {
+            weight: 2,
+            ..EndpointSpec::http(literal)
+        },
+    ]);
+    // Before any answer, what needs none is in use.
+    assert_eq!(addresses(&service), [literal]);
+    let resolution = Resolution::start_with(&service, &Handle::current(), lookup);
+    resolution.settled().await;
+    assert_eq!(service.endpoints().weights().each(), [1, 1, 1, 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_keeps_addresses_and_look_ups() {
+    let lookup = Scripted::new([good(60, &["10.0.0.1"])]);
+    let first = service(vec![named("orders.svc", 1)]);
+    let resolution =
+        Resolution::start_with(&first, &Handle::current(), Arc::<Scripted>::clone(&lookup));
+    resolution.settled().await;
+
+    let mut spec = first.spec().clone();
+    spec.timeouts.idle = Duration::from_secs(5);
+    let second = Service::build(spec.clone(), Some(&first)).unwrap();
+    let next = Resolution::start_with(&second, &Handle::current(), Arc::<Scripted>::clone(&lookup));
+    drop(resolution);
+    pass(1).await;
+    assert_eq!(lookup.asked(), 1);
+
+    spec.endpoints.push(named("more.svc", 1));
+    let third = Service::build(spec, Some(&second)).unwrap();
+    assert_eq!(addresses(&third), sockets(&["10.0.0.1"]));
+    let last = Resolution::start_with(&third, &Handle::current(), Arc::<Scripted>::clone(&lookup));
+    last.settled().await;
+    pass(0).await;
+    assert_eq!(lookup.asked(), 3);
+
+    drop((next, last));
+    pass(1000).await;
+    assert_eq!(lookup.asked(), 3, "nobody looks up any more");
+}
+
+#[tokio::test]
+async fn this_machine_needs_no_name_server() {
+    let service = service(vec![named("localhost", 1), named("orders.localhost", 1)]);
+    assert!(!service.needs_resolution());
+    assert_eq!(service.endpoints().endpoints().len(), 2);
+}
+
+#[tokio::test]
+async fn the_hosts_file_is_honoured() {
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap();
+    let entries = hosts
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    let (address, name) = entries
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((
+                words.next()?.parse::<std::net::Ipv4Addr>().ok()?,
+                words.next()?,
+            ))
+        })
+        .next_back()
+        .expect("every machine has an entry for itself");
+    let answer = SystemLookup::new().lookup(name).await.unwrap();
+    assert!(
+        answer.addresses.contains(&address.into()),
+        "{name}: {answer:?}"
+    );
+}

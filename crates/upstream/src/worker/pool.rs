@@ -290,11 +290,6 @@ impl Pool {
         self.open.borrow_mut().pop();
         self.usage.leave();
     }
-
-    #[cfg(test)]
-    pub(crate) fn open_connections(&self) -> usize {
-        self.open.borrow().len()
-    }
 }
 
 impl Drop for Pool {

@@ -231,11 +231,16 @@ impl<'a> Sending<'a> {
         }
     }
 
+    /// The endpoint of the next try. A request that has been elsewhere takes nobody's turn.
     fn choose(&mut self) -> Option<usize> {
-        self.again
-            .same
-            .take()
-            .or_else(|| self.local.pick(&self.view, &self.tried, self.key))
+        if let Some(index) = self.again.same.take() {
+            return Some(index);
+        }
+        if self.tried.is_empty() {
+            self.local.pick(&self.view, &self.tried, self.key)
+        } else {
+            self.local.pick_other(&self.view, &self.tried)
+        }
     }
 
     fn begin(&mut self, endpoint: &Endpoint) {
@@ -278,7 +283,7 @@ impl<'a> Sending<'a> {
         self.local.metrics.attempt(cause.outcome());
         let failed = matches!(cause.code, code::CONNECT_FAILED | code::CONNECT_TIMEOUT);
         if failed && !std::mem::replace(&mut self.again.moved, true) {
-            self.again.same = self.local.pick(&self.view, &self.tried, self.key);
+            self.again.same = self.local.pick_other(&self.view, &self.tried);
             if self.again.same.is_some() {
                 return Ok(());
             }

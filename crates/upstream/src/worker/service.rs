@@ -66,11 +66,18 @@ impl WorkerService {
         fresh
     }
 
-    /// Chooses an endpoint that was not tried yet.
+    /// Chooses an endpoint.
     pub(crate) fn pick(&self, view: &View, tried: &Tried, key: Option<u64>) -> Option<usize> {
         self.balancer
             .borrow_mut()
             .pick(&Choice { view, tried }, key)
+    }
+
+    /// Chooses one that was not tried yet.
+    pub(crate) fn pick_other(&self, view: &View, tried: &Tried) -> Option<usize> {
+        self.balancer
+            .borrow_mut()
+            .pick_other(&Choice { view, tried })
     }
 }
 

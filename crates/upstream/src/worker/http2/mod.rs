@@ -76,12 +76,17 @@ impl Streams {
     }
 
     /// Lets go of connections that are dead or have been idle for too long; hyper closes a
-    /// connection that nobody holds once its last stream has ended.
+    /// connection that nobody holds once its last stream has ended. Makes hyper look at the others:
+    /// of a GOAWAY it takes note when it is polled, and would not be before the next request.
     pub(crate) fn tick(&self, now: Instant, idle: Duration) {
         let mut connections = self.connections.borrow_mut();
-        if !connections.is_empty() {
-            connections
-                .retain(|connection| connection.is_live() && !connection.is_idle_since(now, idle));
+        if connections.is_empty() {
+            return;
+        }
+        connections
+            .retain(|connection| connection.is_live() && !connection.is_idle_since(now, idle));
+        for connection in connections.iter() {
+            connection.monitor.look();
         }
     }
 

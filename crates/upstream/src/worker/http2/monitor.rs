@@ -91,9 +91,14 @@ impl Monitor {
     }
 
     fn on_bytes(&self) {
-        if !self.heard.replace(true)
-            && let Some(driver) = self.driver.borrow_mut().take()
-        {
+        if !self.heard.replace(true) {
+            self.look();
+        }
+    }
+
+    /// Has the connection polled.
+    pub(super) fn look(&self) {
+        if let Some(driver) = self.driver.borrow_mut().take() {
             driver.wake();
         }
     }
