@@ -12,16 +12,18 @@ use lintel_proxy::{Answer, Connection, Wire, refuse};
 use lintel_tls::Stream;
 use tokio::time::Instant;
 
-use super::shield::{Shield, ShieldedBody, apology};
-use crate::worker::Listener;
+use super::{
+    Held,
+    shield::{Shield, ShieldedBody, apology},
+};
 
 /// Serves the requests of one HTTP/1 connection.
-pub(super) struct Http1<'a> {
+pub(super) struct Http1 {
     pub(super) connection: Connection,
-    pub(super) listener: &'a Listener,
+    pub(super) held: Held,
 }
 
-impl Service<Stream> for Http1<'_> {
+impl Service<Stream> for Http1 {
     type Body = ShieldedBody;
 
     fn call(
@@ -39,7 +41,7 @@ impl Service<Stream> for Http1<'_> {
     }
 
     fn refused(&self, refusal: Refusal) -> Response<Bytes> {
-        self.listener.metrics.malformed(code(refusal.status));
+        self.held.listener.metrics.malformed(code(refusal.status));
         refuse::problem(
             refusal.status,
             code(refusal.status),
@@ -49,7 +51,7 @@ impl Service<Stream> for Http1<'_> {
     }
 }
 
-impl Http1<'_> {
+impl Http1 {
     async fn answer(
         &self,
         request: Request<Incoming<Stream>>,
@@ -67,7 +69,7 @@ impl Http1<'_> {
         };
         let Answer { response, tunnel } =
             lintel_proxy::serve(&self.connection, &wire, request.map(Body::from)).await;
-        if self.listener.closing.is_asked() {
+        if self.held.listener.closing.is_asked() {
             handle.close_after();
         }
         Reply {

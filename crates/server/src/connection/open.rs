@@ -4,110 +4,120 @@ use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
 use ipnet::IpNet;
 use lintel_kernel::trace::RequestId;
-use lintel_proxy::refuse;
+use lintel_proxy::{Connection, refuse};
 use lintel_tls::{Acceptor, HandshakeError, HandshakeErrorKind, Socket, Stream, proxy_protocol};
 use tokio::io::AsyncWriteExt;
 
-use super::Client;
-use crate::{spec::ListenerSpec, worker::Listener};
+use super::{Accepted, Held, h1::Http1};
 
 /// A connection before its first HTTP byte.
-pub(super) struct Opening<'a> {
-    pub(super) socket: Socket,
-    pub(super) peer: Option<SocketAddr>,
-    pub(super) spec: &'a Arc<ListenerSpec>,
-    pub(super) listener: &'a Rc<Listener>,
-}
+pub(super) struct Opening(pub(super) Accepted);
 
 /// A connection that is ready for HTTP.
 pub(super) struct Opened {
     pub(super) stream: Stream,
-    /// The client, or the proxy in front that says nothing of it.
-    pub(super) peer: Option<SocketAddr>,
-    pub(super) secure: bool,
-    pub(super) client: Client,
+    pub(super) service: Http1,
 }
 
-impl Opening<'_> {
+impl Opening {
     /// Whether HTTP begins with the first byte.
     pub(super) fn is_plain(&self) -> bool {
-        self.spec.tls.is_none() && !self.has_proxy_header()
+        self.0.held.spec.tls.is_none() && !self.has_proxy_header()
     }
 
-    /// Opens a connection on which HTTP begins with the first byte.
+    /// Opens a connection on which HTTP begins with the first byte. None if its client has too many.
     pub(super) fn plain(self) -> Option<Opened> {
-        let client = self.admit(self.peer)?;
+        let Accepted {
+            socket,
+            peer,
+            mut held,
+        } = self.0;
+        admit(&mut held, peer)?;
         Some(Opened {
-            stream: self.socket.into(),
-            peer: self.peer,
-            secure: false,
-            client,
+            stream: socket.into(),
+            service: service(held, peer, false),
         })
     }
 
-    /// Reads the PROXY header and does the TLS handshake, as the listener is set up.
+    /// Reads the PROXY header and does the TLS handshake, as the listener is set up. None if the
+    /// connection ends there.
     ///
     /// The handshake runs on the worker, between the requests of others: a full one costs a fraction
     /// of a millisecond with ECDSA, about one with RSA 2048.
-    pub(super) async fn negotiate(mut self) -> Option<Opened> {
-        let mut peer = self.peer;
+    pub(super) async fn negotiate(self) -> Option<Opened> {
+        let has_header = self.has_proxy_header();
+        let Accepted {
+            mut socket,
+            mut peer,
+            mut held,
+        } = self.0;
         let mut secure = false;
-        if self.has_proxy_header() {
-            let timeout = self.spec.limits.proxy_header_timeout;
-            match proxy_protocol::read_header(&mut self.socket, timeout).await {
+        if has_header {
+            let timeout = held.spec.limits.proxy_header_timeout;
+            match proxy_protocol::read_header(&mut socket, timeout).await {
                 Ok(header) => {
                     peer = header.source().or(peer);
                     secure = header.tlvs.ssl.as_ref().is_some_and(|ssl| ssl.over_tls);
                 }
                 Err(error) => {
-                    self.listener.metrics.refused("proxy_protocol");
-                    tracing::debug!(listener = &*self.spec.name, ?peer, %error, "connection refused");
+                    held.listener.metrics.refused("proxy_protocol");
+                    tracing::debug!(listener = &*held.spec.name, ?peer, %error, "connection refused");
                     return None;
                 }
             }
         }
-        let client = self.admit(peer)?;
-        let stream = match &self.spec.tls {
-            None => self.socket.into(),
+        admit(&mut held, peer)?;
+        let stream = match &held.spec.tls {
+            None => socket.into(),
             Some(acceptor) => {
                 secure = true;
-                handshake(acceptor, self.socket, peer, self.spec, self.listener).await?
+                handshake(acceptor, socket, peer, &held).await?
             }
         };
         Some(Opened {
             stream,
-            peer,
-            secure,
-            client,
+            service: service(held, peer, secure),
         })
     }
 
     fn has_proxy_header(&self) -> bool {
-        match (&self.spec.proxy_protocol, self.peer) {
+        match (&self.0.held.spec.proxy_protocol, self.0.peer) {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(sources), Some(peer)) => contains(sources, peer),
         }
     }
+}
 
-    /// Counts the connection for its client. None if the client has too many.
-    fn admit(&self, client: Option<SocketAddr>) -> Option<Client> {
-        let limits = &self.spec.limits;
-        let Some(client) = client.filter(|client| !contains(&limits.uncounted, *client)) else {
-            return Some(None);
-        };
-        if limits.connections_per_client == u32::MAX {
-            return Some(None);
-        }
-        let pass = self
-            .listener
-            .gate
-            .enter_client(client.ip(), limits.connections_per_client);
-        if pass.is_none() {
-            self.listener.metrics.refused("client_connection_limit");
-        }
-        pass.map(Some)
+fn service(held: Held, peer: Option<SocketAddr>, secure: bool) -> Http1 {
+    let connection = Connection {
+        worker: Rc::clone(&held.listener.core.proxy),
+        listener: held.spec.id,
+        rules: Arc::clone(&held.spec.rules),
+        peer,
+        secure,
+    };
+    Http1 { connection, held }
+}
+
+/// Counts the connection for its client. None if the client has too many.
+fn admit(held: &mut Held, client: Option<SocketAddr>) -> Option<()> {
+    let limits = &held.spec.limits;
+    let Some(client) = client.filter(|client| !contains(&limits.uncounted, *client)) else {
+        return Some(());
+    };
+    if limits.connections_per_client == u32::MAX {
+        return Some(());
     }
+    held.client = held
+        .listener
+        .gate
+        .enter_client(client.ip(), limits.connections_per_client);
+    if held.client.is_none() {
+        held.listener.metrics.refused("client_connection_limit");
+        return None;
+    }
+    Some(())
 }
 
 fn contains(networks: &[IpNet], peer: SocketAddr) -> bool {
@@ -118,9 +128,9 @@ async fn handshake(
     acceptor: &Acceptor,
     socket: Socket,
     peer: Option<SocketAddr>,
-    spec: &ListenerSpec,
-    listener: &Listener,
+    held: &Held,
 ) -> Option<Stream> {
+    let Held { spec, listener, .. } = held;
     let error = match acceptor.accept(socket).await {
         Ok(stream) => {
             if let Some(tls) = stream.tls_info() {

@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{Core, Counted, Listener};
 use crate::{
-    connection::{self, Accepted},
+    connection::{self, Accepted, Held},
     inherited::ListeningFd,
     socket::refuse_handshakes,
 };
@@ -187,14 +187,8 @@ fn admit(listener: &Rc<Listener>, socket: Socket, peer: Option<SocketAddr>) {
     let _slower = socket.set_nodelay(true);
     // A dual-stack socket shows IPv4 peers as `::ffff:10.0.0.1`.
     let peer = peer.map(|peer| SocketAddr::new(peer.ip().to_canonical(), peer.port()));
-    let accepted = Accepted {
-        socket,
-        peer,
-        spec,
-        listener: Rc::clone(listener),
-        pass,
-    };
-    tokio::task::spawn_local(connection::run(accepted));
+    let held = Held::new(spec, listener, pass);
+    connection::spawn(Accepted { socket, peer, held });
 }
 
 /// Deals with a failure to accept. Whatever it is, the next attempt may do better.

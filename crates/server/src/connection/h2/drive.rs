@@ -38,13 +38,12 @@ where
 
 /// Runs a connection to its end.
 pub(super) async fn drive(
-    served: impl Served,
+    mut served: Pin<&mut impl Served>,
     streams: &Streams,
     traffic: &Traffic,
     options: &Options,
     closing: &Closing,
 ) -> hyper::Result<()> {
-    let mut served = pin!(served);
     let mut asked = pin!(closing.asked());
     let timer = Timer::new();
     let mut life = Life {

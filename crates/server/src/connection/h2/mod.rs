@@ -11,7 +11,7 @@ mod hygiene;
 mod request;
 mod streams;
 
-use std::{convert::Infallible, rc::Rc, sync::Arc};
+use std::{convert::Infallible, pin::pin, rc::Rc, sync::Arc};
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http2::Builder, service::service_fn};
@@ -27,45 +27,47 @@ use self::{
     request::Paced,
     streams::{StreamBody, Streams},
 };
-use super::shield::{Shield, apology, refusal};
-use crate::{
-    spec::{H2Limits, ListenerSpec},
-    worker::Listener,
+use super::{
+    Held,
+    h1::Http1,
+    shield::{Shield, apology, refusal},
 };
+use crate::spec::H2Limits;
 
 /// What the requests of one connection share.
 struct Session {
     connection: Connection,
-    listener: Rc<Listener>,
-    spec: Arc<ListenerSpec>,
+    held: Held,
     streams: Streams,
 }
 
 /// Serves an HTTP/2 connection until it ends.
-pub(super) async fn serve(
-    io: Upgraded<Stream>,
-    connection: Connection,
-    spec: &Arc<ListenerSpec>,
-    listener: &Rc<Listener>,
-) {
+pub(super) async fn serve(io: Upgraded<Stream>, opened: Http1) {
+    let Http1 { connection, held } = opened;
+    let (spec, listener) = (Arc::clone(&held.spec), Rc::clone(&held.listener));
     let traffic = Rc::new(Traffic::new(spec.h2.floods));
     let streams = Streams::new(spec.http1.write_timeout);
+    let peer = connection.peer;
     let session = Rc::new(Session {
         connection,
-        listener: Rc::clone(listener),
-        spec: Arc::clone(spec),
+        held,
         streams: streams.clone(),
     });
     let io = TokioIo::new(Counted::new(io, Rc::clone(&traffic)));
-    let shared = Rc::clone(&session);
-    let service = service_fn(move |request| respond(Rc::clone(&shared), request));
+    let service = service_fn(move |request| respond(Rc::clone(&session), request));
     let served = builder(streams.clone(), &spec.h2).serve_connection(io, service);
-    let ended = drive::drive(served, &streams, &traffic, &spec.http1, &listener.closing).await;
+    let ended = drive::drive(
+        pin!(served),
+        &streams,
+        &traffic,
+        &spec.http1,
+        &listener.closing,
+    )
+    .await;
     if let Some(flood) = traffic.flood() {
         listener.metrics.malformed(flood);
     }
     if let Err(error) = ended {
-        let peer = session.connection.peer;
         tracing::debug!(listener = &*spec.name, ?peer, %error, flood = traffic.flood(), "HTTP/2 connection ended early");
     }
 }
@@ -127,7 +129,7 @@ async fn answer(
     let te_trailers = match hygiene::clean(&mut head) {
         Ok(te_trailers) => te_trailers,
         Err(fault) => {
-            session.listener.metrics.malformed(fault.code);
+            session.held.listener.metrics.malformed(fault.code);
             return refusal(StatusCode::BAD_REQUEST, fault.code, fault.detail);
         }
     };
@@ -138,7 +140,7 @@ async fn answer(
         lintel_http::Body::boxed(Paced::new(
             body,
             timer.clone(),
-            session.spec.http1.body_idle_timeout,
+            session.held.spec.http1.body_idle_timeout,
         ))
     };
     let wire = Wire {

@@ -1,0 +1,20 @@
+//! A server in this process, on loopback and free ports, in front of scripted origins.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
+
+mod basics;
+mod drain;
+mod floods;
+mod handover;
+mod http2;
+mod limits;
+mod panics;
+mod publish;
+mod resources;
+mod support;
+mod tls;
