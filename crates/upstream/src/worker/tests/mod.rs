@@ -7,6 +7,7 @@
 )]
 
 mod cancellation;
+mod endpoints;
 mod http2;
 mod limits;
 mod origin;

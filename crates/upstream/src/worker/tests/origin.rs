@@ -59,7 +59,13 @@ pub(super) fn ok(body: &str) -> Act {
 
 impl Origin {
     pub(super) fn start(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::serve(TcpListener::bind("127.0.0.1:0").unwrap(), script)
+    }
+
+    pub(super) fn serve(
+        listener: TcpListener,
+        script: impl Fn(&Seen) -> Act + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Sightings::default());
         let (shared, script) = (Arc::clone(&seen), Arc::new(script));
