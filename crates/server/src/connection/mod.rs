@@ -117,6 +117,6 @@ mod tests {
             size_of::<F>()
         }
         let size = size(serve);
-        assert!(size <= 2560, "{size} bytes");
+        assert!(size <= 2304, "{size} bytes");
     }
 }

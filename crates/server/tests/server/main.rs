@@ -12,6 +12,7 @@ mod drain;
 mod floods;
 mod handover;
 mod http2;
+mod idle;
 mod limits;
 mod panics;
 mod publish;

@@ -3,6 +3,7 @@
 mod client;
 pub(crate) mod frames;
 mod gateway;
+pub(crate) mod heap;
 mod load;
 mod origin;
 
@@ -20,6 +21,10 @@ use std::time::{Duration, Instant};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for a condition.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a pause between two looks, not a wait for luck"
+)]
 pub(crate) fn wait_for(what: &str, mut met: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !met() {

@@ -1,0 +1,76 @@
+//! One request: from hyper to the proxy and back.
+
+use std::{convert::Infallible, rc::Rc};
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use lintel_http1::Timer;
+use lintel_kernel::Side;
+use lintel_proxy::{Answer, Tracked, Wire};
+use tokio::time::Instant;
+
+use super::{
+    super::shield::{Shield, apology, refusal},
+    Session, hygiene,
+    paced::Paced,
+    streams::{Stream, StreamBody},
+};
+
+/// The future of one request. Called once for each stream, just before hyper spawns it.
+pub(super) fn respond(
+    session: Rc<Session>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<StreamBody>, Infallible>> {
+    let stream = session.streams.open();
+    let on_panic = Rc::clone(&stream);
+    let is_head = request.method() == Method::HEAD;
+    let answer = async move {
+        let response = answer(&session, request, stream.timer()).await;
+        Ok(finish(response, is_head, stream))
+    };
+    Shield::new(answer, move || Ok(finish(apology(), is_head, on_panic)))
+}
+
+/// Gives an answer its body: hyper sends whatever body an answer has, where HEAD, 204 and 304 must
+/// have none (RFC 9110 §9.3.2, §15.3.5, §15.4.5).
+fn finish(response: Response<Tracked>, is_head: bool, stream: Rc<Stream>) -> Response<StreamBody> {
+    let bodiless = is_head
+        || matches!(
+            response.status(),
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        );
+    response.map(|body| StreamBody::new(body, bodiless, stream))
+}
+
+async fn answer(session: &Session, request: Request<Incoming>, timer: &Timer) -> Response<Tracked> {
+    let (mut head, body) = request.into_parts();
+    let te_trailers = match hygiene::clean(&mut head) {
+        Ok(te_trailers) => te_trailers,
+        Err(fault) => {
+            session.held.listener.metrics.malformed(fault.code);
+            return refusal(StatusCode::BAD_REQUEST, fault.code, fault.detail);
+        }
+    };
+    let body = if http_body::Body::is_end_stream(&body) {
+        lintel_http::Body::empty()
+    } else {
+        let body = lintel_http::Body::http2(body, Side::Client);
+        lintel_http::Body::boxed(Paced::new(
+            body,
+            timer.clone(),
+            session.held.spec.http1.body_idle_timeout,
+        ))
+    };
+    let wire = Wire {
+        timer: timer.clone(),
+        received: Instant::now(),
+        // HTTP/2 has no upgrades (RFC 9113 §8.6).
+        upgrade: None,
+        te_trailers,
+        // hyper's server sends no interim answers.
+        interim: &|_, _| {},
+    };
+    let request = Request::from_parts(head, body);
+    let Answer { response, .. } = lintel_proxy::serve(&session.connection, &wire, request).await;
+    response
+}
