@@ -112,155 +112,63 @@ fn reply<B>(
     Reply::from(response.body(body).unwrap())
 }
 
+type Fields = &'static [(&'static str, &'static str)];
+
+/// Section, request, status and fields of the answer, the size its body claims, its frames, and what is written.
+type Row = (
+    &'static str,
+    &'static [u8],
+    u16,
+    Fields,
+    Option<u64>,
+    &'static [&'static str],
+    &'static str,
+);
+
+const HOP: Fields = &[
+    ("connection", "x"),
+    ("keep-alive", "1"),
+    ("transfer-encoding", "gzip"),
+    ("upgrade", "h3"),
+    ("te", "x"),
+    ("proxy-connection", "x"),
+    ("trailer", "x"),
+    ("y", "1"),
+];
+
+#[rustfmt::skip]
+const FRAMING: &[Row] = &[
+    ("RFC 9112 §7.1", GET, 200, &[], None, &["ab", "c"], "200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"),
+    ("RFC 9112 §6.2", GET, 200, &[], Some(3), &["ab", "c"], "200 OK\r\ncontent-length: 3\r\n\r\nabc"),
+    ("RFC 9112 §6.2", GET, 200, &[("content-length", "3")], None, &["ab", "c"], "200 OK\r\ncontent-length: 3\r\n\r\nabc"),
+    ("RFC 9112 §6.2", GET, 200, &[("content-length", "3")], Some(3), &["ab", "c"], "200 OK\r\ncontent-length: 3\r\n\r\nabc"),
+    ("RFC 9112 §6.3", GET, 200, &[], Some(0), &[], "200 OK\r\ncontent-length: 0\r\n\r\n"),
+    ("RFC 9112 §6.3", GET_1_0, 200, &[], None, &["ab", "c"], "200 OK\r\nconnection: close\r\n\r\nabc"),
+    ("RFC 9112 §9.3", GET_1_0, 200, &[], Some(3), &["ab", "c"], "200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc"),
+    ("RFC 9112 §6.3", HEAD, 200, &[], None, &["ab", "c"], "200 OK\r\n\r\n"),
+    ("RFC 9110 §8.6", HEAD, 200, &[("content-length", "9")], Some(0), &[], "200 OK\r\ncontent-length: 9\r\n\r\n"),
+    ("RFC 9110 §8.6", GET, 204, &[("content-length", "0")], Some(0), &[], "204 No Content\r\n\r\n"),
+    ("RFC 9112 §6.3", GET, 204, &[], Some(3), &["ab", "c"], "204 No Content\r\n\r\n"),
+    ("RFC 9110 §15.4.5", GET, 304, &[("content-length", "9")], Some(0), &[], "304 Not Modified\r\ncontent-length: 9\r\n\r\n"),
+    ("RFC 9112 §6.3", GET, 304, &[], Some(3), &["ab", "c"], "304 Not Modified\r\n\r\n"),
+    ("RFC 9110 §7.6.1", GET, 200, HOP, Some(3), &["ab", "c"], "200 OK\r\ny: 1\r\ncontent-length: 3\r\n\r\nabc"),
+    ("RFC 9110 §15.5.22", GET, 426, &[("upgrade", "websocket")], Some(0), &[], "426 Upgrade Required\r\ncontent-length: 0\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"),
+];
+
 #[tokio::test(start_paused = true)]
 async fn framing_follows_from_the_body_and_the_request() {
-    let plain = |size: Option<u64>, parts: &'static [&'static str]| {
-        move || Frames {
-            size,
-            ..Frames::new(parts)
-        }
-    };
-    type Fields = &'static [(&'static str, &'static str)];
-    let unknown = plain(None, &["ab", "c"]);
-    let known = plain(Some(3), &["ab", "c"]);
-    let none = plain(Some(0), &[]);
-    type Row<'a> = (
-        &'a str,
-        &'a [u8],
-        u16,
-        Fields,
-        &'a dyn Fn() -> Frames,
-        &'a str,
-    );
-    let cases: &[Row<'_>] = &[
-        (
-            "RFC 9112 §7.1",
-            GET,
-            200,
-            &[],
-            &unknown,
-            "200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
-        ),
-        (
-            "RFC 9112 §6.2",
-            GET,
-            200,
-            &[],
-            &known,
-            "200 OK\r\ncontent-length: 3\r\n\r\nabc",
-        ),
-        (
-            "RFC 9112 §6.2",
-            GET,
-            200,
-            &[("content-length", "3")],
-            &unknown,
-            "200 OK\r\ncontent-length: 3\r\n\r\nabc",
-        ),
-        (
-            "RFC 9112 §6.2",
-            GET,
-            200,
-            &[("content-length", "3")],
-            &known,
-            "200 OK\r\ncontent-length: 3\r\n\r\nabc",
-        ),
-        (
-            "RFC 9112 §6.3",
-            GET,
-            200,
-            &[],
-            &none,
-            "200 OK\r\ncontent-length: 0\r\n\r\n",
-        ),
-        (
-            "RFC 9112 §6.3",
-            GET_1_0,
-            200,
-            &[],
-            &unknown,
-            "200 OK\r\nconnection: close\r\n\r\nabc",
-        ),
-        (
-            "RFC 9112 §9.3",
-            GET_1_0,
-            200,
-            &[],
-            &known,
-            "200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc",
-        ),
-        ("RFC 9112 §6.3", HEAD, 200, &[], &unknown, "200 OK\r\n\r\n"),
-        (
-            "RFC 9110 §8.6",
-            HEAD,
-            200,
-            &[("content-length", "9")],
-            &none,
-            "200 OK\r\ncontent-length: 9\r\n\r\n",
-        ),
-        (
-            "RFC 9110 §8.6",
-            GET,
-            204,
-            &[("content-length", "0")],
-            &none,
-            "204 No Content\r\n\r\n",
-        ),
-        (
-            "RFC 9112 §6.3",
-            GET,
-            204,
-            &[],
-            &known,
-            "204 No Content\r\n\r\n",
-        ),
-        (
-            "RFC 9110 §15.4.5",
-            GET,
-            304,
-            &[("content-length", "9")],
-            &none,
-            "304 Not Modified\r\ncontent-length: 9\r\n\r\n",
-        ),
-        (
-            "RFC 9112 §6.3",
-            GET,
-            304,
-            &[],
-            &known,
-            "304 Not Modified\r\n\r\n",
-        ),
-        (
-            "RFC 9110 §7.6.1",
-            GET,
-            200,
-            &[
-                ("connection", "x"),
-                ("keep-alive", "1"),
-                ("transfer-encoding", "gzip"),
-                ("upgrade", "h3"),
-                ("te", "x"),
-                ("proxy-connection", "x"),
-                ("trailer", "x"),
-                ("y", "1"),
-            ],
-            &known,
-            "200 OK\r\ny: 1\r\ncontent-length: 3\r\n\r\nabc",
-        ),
-        (
-            "RFC 9110 §15.5.22",
-            GET,
-            426,
-            &[("upgrade", "websocket")],
-            &none,
-            "426 Upgrade Required\r\ncontent-length: 0\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
-        ),
-    ];
-    for (section, input, status, fields, body, wanted) in cases {
-        let (output, ended) = exchange(input, &options(), |_, _, _| async {
-            reply(*status, fields, body())
-        })
-        .await;
+    for (section, input, status, fields, size, parts, wanted) in FRAMING {
+        let answer = |_, _, _| async {
+            reply(
+                *status,
+                fields,
+                Frames {
+                    size: *size,
+                    ..Frames::new(parts)
+                },
+            )
+        };
+        let (output, ended) = exchange(input, &options(), answer).await;
         assert_eq!(output, format!("HTTP/1.1 {wanted}"), "{section}");
         assert_eq!(ended, Ok(()), "{section}");
     }
@@ -406,7 +314,6 @@ async fn bodies_of_the_wrong_length_cut_the_answer_off() {
 
 #[tokio::test(start_paused = true)]
 async fn answers_that_cannot_be_framed_become_500() {
-    type Fields = &'static [(&'static str, &'static str)];
     let cases: &[(u16, Fields)] = &[
         (103, &[]),
         (101, &[]),

@@ -273,18 +273,8 @@ impl<IO: Io + 'static, B: Body<Data = Bytes> + Unpin + 'static> Exchange<'_, IO,
     ) -> Result<Sent<IO>, SendError<B, B::Error>> {
         let received_at = Instant::now();
         let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
-        if switched && let Err(failure) = self.check_switch(&head) {
-            return Err(self.fail(failure));
-        }
         if switched || (*method == Method::CONNECT && head.status.is_success()) {
-            let link = self.conn.into_link();
-            let upgraded = Some(Upgraded::new(link.io, link.read.freeze()));
-            let response = response(head, Incoming::whole(Bytes::new()));
-            return Ok(Sent {
-                response,
-                upgraded,
-                received_at,
-            });
+            return self.switch(head, received_at);
         }
         let framing = framing(&mut head, method);
         let persistent = head.keep_alive()
@@ -323,6 +313,26 @@ impl<IO: Io + 'static, B: Body<Data = Bytes> + Unpin + 'static> Exchange<'_, IO,
         Ok(Sent {
             response: response(head, body),
             upgraded: None,
+            received_at,
+        })
+    }
+
+    fn switch(
+        self,
+        head: ResponseHead,
+        received_at: Instant,
+    ) -> Result<Sent<IO>, SendError<B, B::Error>> {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS
+            && let Err(failure) = self.check_switch(&head)
+        {
+            return Err(self.fail(failure));
+        }
+        let link = self.conn.into_link();
+        let upgraded = Some(Upgraded::new(link.io, link.read.freeze()));
+        let response = response(head, Incoming::whole(Bytes::new()));
+        Ok(Sent {
+            response,
+            upgraded,
             received_at,
         })
     }

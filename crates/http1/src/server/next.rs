@@ -2,13 +2,14 @@
 
 use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
 use tokio::time::Instant;
 
 use super::Options;
 use super::connection::{Shared, make_room};
 use super::drain::Registration;
 use crate::error::Refusal;
-use crate::head::{HeadLimits, ParseStop, RequestHead, parse_request};
+use crate::head::{HeadLimits, ParseStop, RequestHead, Scan, parse_request};
 use crate::io::Io;
 use crate::receive::poll_read;
 
@@ -69,22 +70,10 @@ impl Wait {
             return Poll::Ready(Waited::Over);
         };
         loop {
-            if !inner.read.is_empty() {
-                let started = *self.started.get_or_insert_with(Instant::now);
-                match parse_request(&mut inner.read, &mut inner.scan, &self.limits) {
-                    Ok(Some(head)) => return Poll::Ready(Waited::Request(head, started)),
-                    Ok(None) => {}
-                    Err(ParseStop::Refused(refusal)) => {
-                        return Poll::Ready(Waited::Refused(refusal));
-                    }
-                    Err(ParseStop::Http2) if first => return Poll::Ready(Waited::Http2),
-                    Err(ParseStop::Http2) => {
-                        return Poll::Ready(Waited::Refused(Refusal::bad(
-                            "HTTP/2 preface",
-                            "RFC 9113 §3.4",
-                        )));
-                    }
-                }
+            if !inner.read.is_empty()
+                && let Some(waited) = self.parse(&mut inner.read, &mut inner.scan, first)
+            {
+                return Poll::Ready(waited);
             }
             if inner.read_closed || (inner.read.is_empty() && drain.poll_draining(cx)) {
                 return Poll::Ready(if inner.read.is_empty() {
@@ -121,6 +110,19 @@ impl Wait {
                     return self.poll_timeout(shared, options, cx);
                 }
             }
+        }
+    }
+
+    fn parse(&mut self, read: &mut BytesMut, scan: &mut Scan, first: bool) -> Option<Waited> {
+        const LATE_PREFACE: Refusal =
+            Refusal::bad("HTTP/2 preface after a request", "RFC 9113 §3.4");
+        let started = *self.started.get_or_insert_with(Instant::now);
+        match parse_request(read, scan, &self.limits) {
+            Ok(Some(head)) => Some(Waited::Request(head, started)),
+            Ok(None) => None,
+            Err(ParseStop::Refused(refusal)) => Some(Waited::Refused(refusal)),
+            Err(ParseStop::Http2) if first => Some(Waited::Http2),
+            Err(ParseStop::Http2) => Some(Waited::Refused(LATE_PREFACE)),
         }
     }
 

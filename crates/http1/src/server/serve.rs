@@ -48,19 +48,7 @@ pub async fn serve<IO: Io, S: Service<IO>>(
     loop {
         let next = {
             let mut wait = Wait::new(options, index == 0);
-            poll_fn(|cx| {
-                let waited = ready!(wait.poll(shared, options, &registration, index == 0, cx));
-                Poll::Ready(match waited {
-                    Waited::Request(head, received_at) => {
-                        Ok(begin(shared, options, head, received_at, index))
-                    }
-                    Waited::Over => Err(End::Close),
-                    Waited::CutOff => Err(End::CutOff),
-                    Waited::Refused(refusal) => Err(End::Refused(refusal)),
-                    Waited::Http2 => Err(End::Http2),
-                })
-            })
-            .await
+            poll_fn(|cx| poll_next(shared, options, &registration, &mut wait, index, cx)).await
         };
         let (request, meta, handle, exchange) = match next {
             Ok(next) => next,
@@ -97,6 +85,27 @@ pub async fn serve<IO: Io, S: Service<IO>>(
     }
 }
 
+/// A request as the handler gets it, and what matters after its head is gone.
+type Begun<IO> = (Request<Incoming<IO>>, Meta, Handle<IO>, Exchange);
+
+fn poll_next<IO: Io>(
+    shared: &Rc<Shared<IO>>,
+    options: &Options,
+    drain: &Registration,
+    wait: &mut Wait,
+    index: u32,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Begun<IO>, End>> {
+    let waited = ready!(wait.poll(shared, options, drain, index == 0, cx));
+    Poll::Ready(match waited {
+        Waited::Request(head, received_at) => Ok(begin(shared, options, head, received_at, index)),
+        Waited::Over => Err(End::Close),
+        Waited::CutOff => Err(End::CutOff),
+        Waited::Refused(refusal) => Err(End::Refused(refusal)),
+        Waited::Http2 => Err(End::Http2),
+    })
+}
+
 /// How a connection ends.
 enum End {
     Close,
@@ -114,6 +123,22 @@ struct Exchange {
     persistent: bool,
 }
 
+impl Exchange {
+    fn of(head: &RequestHead, options: &Options, index: u32) -> Self {
+        let last =
+            index.saturating_add(1) >= options.max_requests && options.max_requests != u32::MAX;
+        let asked = Asked {
+            head_only: head.method == Method::HEAD,
+            connect: head.method == Method::CONNECT,
+            version_1_0: head.version_1_0,
+        };
+        Self {
+            asked,
+            persistent: head.keep_alive() && !last,
+        }
+    }
+}
+
 /// Turns a head into what the handler gets, and makes the connection ready for its body.
 fn begin<IO: Io>(
     shared: &Rc<Shared<IO>>,
@@ -121,15 +146,8 @@ fn begin<IO: Io>(
     mut head: RequestHead,
     received_at: Instant,
     request_index: u32,
-) -> (Request<Incoming<IO>>, Meta, Handle<IO>, Exchange) {
-    let last =
-        request_index.saturating_add(1) >= options.max_requests && options.max_requests != u32::MAX;
-    let asked = Asked {
-        head_only: head.method == Method::HEAD,
-        connect: head.method == Method::CONNECT,
-        version_1_0: head.version_1_0,
-    };
-    let persistent = head.keep_alive() && !last;
+) -> Begun<IO> {
+    let exchange = Exchange::of(&head, options, request_index);
     let framing = if head.is_chunked() {
         Framing::Chunked(Chunked::new(head.fields.connection.take_listed()))
     } else {
@@ -174,7 +192,7 @@ fn begin<IO: Io>(
         request,
         meta,
         Handle::new(Rc::clone(shared), number),
-        Exchange { asked, persistent },
+        exchange,
     )
 }
 

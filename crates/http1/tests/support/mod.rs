@@ -155,13 +155,7 @@ pub async fn serve_pieces(pieces: &[&[u8]], options: &server::Options) -> Served
         ended.map_err(|error: ServeError<_>| error.to_string())
     };
     let feeding = async {
-        for piece in pieces {
-            if far.write_all(piece).await.is_err() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        let _gone = far.shutdown().await;
+        feed(&mut far, pieces).await;
         far.read_to_end(&mut output).await.unwrap();
     };
     let (ended, ()) = tokio::join!(serving, feeding);
@@ -171,6 +165,17 @@ pub async fn serve_pieces(pieces: &[&[u8]], options: &server::Options) -> Served
         seen,
         ended,
     }
+}
+
+/// Writes the pieces one by one, letting the other side work between them, then ends the sending side.
+async fn feed(far: &mut DuplexStream, pieces: &[&[u8]]) {
+    for piece in pieces {
+        if far.write_all(piece).await.is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let _gone = far.shutdown().await;
 }
 
 pub async fn serve_bytes(input: &[u8]) -> Served {
@@ -223,13 +228,7 @@ pub async fn fetch_pieces(
     let conn = Conn::new(near);
     let back: Rc<dyn Recycle<DuplexStream>> = shelf.clone();
     let upstream = async {
-        for piece in answer {
-            if far.write_all(piece).await.is_err() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        let _gone = far.shutdown().await;
+        feed(&mut far, answer).await;
         let mut received = Vec::new();
         far.read_to_end(&mut received).await.unwrap();
         received
