@@ -92,7 +92,7 @@ impl Local {
         self.snapshot.listeners.get(&id)
     }
 
-    /// Counters of a route; [`NO_ROUTE`] for requests that matched none.
+    /// Counters of a route; `NO_ROUTE` for requests that matched none.
     pub fn route_metrics(&self, route: u32) -> Rc<RouteMetrics> {
         let name = if route == NO_ROUTE {
             ""
