@@ -2,6 +2,7 @@
 
 mod connection;
 mod drain;
+mod error;
 mod incoming;
 mod linger;
 mod next;
@@ -10,7 +11,6 @@ mod serve;
 
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 pub use self::connection::Handle;
 pub use self::drain::Drain;
+pub use self::error::ServeError;
 pub use self::incoming::Incoming;
 pub use self::serve::serve;
 use crate::error::Refusal;
@@ -131,56 +132,6 @@ impl<B, IO> From<Response<B>> for Reply<B, IO> {
         Self {
             response,
             tunnel: None,
-        }
-    }
-}
-
-/// Why a connection ended other than in good order.
-pub enum ServeError<IO> {
-    /// A message was refused; the answer has been sent.
-    Refused(Refusal),
-    /// The client went away inside a request or before its answer was complete.
-    ClientGone,
-    /// The client took no bytes for the write timeout.
-    WriteTimeout,
-    /// Writing failed.
-    Write(io::Error),
-    /// The body of the answer failed, with its message; the client sees a cut-off answer.
-    ReplyBody(String),
-    /// The body of the answer does not have the length its head declared; the client sees a cut-off answer.
-    ReplyLength,
-    /// The client speaks HTTP/2 with prior knowledge (RFC 9113 §3.3): the stream with all its bytes.
-    Http2(Box<Upgraded<IO>>),
-}
-
-impl<IO> fmt::Display for ServeError<IO> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(refusal) => write!(f, "request refused: {refusal}"),
-            Self::ClientGone => f.write_str("client went away"),
-            Self::WriteTimeout => f.write_str("client took no bytes for the write timeout"),
-            Self::Write(error) => write!(f, "answer could not be written: {error}"),
-            Self::ReplyBody(error) => write!(f, "body of the answer failed: {error}"),
-            Self::ReplyLength => {
-                f.write_str("body of the answer does not have its declared length")
-            }
-            Self::Http2(_) => f.write_str("client speaks HTTP/2"),
-        }
-    }
-}
-
-impl<IO> fmt::Debug for ServeError<IO> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServeError({self})")
-    }
-}
-
-impl<IO> std::error::Error for ServeError<IO> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Refused(refusal) => Some(refusal),
-            Self::Write(error) => Some(error),
-            _ => None,
         }
     }
 }

@@ -225,19 +225,6 @@ where
     }
 }
 
-impl<IO> ServeError<IO> {
-    pub(super) fn writing(error: std::io::Error) -> Self {
-        use std::io::ErrorKind;
-        match error.kind() {
-            ErrorKind::TimedOut => Self::WriteTimeout,
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
-                Self::ClientGone
-            }
-            _ => Self::Write(error),
-        }
-    }
-}
-
 /// A body that is one buffer.
 pub(super) struct Whole(pub(super) Bytes);
 
