@@ -285,15 +285,23 @@ impl Loaded {
             let message = format!("the value of `{dotted}` can't be used");
             return Diagnostic::error(code::INVALID_VALUE, message)
                 .at(span, "")
+                .help("part of it comes from outside, so no more can be said here")
                 .path(dotted);
         }
         let text = self.tree.find(&path).and_then(Node::scalar);
         let place = match (fault.offset, text) {
             (Some(offset), Some(text)) => shape::caret(&self.sources, span, text, offset),
-            _ => span,
+            _ => self.sources.first_line(span),
         };
+        let key = fault.path.last().map_or("", String::as_str);
+        // A mistake in a key is shown at the key, not at its value.
+        let place = match fault.message.split('`').nth(1) {
+            Some(quoted) if quoted.eq_ignore_ascii_case(key) => self.locate_key(&path),
+            _ => place,
+        };
+        let label = if place == span { "" } else { "here" };
         Diagnostic::error(code::INVALID_VALUE, fault.message.clone())
-            .at(place, "")
+            .at(place, label)
             .help_maybe(fault.hint.clone())
             .path(dotted)
     }

@@ -90,7 +90,7 @@ fn describe(path: &str, view: View<'static>, out: &mut String) {
             let _ = write!(out, "\n## `{path}`\n\nExactly one of these keys.\n\n");
             out.push_str("| key | takes | |\n|---|---|---|\n");
             for (name, variant) in &tags {
-                row(&format!("`{name}`"), *variant, true, out);
+                row(&format!("`{name}`"), *variant, false, out);
             }
             for (name, variant) in tags {
                 let (path, body) = body_of(format!("{path}.{name}"), variant);
@@ -200,7 +200,8 @@ fn takes(view: View<'static>) -> String {
                 .find_map(|article| noun.strip_prefix(article))
                 .unwrap_or(noun);
             match (view.example(), format) {
-                (Some(example), "" | "secret" | "template") => {
+                (_, "template") => "text with `${…}`".to_owned(),
+                (Some(example), "" | "secret") => {
                     format!("{noun}, as in `{}`", inline(example))
                 }
                 (Some(example), _) => format!("{noun}: `{}`", inline(example)),

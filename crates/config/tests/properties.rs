@@ -159,6 +159,26 @@ fn places_of_values_are_found() {
     assert_eq!(text(loaded.locate(&["nowhere"])), "version");
 }
 
+#[test]
+fn a_dollar_in_a_secret_is_a_dollar() {
+    let text = SAMPLE.replace(
+        "set: { X-Order: \"${path.id}\", X-Key: \"${env.TOKEN}\" }",
+        "set: { X-Key: \"${env.TOKEN} ${client.ip}\" }",
+    );
+    assert_ne!(text, SAMPLE);
+    let loaded = Loader::new()
+        .environment([("TOKEN", "pa$$${client.ip}$w0rd")])
+        .without_files()
+        .load_texts([(PathBuf::from("gateway.yaml"), text.as_str())])
+        .unwrap_or_else(|report| panic!("{report}"));
+    let policies = format!("{:?}", loaded.model.routes["orders"].policies.headers);
+    // Doubled, so that evaluating it gives back what was in the environment.
+    assert!(
+        policies.contains("pa$$$$$${client.ip}$$w0rd ${client.ip}"),
+        "{policies}"
+    );
+}
+
 /// Every text of a value, with the JSON pointer that leads to it.
 fn texts(value: &Value, path: &str, out: &mut Vec<String>) {
     match value {

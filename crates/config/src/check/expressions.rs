@@ -1,6 +1,6 @@
 //! What `${…}` may read where it stands. That it compiles is a matter of the shape.
 
-use lintel_kernel::expr::{Attribute, Template};
+use lintel_kernel::expr::Expr;
 
 use super::{Check, routes};
 use crate::{
@@ -89,64 +89,57 @@ impl Scope<'_> {
         };
         template
             .exprs()
-            .filter_map(|expr| self.fault(path, &template, text.source(), expr.source()))
+            .filter_map(|expr| self.fault(path, text.source(), expr))
             .collect()
     }
 
-    fn fault(
-        &self,
-        path: &[&str],
-        template: &Template,
-        text: &str,
-        source: &str,
-    ) -> Option<Diagnostic> {
-        let found = |code, message: String, label: &str| {
-            let span = self.loaded.locate(path);
-            let offset = text.find(source);
-            let place = match offset {
-                Some(offset) if !self.loaded.is_hidden(path) => {
-                    crate::shape::caret(&self.loaded.sources, span, text, offset)
-                }
-                _ => span,
-            };
-            Diagnostic::error(code, message)
-                .at(place, label)
-                .path(path.join("."))
-        };
-        let late = template
-            .exprs()
-            .any(|expr| expr.source() == source && expr.needs_response());
-        if late && !self.response {
-            let message = format!("`{source}` is not known yet when the request goes in");
-            return Some(found(code::NO_RESPONSE_YET, message, "no answer yet").help(
+    fn fault(&self, path: &[&str], text: &str, expr: &Expr) -> Option<Diagnostic> {
+        if expr.needs_response() && !self.response {
+            let shown = self.loaded.shown(path, expr.source());
+            let message = format!("{shown} is not known yet when the request goes in");
+            let found = self.found(code::NO_RESPONSE_YET, path, text, expr.source());
+            return Some(found.message(message).help(
                 "read something of the request, or do this to the answer: `policies: { headers: { response: … } }`",
             ));
         }
-        let Some(Ok(Attribute::Param(name))) = Attribute::parse(source) else {
-            return None;
-        };
         let params = self.params?;
-        if params.contains(&name) {
-            return None;
-        }
-        let message = format!("`{source}` is not a parameter of every path of this route");
+        let mut read = expr.path_params().into_iter();
+        let missing = read.find(|name| !params.iter().any(|known| known == name))?;
         let names: Vec<&str> = params.iter().map(String::as_str).collect();
-        let help = match nearest(&name, names.iter().copied()) {
+        let help = match nearest(missing, names.iter().copied()) {
             Some(near) => format!("did you mean `path.{near}`?"),
-            None if names.len() == 1 => format!("the only one is `path.{}`", names.concat()),
-            None if names.is_empty() => format!("name it in the path of `match`: `/…/{{{name}}}`"),
-            None => format!("the parameters are {}", crate::shape::list(&names, "and")),
+            None => match names.as_slice() {
+                [] => "name it in the path of `match`, such as `/users/{id}`".to_owned(),
+                [only] => format!("the only one is `path.{only}`"),
+                names => format!("the parameters are {}", crate::shape::list(names, "and")),
+            },
         };
-        let mut diagnostic = found(
-            code::UNKNOWN_PARAMETER,
-            message,
-            "not captured by every path",
+        let shown = self.loaded.shown(path, &format!("path.{missing}"));
+        let message = format!("{shown} is not a parameter of every path of this route");
+        let found = self.found(code::UNKNOWN_PARAMETER, path, text, expr.source());
+        let [section, route, ..] = path else {
+            return Some(found.message(message).help(help));
+        };
+        let paths = self.loaded.locate(&[section, route, "match", "path"]);
+        Some(
+            found
+                .message(message)
+                .help(help)
+                .also(paths, "the paths of this route"),
         )
-        .help(help);
-        if let [section, route, ..] = path {
-            let paths = self.loaded.locate(&[section, route, "match", "path"]);
-            diagnostic = diagnostic.also(paths, "the paths of this route");
-        }
-        Some(diagnostic)
+    }
+
+    /// A mistake at an expression in a text.
+    fn found(&self, code: &'static str, path: &[&str], text: &str, source: &str) -> Diagnostic {
+        let span = self.loaded.locate(path);
+        let place = match text.find(source) {
+            Some(offset) if !self.loaded.is_hidden(path) => {
+                crate::shape::caret(&self.loaded.sources, span, text, offset)
+            }
+            _ => span,
+        };
+        Diagnostic::error(code, "")
+            .at(place, "here")
+            .path(path.join("."))
     }
 }

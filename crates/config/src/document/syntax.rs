@@ -33,122 +33,145 @@ pub(super) fn explain(
     flow: Option<Span>,
 ) -> Diagnostic {
     let offset = error.marker().byte_offset().unwrap_or(0).min(text.len());
-    let place = place(text, source, offset);
-    let rest = text.get(offset..).unwrap_or("");
-    let before = line_before(text, offset);
-    let found = Diagnostic::error(code::YAML_SYNTAX, "");
-    match error.kind() {
-        ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabNotAllowed => found
-            .message("YAML can't be indented with tabs")
-            .at(place, "a tab")
-            .help("indent with two spaces"),
-        ErrorKind::MissingAnchorOrAliasName if rest.starts_with('*') => found
-            .message("a lone `*` is an alias to YAML")
-            .at(place, "needs quotes")
+    let at = At {
+        text,
+        source,
+        offset,
+        place: place(text, source, offset),
+    };
+    let kind = error.kind();
+    quoting(&at, kind)
+        .or_else(|| layout(&at, kind))
+        .unwrap_or_else(|| in_flow(error, &at, flow))
+}
+
+/// Where the parser gave up.
+struct At<'t> {
+    text: &'t str,
+    source: u32,
+    offset: usize,
+    place: Span,
+}
+
+impl At<'_> {
+    fn found(&self, message: impl Into<String>, label: &str) -> Diagnostic {
+        Diagnostic::error(code::YAML_SYNTAX, message).at(self.place, label)
+    }
+}
+
+/// Texts that need quotes, and quotes that went wrong.
+fn quoting(at: &At<'_>, kind: &ErrorKind) -> Option<Diagnostic> {
+    let rest = at.text.get(at.offset..).unwrap_or("");
+    let before = line_before(at.text, at.offset);
+    Some(match kind {
+        ErrorKind::MissingAnchorOrAliasName if rest.starts_with('*') => at
+            .found("a lone `*` is an alias to YAML", "needs quotes")
             .help("write `\"*\"`"),
-        ErrorKind::UnexpectedCharacter { character } => found
-            .message(format!("a text can't begin with `{character}` unless it is quoted"))
-            .at(place, "needs quotes")
+        ErrorKind::UnexpectedCharacter { character } => at
+            .found(
+                format!("a text can't begin with `{character}` unless it is quoted"),
+                "needs quotes",
+            )
             .help(format!("write `\"{}\"`", first_word(rest))),
-        ErrorKind::MappingValueNotAllowed if before.contains(':') => found
-            .message("a second `:` on one line")
-            .at(place, "this colon begins another value")
-            .help("quote the text if the colon belongs to it: `\"a: b\"`; else put the inner key on a line of its own, indented"),
-        ErrorKind::BlockSequenceEntryNotAllowed => found
-            .message("a list can't begin on the line of its key")
-            .at(place, "this `-`")
-            .help("put `- …` on the next line, or write the list as `[a, b]`"),
-        ErrorKind::SimpleKeyExpected => missing_colon(found, text, source, offset),
-        ErrorKind::MappingValueNotAllowed => match line_above(text, offset) {
-            Some(above) => missing_colon(found, text, source, above),
-            None => in_flow(found, error, text, place, flow),
-        },
+        ErrorKind::ExpectedBlockMappingKey if before.trim_end().ends_with(']') => at
+            .found(
+                "there is text after the closing `]`",
+                "a text that begins with `[` needs quotes",
+            )
+            .help(format!("write `\"{}\"`", value_on_line(at.text, at.offset))),
         ErrorKind::InvalidTrailingSingleQuotedScalar
-        | ErrorKind::InvalidTrailingDoubleQuotedScalar => match opened_above(text, offset) {
-            Some(at) => unclosed(found, Span::new(source, at..at + 1)),
-            None => found
-                .message("there is text after the closing quote")
-                .at(place, "not part of the quoted text")
+        | ErrorKind::InvalidTrailingDoubleQuotedScalar => match opened_above(at.text, at.offset) {
+            Some(quote) => unclosed(Span::new(at.source, quote..quote + 1)),
+            None => at
+                .found("there is text after the closing quote", "not part of the quoted text")
                 .help("double a single quote inside single quotes (`'it''s'`), or use the other kind of quotes"),
         },
         ErrorKind::UnclosedQuotedScalar
         | ErrorKind::InvalidQuotedScalarIndent
-        | ErrorKind::DocumentIndicatorInQuotedScalar => unclosed_quote(found, text, source, offset, place),
-        ErrorKind::UnknownQuotedScalarEscape => found
-            .message("an unknown `\\` escape in a double-quoted text")
-            .at(place, "in this text")
+        | ErrorKind::DocumentIndicatorInQuotedScalar => unclosed_quote(at),
+        ErrorKind::UnknownQuotedScalarEscape => at
+            .found("an unknown `\\` escape in a double-quoted text", "in this text")
             .help("use single quotes, where `\\` is a plain character: `'\\d+'`"),
-        ErrorKind::RecursionLimitExceeded => Diagnostic::error(
-            code::TOO_LARGE,
-            "more than 64 levels of lists and maps",
-        )
-        .at(place, "too deep"),
-        ErrorKind::MisplacedFlowCollectionEnd => found
-            .message("a closing bracket without an opening one")
-            .at(place, "")
+        _ => return None,
+    })
+}
+
+/// Indentation, colons, brackets.
+fn layout(at: &At<'_>, kind: &ErrorKind) -> Option<Diagnostic> {
+    let before = line_before(at.text, at.offset);
+    Some(match kind {
+        ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabNotAllowed => at
+            .found("YAML can't be indented with tabs", "a tab")
+            .help("indent with two spaces"),
+        ErrorKind::MappingValueNotAllowed if before.contains(':') => at
+            .found("a second `:` on one line", "this colon begins another value")
+            .help("quote the text if the colon belongs to it: `\"a: b\"`; else put the inner key on a line of its own, indented"),
+        ErrorKind::MappingValueNotAllowed => missing_colon(at, line_above(at.text, at.offset)?),
+        ErrorKind::SimpleKeyExpected => missing_colon(at, at.offset),
+        ErrorKind::BlockSequenceEntryNotAllowed => at
+            .found("a list can't begin on the line of its key", "this `-`")
+            .help("put `- …` on the next line, or write the list as `[a, b]`"),
+        ErrorKind::MisplacedFlowCollectionEnd => at
+            .found("a closing bracket without an opening one", "")
             .help("remove it, or quote the text it belongs to"),
-        ErrorKind::ExpectedBlockMappingKey if before.trim_end().ends_with(']') => found
-            .message("there is text after the closing `]`")
-            .at(place, "a text that begins with `[` needs quotes")
-            .help(format!("write `\"{}\"`", value_on_line(text, offset))),
-        ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => found
-            .message("this line's indentation fits no level above")
-            .at(place, "expected to start in the column of a key above")
+        ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => at
+            .found(
+                "this line's indentation fits no level above",
+                "expected to start in the column of a key above",
+            )
             .help("indent it exactly like its siblings"),
-        ErrorKind::ExpectedBlockSequenceEntry => found
-            .message("a list and a map are mixed")
-            .at(place, "expected another `- `")
+        ErrorKind::ExpectedBlockSequenceEntry => at
+            .found("a list and a map are mixed", "expected another `- `")
             .help("indent this line to make it part of the last item, or begin it with `- `"),
-        _ => in_flow(found, error, text, place, flow),
-    }
+        ErrorKind::RecursionLimitExceeded => {
+            Diagnostic::error(code::TOO_LARGE, "more than 64 levels of lists and maps")
+                .at(at.place, "too deep")
+        }
+        _ => return None,
+    })
 }
 
 /// Errors inside `{…}` and `[…]`: mostly `{` and `}` of a template or path parameter.
-fn in_flow(
-    found: Diagnostic,
-    error: &ScanError,
-    text: &str,
-    place: Span,
-    flow: Option<Span>,
-) -> Diagnostic {
+fn in_flow(error: &ScanError, at: &At<'_>, flow: Option<Span>) -> Diagnostic {
     let Some(open) = flow else {
-        return found
-            .message(format!("this is not YAML: {}", error.info()))
-            .at(place, "");
+        return at.found(format!("this is not YAML: {}", error.info()), "");
     };
-    let bracket = text.get(open.range()).unwrap_or("{");
+    let bracket = at.text.get(open.range()).unwrap_or("{");
     let close = if bracket == "[" { "]" } else { "}" };
-    if text.get(place.range()).is_some_and(|t| t.starts_with('{')) {
-        let word = word_around(text, place.range().start);
-        return found
-            .message(format!("`{{` inside `{bracket}…{close}` begins a map"))
-            .at(place, "a text with `{` in it needs quotes here")
+    let here = at.text.get(at.place.range());
+    if here.is_some_and(|text| text.starts_with('{')) {
+        let word = word_around(at.text, at.place.range().start);
+        return at
+            .found(
+                format!("`{{` inside `{bracket}…{close}` begins a map"),
+                "a text with `{` in it needs quotes here",
+            )
             .also(open, "inside of this")
             .help(format!("write `\"{word}\"`"));
     }
-    found
-        .message(format!("`{bracket}` is not closed where it should be"))
-        .at(place, format!("expected `,` or `{close}` before this"))
-        .also(open, "opened here")
-        .help(format!(
-            "add the missing `{close}` or `,`, or quote the text"
-        ))
+    at.found(
+        format!("`{bracket}` is not closed where it should be"),
+        &format!("expected `,` or `{close}` before this"),
+    )
+    .also(open, "opened here")
+    .help(format!(
+        "add the missing `{close}` or `,`, or quote the text"
+    ))
 }
 
-fn missing_colon(found: Diagnostic, text: &str, source: u32, offset: usize) -> Diagnostic {
-    let line = text
-        .get(offset..)
-        .unwrap_or("")
-        .lines()
-        .next()
-        .unwrap_or("");
+/// A line, beginning at `start`, that should be a key and has no colon.
+fn missing_colon(at: &At<'_>, start: usize) -> Diagnostic {
+    let rest = at.text.get(start..).unwrap_or("");
+    let line = rest.lines().next().unwrap_or("");
     let key = line.trim();
-    let span = Span::new(source, offset..offset + line.trim_end().len());
-    let found = found
-        .message(format!("expected `key: value`, found `{key}`"))
-        .at(span, "no `:` here");
+    let span = Span::new(at.source, start..start + line.trim_end().len());
+    let found = Diagnostic::error(
+        code::YAML_SYNTAX,
+        format!("expected `key: value`, found `{key}`"),
+    )
+    .at(span, "no `:` here");
     match key.split_once(':') {
         Some((name, value)) => {
             found.help(format!("put a space after the colon: `{name}: {value}`"))
@@ -160,31 +183,25 @@ fn missing_colon(found: Diagnostic, text: &str, source: u32, offset: usize) -> D
 }
 
 /// A quote that is not closed shows only further down; point at where it began.
-fn unclosed_quote(
-    found: Diagnostic,
-    text: &str,
-    source: u32,
-    offset: usize,
-    place: Span,
-) -> Diagnostic {
-    let opened = text.get(..offset).and_then(|before| {
+fn unclosed_quote(at: &At<'_>) -> Diagnostic {
+    let opened = at.text.get(..at.offset).and_then(|before| {
         let line = before.trim_end().rfind('\n').map_or(0, |at| at + 1);
         let quote = before.get(line..)?.find(['"', '\''])?;
         Some(line + quote)
     });
-    let opened = match text.get(offset..).and_then(|rest| rest.chars().next()) {
-        Some('"' | '\'') => Some(offset),
+    let here = at
+        .text
+        .get(at.offset..)
+        .and_then(|rest| rest.chars().next());
+    let opened = match here {
+        Some('"' | '\'') => Some(at.offset),
         _ => opened,
     };
-    match opened {
-        Some(at) => unclosed(found, Span::new(source, at..at + 1)),
-        None => unclosed(found, place),
-    }
+    unclosed(opened.map_or(at.place, |quote| Span::new(at.source, quote..quote + 1)))
 }
 
-fn unclosed(found: Diagnostic, place: Span) -> Diagnostic {
-    found
-        .message("a quote is not closed")
+fn unclosed(place: Span) -> Diagnostic {
+    Diagnostic::error(code::YAML_SYNTAX, "a quote is not closed")
         .at(place, "opened here")
         .help("add the closing quote at the end of the text")
 }

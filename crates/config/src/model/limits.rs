@@ -114,3 +114,8 @@ pub enum Unlimited {
     /// No limit.
     Unlimited,
 }
+
+/// Sizes that settings are held to, so that one mistake can't take the machine down.
+pub(crate) const LARGEST_HEAD: ByteSize = ByteSize::bytes(1 << 20);
+/// The least room for a request head that clients get along with.
+pub(crate) const SMALLEST_HEAD: ByteSize = ByteSize::bytes(1 << 10);

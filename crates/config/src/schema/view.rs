@@ -8,6 +8,8 @@ pub(crate) struct View<'a> {
     root: &'a Value,
     /// As it stands where it is used: its description comes before that of its target.
     node: &'a Value,
+    /// What a variant is for, which its schema does not say itself.
+    about: Option<&'a str>,
 }
 
 /// What a schema accepts.
@@ -44,11 +46,19 @@ pub(crate) enum Kind<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn root(root: &'a Value) -> Self {
-        Self { root, node: root }
+        Self {
+            root,
+            node: root,
+            about: None,
+        }
     }
 
     fn with(self, node: &'a Value) -> Self {
-        Self { node, ..self }
+        Self {
+            node,
+            about: None,
+            ..self
+        }
     }
 
     /// The schema behind references.
@@ -74,7 +84,7 @@ impl<'a> View<'a> {
     /// What it is for.
     pub(crate) fn description(self) -> &'a str {
         let text = self.keyword("description").and_then(Value::as_str);
-        text.unwrap_or("")
+        self.about.or(text).unwrap_or("")
     }
 
     /// What it is for, as it stands where it is used.
@@ -231,6 +241,8 @@ impl<'a> View<'a> {
             return None;
         }
         let (key, node) = properties.iter().next()?;
-        Some((key, self.with(node)))
+        let about = target.get("description").and_then(Value::as_str);
+        let view = self.with(node);
+        Some((key, View { about, ..view }))
     }
 }

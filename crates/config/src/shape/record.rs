@@ -214,34 +214,30 @@ impl<'n> Walk<'n> {
                 None => fit = false,
             }
         }
-        let subject = subject(&self.path);
-        match found.as_slice() {
-            [_] => {}
-            [first, .., last] => {
-                fit = false;
-                let message = format!(
-                    "{subject} takes one of {}, not several",
-                    describe::list(&known, "and")
-                );
-                self.push(
-                    Diagnostic::error(code::ONE_OF, message)
-                        .at(last.key_span, "a second one")
-                        .also(first.key_span, "the first one")
-                        .help(format!("keep either `{}` or `{}`", first.key, last.key)),
-                );
-            }
-            [] if fit => {
-                fit = false;
-                let place = self.place(node);
-                self.push(
-                    Diagnostic::error(code::ONE_OF, format!("{subject} says nothing"))
-                        .at(place, "")
-                        .expected(format!("one of {}", describe::list(&known, "and"))),
-                );
-            }
-            [] => {}
+        if fit {
+            fit = self.exactly_one(node, &found, &known);
         }
         fit.then_some(Json::Object(fields))
+    }
+
+    fn exactly_one(&mut self, node: &'n Node, found: &[&'n Entry], known: &[&str]) -> bool {
+        let subject = subject(&self.path);
+        let all = describe::list(known, "and");
+        let diagnostic = match found {
+            [_] => return true,
+            [first, .., last] => {
+                let message = format!("{subject} takes one of {all}, not several");
+                Diagnostic::error(code::ONE_OF, message)
+                    .at(last.key_span, "a second one")
+                    .also(first.key_span, "the first one")
+                    .help(format!("keep either `{}` or `{}`", first.key, last.key))
+            }
+            [] => Diagnostic::error(code::ONE_OF, format!("{subject} says nothing"))
+                .at(self.place(node), "")
+                .expected(format!("one of {all}")),
+        };
+        self.push(diagnostic);
+        false
     }
 
     fn unknown_tag(&mut self, entry: &Entry, known: &[&'static str]) {

@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used)]
+use std::str::FromStr;
+
 use super::*;
 
 fn error<T: FromStr<Err = TextError>>(text: &str) -> TextError {

@@ -1,0 +1,84 @@
+use lintel_kernel::{Duration, config};
+
+use super::{
+    Admin, Defaults, ErrorPage, Expectation, Listener, Log, Named, Route, Service, Store, Table,
+    Tracing,
+};
+use crate::text::StatusPattern;
+
+/// The configuration of a gateway.
+#[config]
+pub struct Model {
+    /// The version of the configuration language. This gateway speaks version 1.
+    #[schemars(range(min = 1, max = 1), example = 1)]
+    pub version: u8,
+
+    /// How many worker threads carry traffic. Each has a core for itself. Default: one for each
+    /// core the process may use.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1024))]
+    pub workers: Option<u16>,
+
+    /// Where clients connect, by name.
+    #[schemars(extend("minProperties" = 1))]
+    pub listeners: Named<Listener>,
+
+    /// The admin API: health, metrics, what is configured, reload. Without this section there is
+    /// none.
+    #[serde(default)]
+    pub admin: Option<Admin>,
+
+    /// Stores that replicas share, by name. Reserved: no policy of this version uses one.
+    #[serde(default)]
+    pub stores: Named<Store>,
+
+    /// What every route inherits. A route's own key replaces the default of the same name.
+    #[serde(default)]
+    pub defaults: Defaults,
+
+    /// What requests are sent to, by name.
+    #[serde(default)]
+    pub services: Named<Service>,
+
+    /// Which request goes where, by name. The order in which routes are written means nothing: the
+    /// most specific match wins.
+    #[serde(default)]
+    pub routes: Named<Route>,
+
+    /// Bodies of the answers that the gateway itself makes when it refuses or fails, by status.
+    /// An exact status beats a class, a class beats `default`. Without an entry the answer is
+    /// `application/problem+json` (RFC 9457). Callers that speak gRPC get `grpc-status` either way.
+    #[serde(default)]
+    pub errors: Table<StatusPattern, ErrorPage>,
+
+    /// How long requests in flight may take to finish once the gateway is told to stop; after that
+    /// their connections are closed.
+    #[serde(default = "drain_timeout")]
+    pub drain_timeout: Duration,
+
+    /// The gateway's own log: starts, reloads, failures. Not the access log, which is a policy.
+    #[serde(default)]
+    pub log: Log,
+
+    /// W3C trace context.
+    #[serde(default)]
+    pub tracing: Tracing,
+
+    /// How many replicas of this gateway run side by side. Only `check` uses it: to point out
+    /// limits that every replica would count on its own.
+    #[serde(default = "one_replica")]
+    #[schemars(range(min = 1))]
+    pub replicas: u32,
+
+    /// Requests and what should become of them; run by `lintel test`.
+    #[serde(default)]
+    pub tests: Vec<Expectation>,
+}
+
+const fn drain_timeout() -> Duration {
+    Duration::from_secs(30)
+}
+
+const fn one_replica() -> u32 {
+    1
+}

@@ -1,0 +1,66 @@
+//! The formats: what reads them, and what they are called.
+
+use std::str::FromStr;
+
+use lintel_kernel::{ByteSize, Duration, Rate, Share};
+
+use super::*;
+
+/// Whether a text is fit for a format; `None` if there is no such format.
+pub(crate) fn check(format: &str, text: &str) -> Option<Result<(), TextError>> {
+    Some(match format {
+        "duration" => unit::<Duration>(text),
+        "size" => unit::<ByteSize>(text),
+        "rate" => unit::<Rate>(text),
+        "share" => unit::<Share>(text),
+        Bind::FORMAT => text.parse::<Bind>().map(drop),
+        Cidr::FORMAT => text.parse::<Cidr>().map(drop),
+        Endpoint::FORMAT => text.parse::<Endpoint>().map(drop),
+        HostRule::FORMAT => text.parse::<HostRule>().map(drop),
+        FilePath::FORMAT => text.parse::<FilePath>().map(drop),
+        LogTarget::FORMAT => text.parse::<LogTarget>().map(drop),
+        FieldName::FORMAT => text.parse::<FieldName>().map(drop),
+        FieldValue::FORMAT => text.parse::<FieldValue>().map(drop),
+        MethodName::FORMAT => text.parse::<MethodName>().map(drop),
+        Name::FORMAT => text.parse::<Name>().map(drop),
+        StatusPattern::FORMAT => text.parse::<StatusPattern>().map(drop),
+        Host::FORMAT => text.parse::<Host>().map(drop),
+        Path::FORMAT => text.parse::<Path>().map(drop),
+        Regex::FORMAT => text.parse::<Regex>().map(drop),
+        TestUrl::FORMAT => text.parse::<TestUrl>().map(drop),
+        TemplateText::FORMAT => text.parse::<TemplateText>().map(drop),
+        _ => return None,
+    })
+}
+
+fn unit<T: FromStr<Err = String>>(text: &str) -> Result<(), TextError> {
+    text.parse::<T>().map(drop).map_err(TextError::from)
+}
+
+/// What a format is called in messages, with its article.
+pub(crate) fn noun(format: &str) -> &'static str {
+    match format {
+        "duration" => "a duration",
+        "size" => "a size in bytes",
+        "rate" => "a rate",
+        "share" => "a share",
+        "secret" => "a secret text",
+        Bind::FORMAT => "an address to listen on",
+        Cidr::FORMAT => "an address range",
+        Endpoint::FORMAT => "the URL of an endpoint",
+        HostRule::FORMAT => "`preserve`, `endpoint` or a host",
+        FilePath::FORMAT => "the path of a file",
+        LogTarget::FORMAT => "`stdout`, `stderr` or the path of a file",
+        FieldName::FORMAT => "the name of a header field",
+        FieldValue::FORMAT => "the value of a header field",
+        MethodName::FORMAT => "a request method",
+        Name::FORMAT => "a name",
+        StatusPattern::FORMAT => "a status such as `404` or `5xx`",
+        Host::FORMAT => "a host",
+        Path::FORMAT => "a path",
+        Regex::FORMAT => "a regular expression",
+        TestUrl::FORMAT => "a URL or a path",
+        TemplateText::FORMAT => "a text",
+        _ => "a text",
+    }
+}
