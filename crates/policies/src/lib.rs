@@ -4,6 +4,7 @@
 //! `mod.rs`, a `config.rs`, and one line in the list below, in the order of phases.
 
 mod chain;
+mod described;
 mod policy;
 mod registry;
 #[cfg(test)]

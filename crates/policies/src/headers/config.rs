@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 use lintel_kernel::{Fault, config};
 
 use super::runtime::{Edits, Value};
-use crate::Context;
+use crate::{Context, described};
 
 /// Which way a message goes.
 #[derive(Clone, Copy)]
@@ -34,9 +34,11 @@ pub struct Changes {
     /// Fields to replace, or to set where there are none. A `set` field whose value is absent is
     /// removed, so that a client can't supply it instead.
     #[serde(default)]
+    #[schemars(with = "described::Fields")]
     pub set: BTreeMap<String, String>,
     /// Fields to add beside those of the same name.
     #[serde(default)]
+    #[schemars(with = "described::Fields")]
     pub add: BTreeMap<String, String>,
     /// Names of fields to remove; a trailing `*` removes every field with that prefix.
     #[serde(default)]

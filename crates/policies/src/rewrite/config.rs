@@ -3,7 +3,7 @@ use lintel_kernel::{Fault, config};
 use regex::Regex;
 
 use super::{HostRule, PathRule, Rewrite};
-use crate::Context;
+use crate::{Context, described};
 
 /// Changes to the path and the host that the upstream sees. At most one of `strip_prefix`, `path`
 /// and `regex`; `add_prefix` may go with any of them and is applied last.
@@ -19,12 +19,14 @@ pub struct Config {
     pub add_prefix: Option<String>,
     /// The whole new path, with `${…}`: `/users/${path.id}/orders`.
     #[serde(default)]
+    #[schemars(with = "Option<described::Template>")]
     pub path: Option<String>,
     /// A replacement by regular expression.
     #[serde(default)]
     pub regex: Option<RegexConfig>,
     /// The host that the upstream sees, with `${…}`: `orders.internal`.
     #[serde(default)]
+    #[schemars(with = "Option<described::Template>")]
     pub host: Option<String>,
 }
 
