@@ -1,0 +1,37 @@
+use lintel_kernel::{Duration, config};
+use serde::Serialize;
+
+/// How the names of endpoints are looked up.
+#[config]
+#[derive(PartialEq, Serialize)]
+#[serde(default)]
+pub struct Resolve {
+    /// The shortest time an answer is used for, whatever its own time to live says.
+    pub min_ttl: Duration,
+    /// The longest time an answer is used for.
+    pub max_ttl: Duration,
+    /// Which addresses are used.
+    pub addresses: AddressFamily,
+}
+
+impl Default for Resolve {
+    fn default() -> Self {
+        Self {
+            min_ttl: Duration::from_secs(1),
+            max_ttl: Duration::from_secs(60),
+            addresses: AddressFamily::Both,
+        }
+    }
+}
+
+/// Which addresses of a name are used.
+#[config]
+#[derive(Copy, PartialEq, Eq, Serialize)]
+pub enum AddressFamily {
+    /// Both IPv4 and IPv6.
+    Both,
+    /// IPv4 only.
+    Ipv4,
+    /// IPv6 only.
+    Ipv6,
+}
