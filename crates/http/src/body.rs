@@ -14,6 +14,8 @@ use lintel_http1 as http1;
 use lintel_kernel::{Facts, Kind as FailureKind, Side};
 use lintel_tls::Stream;
 
+use crate::ClientStream;
+
 /// A message body, whichever side and protocol it comes from.
 ///
 /// Streams with backpressure: nothing is read until it is polled. Data frames are slices of the
@@ -40,7 +42,7 @@ pub trait Release {
 enum Kind {
     Empty,
     Full(Bytes),
-    Http1Request(http1::server::Incoming<Stream>),
+    Http1Request(http1::server::Incoming<ClientStream>),
     Http1Response(http1::client::Incoming<Stream>),
     Http2(hyper::body::Incoming, Side),
     Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError>>>),
@@ -267,8 +269,8 @@ impl From<Bytes> for Body {
     }
 }
 
-impl From<http1::server::Incoming<Stream>> for Body {
-    fn from(body: http1::server::Incoming<Stream>) -> Self {
+impl From<http1::server::Incoming<ClientStream>> for Body {
+    fn from(body: http1::server::Incoming<ClientStream>) -> Self {
         Self::from_kind(Kind::Http1Request(body))
     }
 }

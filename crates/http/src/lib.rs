@@ -2,11 +2,13 @@
 //! fields, and the glue that runs hyper's HTTP/2 on a worker.
 
 pub mod body;
+mod client_stream;
 pub mod forwarded;
 pub mod h2;
 pub mod path;
 
 pub use body::{Body, BodyError};
+pub use client_stream::{ByteCount, ClientStream};
 pub use lintel_http1 as http1;
 pub use lintel_tls::{Socket, Stream};
 

@@ -1,9 +1,11 @@
 //! What the codec asks of a byte stream.
 
+use std::future::Future;
 use std::io;
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A byte stream whose readiness can be asked for without a buffer.
@@ -25,9 +27,52 @@ pub trait Io: AsyncRead + AsyncWrite + Unpin {
     /// True if the reactor knows of nothing to read: no data, no end of stream, no error. `false` may mean "not known".
     fn is_quiet(&mut self) -> bool;
 
+    /// What is known of the other side without a read. Costs no system call as long as the other side sends.
+    fn peer(&mut self) -> Peer {
+        Peer::There
+    }
+
     /// Asks that the coming drop resets the connection (RST) instead of ending it, so that the peer can't take a cut-off message
     /// without declared length for a whole one. Best effort.
     fn reset_on_drop(&mut self) {}
+}
+
+/// What is known of the other side of a stream without reading from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Nothing speaks against its being there.
+    There,
+    /// It has shut its sending side; no more than `unread` bytes of what it sent are still to be read.
+    Finished {
+        /// In bytes; may be too much, never too little.
+        unread: u64,
+    },
+    /// The connection was reset, or is shut in both directions.
+    Gone,
+}
+
+impl Peer {
+    /// From what the reactor has seen of a socket; `unread` tells what waits in its receive queue.
+    pub fn of_socket(ready: Ready, unread: impl FnOnce() -> u64) -> Self {
+        if ready.is_write_closed() {
+            Self::Gone
+        } else if ready.is_read_closed() {
+            Self::Finished { unread: unread() }
+        } else {
+            Self::There
+        }
+    }
+}
+
+/// The readiness that `ready` gives at once, or none.
+///
+/// Meant for `TcpStream::ready` and its like, with an interest in both directions.
+pub fn ready_now(ready: impl Future<Output = io::Result<Ready>>) -> Ready {
+    let mut cx = Context::from_waker(Waker::noop());
+    match pin!(ready).poll(&mut cx) {
+        Poll::Ready(Ok(ready)) => ready,
+        Poll::Ready(Err(_)) | Poll::Pending => Ready::EMPTY,
+    }
 }
 
 impl Io for TcpStream {
@@ -39,6 +84,11 @@ impl Io for TcpStream {
 
     fn is_quiet(&mut self) -> bool {
         self.try_io(Interest::READABLE, || Ok(())).is_err()
+    }
+
+    fn peer(&mut self) -> Peer {
+        let ready = ready_now(self.ready(Interest::READABLE | Interest::WRITABLE));
+        Peer::of_socket(ready, || u64::MAX)
     }
 
     fn reset_on_drop(&mut self) {
@@ -79,6 +129,10 @@ impl<T: Io> Io for Box<T> {
 
     fn is_quiet(&mut self) -> bool {
         (**self).is_quiet()
+    }
+
+    fn peer(&mut self) -> Peer {
+        (**self).peer()
     }
 
     fn reset_on_drop(&mut self) {

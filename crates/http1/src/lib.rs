@@ -20,6 +20,7 @@ mod error;
 mod head;
 mod io;
 mod name;
+mod observed;
 mod outbox;
 mod receive;
 mod send_body;
@@ -28,6 +29,7 @@ mod upgraded;
 
 pub use buffer::recycle_headers;
 pub use error::{BodyError, Refusal, Violation};
-pub use io::Io;
+pub use io::{Io, Peer, ready_now};
+pub use observed::{Observed, Observer};
 pub use timer::{Elapsed, Timer};
 pub use upgraded::Upgraded;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::io::Io;
+use crate::io::{Io, Peer};
 
 /// The byte stream that is left after `101 Switching Protocols` (RFC 9110 §7.8) or after an HTTP/2 preface, with the bytes that
 /// had been read too far given out first.
@@ -97,6 +97,15 @@ impl<IO: Io> Io for Upgraded<IO> {
 
     fn is_quiet(&mut self) -> bool {
         self.read.is_empty() && self.io.is_quiet()
+    }
+
+    fn peer(&mut self) -> Peer {
+        match self.io.peer() {
+            Peer::Finished { unread } => Peer::Finished {
+                unread: unread.saturating_add(self.read.len() as u64),
+            },
+            peer => peer,
+        }
     }
 
     fn reset_on_drop(&mut self) {

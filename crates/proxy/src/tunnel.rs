@@ -2,10 +2,7 @@
 
 use std::{io, time::Duration};
 
-use lintel_http::{
-    Stream,
-    http1::{Timer, Upgraded},
-};
+use lintel_http::http1::Timer;
 use lintel_kernel::Outcome;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -41,7 +38,7 @@ impl Tunnel {
 
     /// Passes bytes both ways until both sides have ended, one of them breaks, or neither has said
     /// anything for the idle timeout. A side that ends first leaves the other direction open.
-    pub async fn run(self, client: Upgraded<Stream>) {
+    pub async fn run(self, client: impl AsyncRead + AsyncWrite) {
         let Self {
             upstream,
             mut active,

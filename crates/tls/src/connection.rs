@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use lintel_http1::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::handshake_error::{self, Role};
@@ -131,6 +132,17 @@ impl TlsConnection {
     pub(crate) fn reregister(mut self: Box<Self>) -> io::Result<Box<Self>> {
         self.socket = self.socket.reregister()?;
         Ok(self)
+    }
+
+    pub(crate) fn peer(&self) -> Peer {
+        let held = (self.pending.len() + self.plain.rest().len()) as u64;
+        match self.socket.peer() {
+            Peer::Finished { unread } => Peer::Finished {
+                unread: unread.saturating_add(held),
+            },
+            Peer::There if self.peer_closed => Peer::Finished { unread: held },
+            peer => peer,
+        }
     }
 
     pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

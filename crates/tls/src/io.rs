@@ -3,7 +3,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use lintel_http1::Io;
+use lintel_http1::{Io, Peer};
 
 use crate::stream::Stream;
 
@@ -14,6 +14,10 @@ impl Io for Stream {
 
     fn is_quiet(&mut self) -> bool {
         Stream::is_quiet(self)
+    }
+
+    fn peer(&mut self) -> Peer {
+        Stream::peer(self)
     }
 
     fn reset_on_drop(&mut self) {

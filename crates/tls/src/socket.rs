@@ -1,9 +1,10 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use lintel_http1::{Peer, ready_now};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -53,6 +54,26 @@ impl Socket {
         };
         let found = on_socket!(self, io => io.try_io(Interest::READABLE, look));
         matches!(found, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// What is known of the peer without a read. No system call before the peer has shut its
+    /// sending side.
+    pub fn peer(&self) -> Peer {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let ready = on_socket!(self, io => ready_now(io.ready(both)));
+        Peer::of_socket(ready, || self.unread())
+    }
+
+    /// Bytes in the receive queue; all that there could be where the system does not tell.
+    fn unread(&self) -> u64 {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: FIONREAD writes one `int` where its argument points, which lives beyond the call.
+        let told = unsafe { libc::ioctl(self.as_fd().as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+        if told == 0 {
+            u64::try_from(bytes).unwrap_or(u64::MAX)
+        } else {
+            u64::MAX
+        }
     }
 
     /// Reads what is there without waiting and without touching the task's read waker.

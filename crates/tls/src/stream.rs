@@ -2,6 +2,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use lintel_http1::Peer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::TlsConnection;
@@ -42,6 +43,15 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket.is_quiet(),
             Self::Tls(tls) => tls.is_quiet(),
+        }
+    }
+
+    /// What is known of the other side without a read. Under TLS, bytes that wait are counted as
+    /// they came, with the records around them.
+    pub fn peer(&self) -> Peer {
+        match self {
+            Self::Plain(socket) => socket.peer(),
+            Self::Tls(tls) => tls.peer(),
         }
     }
 

@@ -7,14 +7,18 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
 
 use super::{Options, ServeError};
 use crate::buffer::{self, READ_SIZE};
 use crate::head::{Scan, encode_interim};
-use crate::io::Io;
+use crate::io::{Io, Peer};
 use crate::outbox::Outbox;
 use crate::receive::{Framing, Receiver, poll_read};
 use crate::timer::Timer;
+
+/// Time between two looks at a client whose body waits to be read.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What [`serve`](super::serve), the request body and the handles of one connection share.
 pub(super) struct Shared<IO> {
@@ -40,6 +44,8 @@ pub(super) struct Inner<IO> {
     pub(super) expects_continue: bool,
     /// Interim responses may be sent: the client speaks 1.1 and the final head is not written.
     pub(super) interim_allowed: bool,
+    /// When to look next whether a client is still there whose body nobody reads.
+    pub(super) next_look: Option<Instant>,
     /// The client has shut its sending side.
     pub(super) read_closed: bool,
     /// The handler wants the connection closed after this answer.
@@ -59,6 +65,7 @@ impl<IO: Io> Shared<IO> {
                 body_wanted: false,
                 expects_continue: false,
                 interim_allowed: false,
+                next_look: None,
                 read_closed: false,
                 close: false,
             }),
@@ -85,7 +92,7 @@ impl<IO: Io> Shared<IO> {
         {
             done.map_err(ServeError::writing)?;
         }
-        inner.watch(options.half_close, cx)
+        inner.watch(&self.timer, options.half_close, cx)
     }
 
     /// Notices a client that goes away while its answer is pending.
@@ -94,18 +101,28 @@ impl<IO: Io> Shared<IO> {
         options: &Options,
         cx: &mut Context<'_>,
     ) -> Result<(), ServeError<IO>> {
-        self.inner.borrow_mut().watch(options.half_close, cx)
+        self.inner
+            .borrow_mut()
+            .watch(&self.timer, options.half_close, cx)
     }
 }
 
 impl<IO: Io> Inner<IO> {
     /// Reads ahead into one buffer at most, and only once the whole request is there: who has not asked for the body must not
     /// have it read. Costs no system call unless the reactor has seen something.
-    fn watch(&mut self, half_close: bool, cx: &mut Context<'_>) -> Result<(), ServeError<IO>> {
+    fn watch(
+        &mut self,
+        timer: &Timer,
+        half_close: bool,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ServeError<IO>> {
+        if !self.receiver.is_buffered(&self.read) {
+            return self.watch_unread(timer, half_close, cx);
+        }
         let Some(io) = self.io.as_mut() else {
             return Err(ServeError::ClientGone);
         };
-        if self.read_closed || !self.receiver.is_buffered(&self.read) {
+        if self.read_closed {
             return Ok(());
         }
         while self.read.len() < READ_SIZE {
@@ -126,6 +143,44 @@ impl<IO: Io> Inner<IO> {
             }
         }
         Ok(())
+    }
+
+    /// Looks once in a while whether a client is still there while the rest of its body waits to be read. Nothing is read for that:
+    /// it tells by the state of the connection, and by what waits in it being less than what is missing.
+    ///
+    /// The reactor wakes nobody when the other side leaves behind data that is not read, hence the timer. A client that leaves with
+    /// bytes on the way for which this side has no room is not noticed before they are read, and neither is one that shuts its
+    /// sending side inside a chunked body where that is allowed.
+    fn watch_unread(
+        &mut self,
+        timer: &Timer,
+        half_close: bool,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ServeError<IO>> {
+        let Some(io) = self.io.as_mut() else {
+            return Err(ServeError::ClientGone);
+        };
+        loop {
+            let due = *self
+                .next_look
+                .get_or_insert_with(|| Instant::now() + LOOK_INTERVAL);
+            if timer.poll_deadline(cx, due).is_pending() {
+                return Ok(());
+            }
+            self.next_look = None;
+            let gone = match io.peer() {
+                Peer::There => false,
+                Peer::Gone => true,
+                Peer::Finished { .. } if !half_close => true,
+                Peer::Finished { unread } => {
+                    let there = unread.saturating_add(self.read.len() as u64);
+                    self.receiver.left().is_some_and(|left| left > there)
+                }
+            };
+            if gone {
+                return Err(ServeError::ClientGone);
+            }
+        }
     }
 
     /// Gives the read buffer back if nothing is in it.

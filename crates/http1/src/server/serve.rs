@@ -158,6 +158,7 @@ fn begin<IO: Io>(
         inner.receiver = Receiver::new(framing, options.body_idle_timeout);
         inner.exchange = inner.exchange.wrapping_add(1);
         inner.body_wanted = true;
+        inner.next_look = None;
         // Without a body there is nothing to wait for (RFC 9110 §10.1.1).
         inner.expects_continue = head.fields.expect == Some(true) && !inner.receiver.is_done();
         inner.interim_allowed = !head.version_1_0;

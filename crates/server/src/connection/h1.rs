@@ -2,14 +2,13 @@
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use lintel_http::Body;
+use lintel_http::{Body, ClientStream};
 use lintel_http1::{
     Refusal,
     server::{Handle, Incoming, Meta, Reply, Service},
 };
 use lintel_kernel::trace::RequestId;
 use lintel_proxy::{Answer, Connection, Wire, refuse};
-use lintel_tls::Stream;
 use tokio::time::Instant;
 
 use super::{
@@ -23,15 +22,15 @@ pub(super) struct Http1 {
     pub(super) held: Held,
 }
 
-impl Service<Stream> for Http1 {
+impl Service<ClientStream> for Http1 {
     type Body = ShieldedBody;
 
     fn call(
         &self,
-        request: Request<Incoming<Stream>>,
+        request: Request<Incoming<ClientStream>>,
         meta: Meta,
-        handle: Handle<Stream>,
-    ) -> impl Future<Output = Reply<Self::Body, Stream>> {
+        handle: Handle<ClientStream>,
+    ) -> impl Future<Output = Reply<Self::Body, ClientStream>> {
         let on_panic = handle.clone();
         // Boxed, or every idle connection would have room for a whole request.
         Shield::new(Box::pin(self.answer(request, meta, handle)), move || {
@@ -54,10 +53,10 @@ impl Service<Stream> for Http1 {
 impl Http1 {
     async fn answer(
         &self,
-        request: Request<Incoming<Stream>>,
+        request: Request<Incoming<ClientStream>>,
         meta: Meta,
-        handle: Handle<Stream>,
-    ) -> Reply<ShieldedBody, Stream> {
+        handle: Handle<ClientStream>,
+    ) -> Reply<ShieldedBody, ClientStream> {
         let interim = |status, headers: &http::HeaderMap| handle.interim(status, headers);
         let wire = Wire {
             timer: handle.timer().clone(),
@@ -74,7 +73,7 @@ impl Http1 {
         }
         Reply {
             response: response.map(ShieldedBody::new),
-            tunnel: tunnel.map(|tunnel| -> lintel_http1::server::Tunnel<Stream> {
+            tunnel: tunnel.map(|tunnel| -> lintel_http1::server::Tunnel<ClientStream> {
                 Box::new(move |client| Box::pin(tunnel.run(client)))
             }),
         }

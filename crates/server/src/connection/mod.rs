@@ -8,6 +8,7 @@ mod shield;
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
+use lintel_http::{ByteCount, ClientStream};
 use lintel_http1::{Upgraded, server::ServeError};
 use lintel_telemetry::metrics::ClientConnection;
 use lintel_tls::{Alpn, Socket, Stream};
@@ -76,6 +77,7 @@ async fn serve(stream: Stream, service: Http1) {
     let protocols = held.spec.protocols;
     let is_tls = matches!(stream, Stream::Tls(_));
     let alpn = stream.tls_info().and_then(|tls| tls.alpn);
+    let stream = ClientStream::new(stream, ByteCount::new(Rc::clone(&held.listener.metrics)));
     if if is_tls {
         alpn == Some(Alpn::H2)
     } else {

@@ -8,6 +8,8 @@
 )]
 
 mod basics;
+mod bytes;
+mod departure;
 mod drain;
 mod floods;
 mod handover;

@@ -16,10 +16,10 @@ use tokio::{
 
 use crate::support::{Gateway, Origin, block_on, spec};
 
-struct Keys(tempfile::TempDir);
+pub(crate) struct Keys(tempfile::TempDir);
 
 impl Keys {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(vec!["a.test".to_owned()]).unwrap();
         std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
@@ -35,7 +35,7 @@ impl Keys {
         self.0.path()
     }
 
-    fn listener(&self) -> ListenerSpec {
+    pub(crate) fn listener(&self) -> ListenerSpec {
         let settings = ServerSettings {
             certificates: vec![CertificateSource {
                 cert: self.path().join("cert.pem"),
@@ -51,7 +51,7 @@ impl Keys {
         }
     }
 
-    async fn connect(&self, gateway: &Gateway, alpn: Vec<Alpn>) -> Stream {
+    pub(crate) async fn connect(&self, gateway: &Gateway, alpn: Vec<Alpn>) -> Stream {
         let settings = ClientSettings {
             roots: Roots::File(self.path().join("cert.pem")),
             verify: false,

@@ -129,9 +129,9 @@ families! {
     TLS_HANDSHAKES = Kind::Counter, "lintel_tls_handshakes_total" ["listener", "version", "resumed", "outcome"]
         "TLS handshakes with clients. `version` is empty where none was agreed.";
     RECEIVED_BYTES = Kind::Counter, "lintel_received_bytes_total" ["listener"]
-        "Bytes received from clients, inside TLS.";
+        "Bytes received from clients: what HTTP sends, tunnels included, inside TLS and after a PROXY protocol header.";
     SENT_BYTES = Kind::Counter, "lintel_sent_bytes_total" ["listener"]
-        "Bytes sent to clients, inside TLS.";
+        "Bytes sent to clients: what HTTP sends, tunnels included, inside TLS.";
 
     CONFIG_RELOADS = Kind::Counter, "lintel_config_reloads_total" ["outcome"]
         "Configurations offered after the start: applied, or rejected while the last good one went on.";

@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 use std::task::Poll;
 
+use lintel_http1::Peer;
 use lintel_tls::{Socket, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -43,6 +44,32 @@ async fn quiet_until_something_comes() {
     drop(client);
     readable(&mut server).await;
     assert!(!server.is_quiet());
+}
+
+#[tokio::test]
+async fn how_the_other_side_left_is_known_without_reading() {
+    let (server, mut client) = sockets().await;
+    let mut server = Stream::from(server);
+    assert_eq!(server.peer(), Peer::There);
+    client.write_all(b"hello").await.unwrap();
+    readable(&mut server).await;
+    assert_eq!(server.peer(), Peer::There);
+    server.read_exact(&mut [0; 2]).await.unwrap();
+    client.shutdown().await.unwrap();
+    let finished = Peer::Finished { unread: 3 };
+    settled(|| server.peer() == finished).await;
+
+    let (server, client) = sockets().await;
+    client.reset_on_drop().unwrap();
+    drop(client);
+    settled(|| server.peer() == Peer::Gone).await;
+}
+
+/// Lets the reactor have its turn until it has noticed.
+async fn settled(mut noticed: impl FnMut() -> bool) {
+    while !noticed() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -3,17 +3,10 @@
 //! h2 does not say how many control frames a client sends, so they are read off the byte stream:
 //! every frame begins with nine bytes that tell its length, kind and flags (RFC 9113 §4.1).
 
-use std::{
-    cell::Cell,
-    io::{self, IoSlice},
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll, ready},
-    time::Instant,
-};
+use std::{cell::Cell, io, rc::Rc, time::Instant};
 
 use lintel_http::h2::PREFACE;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use lintel_http1::Observer;
 
 use crate::spec::FloodLimits;
 
@@ -207,18 +200,16 @@ impl Scanner {
     }
 }
 
-/// A byte stream whose frames are counted. Reading fails once the client has sent too many.
-pub(super) struct Counted<IO> {
-    io: IO,
+/// Counts the frames of a connection. Reading fails once the client has sent too many.
+pub(super) struct Frames {
     traffic: Rc<Traffic>,
     incoming: Scanner,
     outgoing: Scanner,
 }
 
-impl<IO> Counted<IO> {
-    pub(super) fn new(io: IO, traffic: Rc<Traffic>) -> Self {
+impl Frames {
+    pub(super) fn new(traffic: Rc<Traffic>) -> Self {
         Self {
-            io,
             traffic,
             incoming: Scanner::after_preface(),
             outgoing: Scanner::default(),
@@ -226,71 +217,19 @@ impl<IO> Counted<IO> {
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Counted<IO> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        let fresh = buf.filled().get(before..).unwrap_or_default();
-        let traffic = &this.traffic;
-        this.incoming.feed(fresh, |frame| traffic.received(frame));
+impl Observer for Frames {
+    fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let traffic = &self.traffic;
+        self.incoming.feed(bytes, |frame| traffic.received(frame));
         match traffic.flood() {
-            None => Poll::Ready(Ok(())),
-            Some(name) => Poll::Ready(Err(io::Error::other(name))),
+            None => Ok(()),
+            Some(name) => Err(io::Error::other(name)),
         }
     }
-}
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Counted<IO> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let written = ready!(Pin::new(&mut this.io).poll_write(cx, buf))?;
-        let traffic = &this.traffic;
-        this.outgoing
-            .feed(buf.get(..written).unwrap_or_default(), |frame| {
-                traffic.sent(frame)
-            });
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let written = ready!(Pin::new(&mut this.io).poll_write_vectored(cx, bufs))?;
-        let traffic = &this.traffic;
-        let mut left = written;
-        for buf in bufs {
-            let part = left.min(buf.len());
-            left -= part;
-            this.outgoing
-                .feed(buf.get(..part).unwrap_or_default(), |frame| {
-                    traffic.sent(frame)
-                });
-        }
-        Poll::Ready(Ok(written))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+    fn written(&mut self, bytes: &[u8]) {
+        let traffic = &self.traffic;
+        self.outgoing.feed(bytes, |frame| traffic.sent(frame));
     }
 }
 

@@ -16,12 +16,12 @@ use std::{pin::pin, rc::Rc, sync::Arc};
 
 use hyper::{server::conn::http2::Builder, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use lintel_http1::Upgraded;
+use lintel_http::ClientStream;
+use lintel_http1::{Observed, Upgraded};
 use lintel_proxy::Connection;
-use lintel_tls::Stream;
 
 use self::{
-    frames::{Counted, Traffic},
+    frames::{Frames, Traffic},
     streams::Streams,
 };
 use super::{Held, h1::Http1};
@@ -35,7 +35,7 @@ struct Session {
 }
 
 /// Serves an HTTP/2 connection until it ends.
-pub(super) async fn serve(io: Upgraded<Stream>, opened: Http1) {
+pub(super) async fn serve(io: Upgraded<ClientStream>, opened: Http1) {
     let Http1 { connection, held } = opened;
     let (spec, listener) = (Arc::clone(&held.spec), Rc::clone(&held.listener));
     let traffic = Rc::new(Traffic::new(spec.h2.floods));
@@ -46,7 +46,7 @@ pub(super) async fn serve(io: Upgraded<Stream>, opened: Http1) {
         held,
         streams: streams.clone(),
     });
-    let io = TokioIo::new(Counted::new(io, Rc::clone(&traffic)));
+    let io = TokioIo::new(Observed::new(io, Frames::new(Rc::clone(&traffic))));
     let service = service_fn(move |request| exchange::respond(Rc::clone(&session), request));
     let served = builder(streams.clone(), &spec.h2).serve_connection(io, service);
     let ended = drive::drive(

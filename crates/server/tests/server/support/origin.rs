@@ -68,6 +68,13 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
             std::io::copy(&mut reader, &mut stream)?;
             return Ok(());
         }
+        if path == "/unread" {
+            state.held.fetch_add(1, SeqCst);
+            let open = state.open.lock().unwrap();
+            drop(state.opened.wait_while(open, |open| !*open).unwrap());
+            state.held.fetch_sub(1, SeqCst);
+            return Ok(());
+        }
         let body = read_body(&mut reader, &head)?;
         match path.as_str() {
             "/head" => answer(&mut stream, head.as_bytes())?,

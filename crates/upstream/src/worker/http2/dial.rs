@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     Multiplexed,
-    monitor::{Monitor, Monitored},
+    monitor::{Monitor, Monitored, Watch},
 };
 use crate::{
     service::{Endpoint, Room, Service},
@@ -139,12 +139,12 @@ async fn handshake(
     room: Room,
 ) -> Result<Rc<Multiplexed>, ConnectError> {
     let monitor = Monitor::new();
-    let io = Monitored {
-        io: stream,
+    let watch = Watch {
         monitor: Rc::clone(&monitor),
         _open: pool.metrics.connection(),
         _room: room,
     };
+    let io = Monitored::new(stream, watch);
     let (sender, connection) = Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)

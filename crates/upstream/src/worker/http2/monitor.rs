@@ -6,18 +6,16 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, Waker, ready},
+    task::Waker,
 };
 
 use hyper::client::conn::http2::Connection;
 use hyper_util::rt::TokioIo;
 use lintel_http::h2::LocalExecutor;
+use lintel_http1::{Observed, Observer};
 use lintel_telemetry::metrics::UpstreamConnection;
 use lintel_tls::Stream;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::Notify,
-};
+use tokio::sync::Notify;
 
 use crate::{service::Room, worker::upload::Upload};
 
@@ -34,9 +32,11 @@ pub(super) struct Monitor {
     ended: RefCell<Option<Result<(), String>>>,
 }
 
-/// The stream of a connection, counted as open while it lives.
-pub(super) struct Monitored {
-    pub(super) io: Stream,
+/// The stream of a connection.
+pub(super) type Monitored = Observed<Stream, Watch>;
+
+/// Sees the bytes of a connection, which counts as open while this lives.
+pub(super) struct Watch {
     pub(super) monitor: Rc<Monitor>,
     pub(super) _open: UpstreamConnection,
     pub(super) _room: Room,
@@ -104,47 +104,13 @@ impl Monitor {
     }
 }
 
-impl AsyncRead for Monitored {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        if buf.filled().len() > before {
+impl Observer for Watch {
+    fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !bytes.is_empty() {
             self.monitor.on_bytes();
         }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Monitored {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        Ok(())
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
+    fn written(&mut self, _bytes: &[u8]) {}
 }
