@@ -18,7 +18,7 @@ use http::{HeaderValue, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use lintel_http1::client::{self, Conn, Recycle, SendOptions};
 use lintel_http1::server::{self, Drain, Handle, Incoming, Meta, Reply, Service};
-use lintel_http1::{Io, Refusal, Timer, recycle_headers};
+use lintel_http1::{Io, Refusal, RequestLine, Timer, recycle_headers};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const REQUEST: &[u8] = b"GET /v1/orders/12345?expand=items HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: Mozilla/5.0\r\n\
@@ -131,7 +131,7 @@ impl Service<Loop> for Hello {
         response.into()
     }
 
-    fn refused(&self, _: Refusal) -> Response<Bytes> {
+    fn refused(&self, _: Refusal, _: RequestLine) -> Response<Bytes> {
         Response::new(Bytes::new())
     }
 }

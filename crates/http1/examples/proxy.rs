@@ -16,7 +16,7 @@ use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use lintel_http1::client::{self, Conn, Failure, Recycle, SendOptions};
 use lintel_http1::server::{self, Drain, Handle, Meta, Reply, Service};
-use lintel_http1::{BodyError, Refusal, recycle_headers};
+use lintel_http1::{BodyError, Refusal, RequestLine, recycle_headers};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Most idle upstream connections.
@@ -137,7 +137,7 @@ impl Service<TcpStream> for Proxy {
         }
     }
 
-    fn refused(&self, refusal: Refusal) -> Response<Bytes> {
+    fn refused(&self, refusal: Refusal, _: RequestLine) -> Response<Bytes> {
         let mut response = Response::new(Bytes::from(refusal.to_string()));
         *response.status_mut() = refusal.status;
         response

@@ -29,6 +29,7 @@ mod upgraded;
 
 pub use buffer::recycle_headers;
 pub use error::{BodyError, Refusal, Violation};
+pub use head::RequestLine;
 pub use io::{Io, Peer, ready_now};
 pub use observed::{Observed, Observer};
 pub use timer::{Elapsed, Timer};

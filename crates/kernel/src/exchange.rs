@@ -7,10 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{StatusCode, request, uri::PathAndQuery};
+use http::{Method, StatusCode, request, uri::PathAndQuery};
 use smallvec::SmallVec;
 
 use crate::trace::{RequestId, Trace};
+
+/// Stands for a method that could not be made out; no method is called so.
+pub const UNKNOWN_METHOD: &str = "-";
+/// Stands for a target that could not be made out; else it is found with OPTIONS alone (RFC 9110
+/// §7.1).
+pub const UNKNOWN_TARGET: &str = "*";
 
 /// What is known of one request, from its arrival to the last byte of its answer.
 ///
@@ -173,6 +179,20 @@ impl Exchange {
         self.canonical
             .as_deref()
             .unwrap_or_else(|| self.target.path())
+    }
+
+    /// The method, unless the request was refused before one could be made out.
+    pub fn known_method(&self) -> Option<&Method> {
+        let method = &self.request.method;
+        (method.as_str() != UNKNOWN_METHOD).then_some(method)
+    }
+
+    /// Path and query as the client sent them, unless the request was refused before they could be
+    /// made out.
+    pub fn known_target(&self) -> Option<&str> {
+        let target = self.target.as_str();
+        let unknown = target == UNKNOWN_TARGET && self.request.method != Method::OPTIONS;
+        (!unknown).then_some(target)
     }
 
     /// Status of the answer, once there is one.

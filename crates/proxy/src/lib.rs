@@ -4,6 +4,7 @@ mod active;
 mod connection;
 mod date;
 mod dispatch;
+pub mod malformed;
 mod receive;
 pub mod refuse;
 pub mod request;

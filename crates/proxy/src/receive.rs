@@ -2,9 +2,10 @@
 //! the path contract is applied, the client is found, and the request gets its ids.
 
 use std::{
+    borrow::Cow,
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http::{
@@ -29,7 +30,7 @@ use crate::{
 };
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const STEP: &str = "receive";
+pub(crate) const STEP: &str = "receive";
 
 /// A request that has been taken in.
 pub(crate) struct Received {
@@ -42,15 +43,41 @@ pub(crate) struct Received {
 
 pub(crate) fn receive(connection: &Connection, wire: &Wire<'_>, request: Request) -> Received {
     let local = connection.worker.local();
-    let rules = local
-        .listener_rules(connection.listener)
-        .unwrap_or(&connection.rules);
+    let rules = listener_rules(&local, connection);
     let (mut head, body) = request.into_parts();
     let target = origin_form(&mut head);
     let mut refusal = method_refusal(&mut head);
-    let canonical = match path::canonical(target.path(), &rules.path) {
-        Ok(std::borrow::Cow::Borrowed(_)) => None,
-        Ok(std::borrow::Cow::Owned(path)) => Some(path.into_boxed_str()),
+    let canonical = canonical(&local, connection, rules, &head, &target, &mut refusal);
+    if let Some(path) = &canonical {
+        replace_path(&mut head, path);
+    }
+    let head = Head {
+        head,
+        target,
+        canonical,
+    };
+    let received = wire.received.into_std();
+    let (exchange, client) = exchange(connection, rules, &local, received, head);
+    Received {
+        active: Active::begin(&connection.worker, local, exchange),
+        body,
+        client,
+        refusal,
+    }
+}
+
+/// Brings the path into its canonical form, if that is another one than it has.
+fn canonical(
+    local: &Local,
+    connection: &Connection,
+    rules: &ListenerRules,
+    head: &request::Parts,
+    target: &PathAndQuery,
+    refusal: &mut Option<Rejection>,
+) -> Option<Box<str>> {
+    match path::canonical(target.path(), &rules.path) {
+        Ok(Cow::Borrowed(_)) => None,
+        Ok(Cow::Owned(path)) => Some(path.into_boxed_str()),
         Err(_) if head.method == Method::OPTIONS && target.path() == "*" => None,
         Err(error) if rules.path.observe => {
             local
@@ -62,10 +89,29 @@ pub(crate) fn receive(connection: &Connection, wire: &Wire<'_>, request: Request
             refusal.get_or_insert(path_refusal(error));
             None
         }
-    };
-    if let Some(path) = &canonical {
-        replace_path(&mut head, path);
     }
+}
+
+/// The head of a message, with its target as it was sent.
+pub(crate) struct Head {
+    pub(crate) head: request::Parts,
+    pub(crate) target: PathAndQuery,
+    pub(crate) canonical: Option<Box<str>>,
+}
+
+/// What is known of a request before it is routed, and of its client.
+pub(crate) fn exchange(
+    connection: &Connection,
+    rules: &ListenerRules,
+    local: &Rc<Local>,
+    received: Instant,
+    head: Head,
+) -> (Exchange, Client) {
+    let Head {
+        head,
+        target,
+        canonical,
+    } = head;
     let peer_ip = connection
         .peer
         .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
@@ -78,8 +124,8 @@ pub(crate) fn receive(connection: &Connection, wire: &Wire<'_>, request: Request
         trace: trace(&head, rules, client.trusted),
         grpc: is_grpc(&head),
         request: head,
-        names: Rc::clone(&local) as Rc<dyn lintel_kernel::Names>,
-        received: wire.received.into_std(),
+        names: Rc::clone(local) as Rc<dyn lintel_kernel::Names>,
+        received,
         peer: connection.peer,
         client: client.ip,
         secure: client.secure,
@@ -95,16 +141,11 @@ pub(crate) fn receive(connection: &Connection, wire: &Wire<'_>, request: Request
         refused: None,
         status: 0,
     };
-    Received {
-        active: Active::begin(&connection.worker, local, exchange),
-        body,
-        client,
-        refusal,
-    }
+    (exchange, client)
 }
 
 /// Reduces the target to origin-form: the codec has taken the authority into `Host` already.
-fn origin_form(head: &mut request::Parts) -> PathAndQuery {
+pub(crate) fn origin_form(head: &mut request::Parts) -> PathAndQuery {
     if head.uri.authority().is_none()
         && let Some(target) = head.uri.path_and_query()
     {

@@ -3,11 +3,13 @@
 mod connection;
 mod fields;
 mod host;
+mod line;
 mod request;
 mod response;
 mod write;
 
 pub(crate) use fields::content_length;
+pub use line::RequestLine;
 pub(crate) use request::{ParseStop, RequestHead, parse_request};
 pub(crate) use response::{ResponseFlaw, ResponseHead, parse_response};
 pub(crate) use write::{

@@ -41,7 +41,7 @@ enum Tokens {
     Version,
 }
 
-/// Takes one request head off the front of `buffer`.
+/// Takes one request head off the front of `buffer`, where one that is refused stays.
 pub(crate) fn parse_request(
     buffer: &mut BytesMut,
     scan: &mut Scan,
@@ -72,9 +72,12 @@ pub(crate) fn parse_request(
     scan.reset();
     let len = start.len;
     let head = buffer.split_to(len).freeze();
-    assemble(start, &spans, &head)
-        .map(Some)
-        .map_err(ParseStop::Refused)
+    assemble(start, &spans, &head).map(Some).map_err(|refusal| {
+        // Put back for whoever tells what was refused.
+        let rest = std::mem::replace(buffer, BytesMut::from(head));
+        buffer.unsplit(rest);
+        ParseStop::Refused(refusal)
+    })
 }
 
 /// Why no request came out of the bytes.

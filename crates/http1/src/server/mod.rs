@@ -26,6 +26,7 @@ pub use self::error::ServeError;
 pub use self::incoming::Incoming;
 pub use self::serve::serve;
 use crate::error::Refusal;
+use crate::head::RequestLine;
 use crate::upgraded::Upgraded;
 
 /// Limits and times of a client connection.
@@ -84,9 +85,9 @@ pub trait Service<IO> {
         handle: Handle<IO>,
     ) -> impl Future<Output = Reply<Self::Body, IO>>;
 
-    /// The answer to a message that was refused before it became a request, or to one whose reply can't be framed. Framing and
-    /// `Connection: close` are added by the codec.
-    fn refused(&self, refusal: Refusal) -> Response<Bytes>;
+    /// The answer to a message that was refused before it became a request, or to one whose reply can't be framed; `line` holds
+    /// what could be made out of the former. Framing and `Connection: close` are added by the codec.
+    fn refused(&self, refusal: Refusal, line: RequestLine) -> Response<Bytes>;
 }
 
 /// What the codec knows of a request beyond `http::Request`.

@@ -20,7 +20,7 @@ use super::respond::{self, Answer, Asked, Unframeable, Whole};
 use super::{Meta, Options, Reply, ServeError, Service, Tunnel};
 use crate::chunk::Chunked;
 use crate::error::Refusal;
-use crate::head::RequestHead;
+use crate::head::{RequestHead, RequestLine};
 use crate::io::Io;
 use crate::receive::{Framing, Receiver};
 use crate::upgraded::Upgraded;
@@ -326,7 +326,11 @@ async fn finish<IO: Io, S: Service<IO>>(
         End::Refused(refusal) => (refusal, false),
         End::Unframeable(exchange) => (UNFRAMEABLE, exchange.asked.head_only),
     };
-    let (mut parts, body) = service.refused(refusal).into_parts();
+    let line = match refusal.status {
+        StatusCode::INTERNAL_SERVER_ERROR => RequestLine::default(),
+        _ => RequestLine::of(&shared.inner.borrow().read),
+    };
+    let (mut parts, body) = service.refused(refusal, line).into_parts();
     let body = Whole(body);
     let plan = respond::plan_refusal(&mut parts, &body, head_only);
     let mut answer = Answer::begin(shared, parts, body, plan, true, false);

@@ -18,7 +18,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use lintel_http1::client::{self, Conn, Recycle, SendError, SendOptions, Sent};
 use lintel_http1::server::{self, Drain, Handle, Incoming, Meta, Reply, ServeError, Service};
-use lintel_http1::{BodyError, Refusal, Timer};
+use lintel_http1::{BodyError, Refusal, RequestLine, Timer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::LocalSet;
 
@@ -54,7 +54,7 @@ where
         (self.0)(request, meta, handle)
     }
 
-    fn refused(&self, refusal: Refusal) -> Response<Bytes> {
+    fn refused(&self, refusal: Refusal, _: RequestLine) -> Response<Bytes> {
         Response::builder()
             .status(refusal.status)
             .body(Bytes::from(refusal.to_string()))

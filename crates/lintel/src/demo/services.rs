@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Either, Full};
 use lintel_http1::{
-    Refusal,
+    Refusal, RequestLine,
     server::{Drain, Handle, Incoming, Meta, Options, Reply, Service, serve},
 };
 use tokio::{
@@ -106,7 +106,7 @@ impl Service<TcpStream> for Sample {
         .into()
     }
 
-    fn refused(&self, refusal: Refusal) -> Response<Bytes> {
+    fn refused(&self, refusal: Refusal, _: RequestLine) -> Response<Bytes> {
         let mut response = Response::new(Bytes::from_static(refusal.reason.as_bytes()));
         *response.status_mut() = refusal.status;
         response

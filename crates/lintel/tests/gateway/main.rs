@@ -11,6 +11,7 @@ mod admin;
 mod clients;
 mod faults;
 mod lifecycle;
+mod malformed;
 mod proxying;
 mod readmes;
 mod reload;

@@ -1,14 +1,24 @@
 //! HTTP/1: from the codec to the proxy and back.
 
-use bytes::Bytes;
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Bytes, BytesMut};
 use http::{Request, Response, StatusCode};
+use http_body::Body as _;
 use lintel_http::{Body, ClientStream};
 use lintel_http1::{
-    Refusal,
+    Refusal, RequestLine,
     server::{Handle, Incoming, Meta, Reply, Service},
 };
 use lintel_kernel::trace::RequestId;
-use lintel_proxy::{Answer, Connection, Wire, refuse};
+use lintel_proxy::{
+    Answer, Connection, Tracked, Wire,
+    malformed::{self, Malformed},
+    refuse,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -39,18 +49,31 @@ impl Service<ClientStream> for Http1 {
         })
     }
 
-    fn refused(&self, refusal: Refusal) -> Response<Bytes> {
-        self.held.listener.metrics.malformed(code(refusal.status));
-        refuse::problem(
-            refusal.status,
-            code(refusal.status),
-            refusal.reason,
-            RequestId::random().as_str(),
-        )
+    fn refused(&self, refusal: Refusal, line: RequestLine) -> Response<Bytes> {
+        let code = code(refusal.status);
+        self.held.listener.metrics.malformed(code);
+        if refusal.status == StatusCode::INTERNAL_SERVER_ERROR {
+            // The answer to a request that has its record.
+            let id = RequestId::random();
+            return refuse::problem(refusal.status, code, refusal.reason, id.as_str());
+        }
+        let why = Malformed {
+            status: refusal.status,
+            code,
+            detail: refusal.reason,
+        };
+        self.refuse(why, line)
     }
 }
 
 impl Http1 {
+    /// The answer to a message of which no more than `line` is known, recorded.
+    pub(super) fn refuse(&self, why: Malformed, line: RequestLine) -> Response<Bytes> {
+        let mut head = malformed::head(line.method, line.target);
+        head.version = line.version.unwrap_or_default();
+        malformed::refuse(&self.connection, why, head).map(whole)
+    }
+
     async fn answer(
         &self,
         request: Request<Incoming<ClientStream>>,
@@ -78,6 +101,16 @@ impl Http1 {
             }),
         }
     }
+}
+
+/// The bytes of a body that is at hand.
+fn whole(mut body: Tracked) -> Bytes {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut bytes = BytesMut::new();
+    while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut cx) {
+        bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
+    }
+    bytes.freeze()
 }
 
 /// The stable code of a refusal by the codec; a label of `malformed_requests_total`.

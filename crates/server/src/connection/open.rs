@@ -2,9 +2,10 @@
 
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
+use http::StatusCode;
 use ipnet::IpNet;
-use lintel_kernel::trace::RequestId;
-use lintel_proxy::{Connection, refuse};
+use lintel_http1::RequestLine;
+use lintel_proxy::{Connection, malformed::Malformed};
 use lintel_tls::{Acceptor, HandshakeError, HandshakeErrorKind, Socket, Stream, proxy_protocol};
 use tokio::io::AsyncWriteExt;
 
@@ -71,7 +72,15 @@ impl Opening {
             None => socket.into(),
             Some(acceptor) => {
                 secure = true;
-                handshake(acceptor, socket, peer, &held).await?
+                match handshake(acceptor, socket, peer, &held).await {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        if error.kind() == HandshakeErrorKind::PlainHttp {
+                            answer_plain_http(&service(held, peer, false), error).await;
+                        }
+                        return None;
+                    }
+                }
             }
         };
         Some(Opened {
@@ -129,7 +138,7 @@ async fn handshake(
     socket: Socket,
     peer: Option<SocketAddr>,
     held: &Held,
-) -> Option<Stream> {
+) -> Result<Stream, HandshakeError> {
     let Held { spec, listener, .. } = held;
     let error = match acceptor.accept(socket).await {
         Ok(stream) => {
@@ -138,38 +147,41 @@ async fn handshake(
                     .metrics
                     .handshake(tls.version.as_str(), tls.resumed, "success");
             }
-            return Some(stream);
+            return Ok(stream);
         }
         Err(error) => error,
     };
-    if error.is_noise() {
-        return None;
+    if !error.is_noise() {
+        listener.metrics.handshake("", false, error.kind().as_str());
+        tracing::debug!(listener = &*spec.name, ?peer, sni = error.sni(), %error, "TLS handshake failed");
     }
-    listener.metrics.handshake("", false, error.kind().as_str());
-    tracing::debug!(listener = &*spec.name, ?peer, sni = error.sni(), %error, "TLS handshake failed");
-    if error.kind() == HandshakeErrorKind::PlainHttp {
-        answer_plain_http(error).await;
-    }
-    None
+    Err(error)
 }
 
 /// Tells a client that speaks plain HTTP to a TLS port so.
-async fn answer_plain_http(error: HandshakeError) {
-    let Some((mut socket, _)) = error.into_plain_http() else {
+async fn answer_plain_http(service: &Http1, error: HandshakeError) {
+    const TLS_REQUIRED: Malformed = Malformed {
+        status: StatusCode::BAD_REQUEST,
+        code: "tls_required",
+        detail: "This port speaks HTTPS: the request was sent without TLS.",
+    };
+    let Some((mut socket, read)) = error.into_plain_http() else {
         return;
     };
-    let problem = refuse::problem(
-        http::StatusCode::BAD_REQUEST,
-        "tls_required",
-        "This port speaks HTTPS: the request was sent without TLS.",
-        RequestId::random().as_str(),
-    );
-    let body = problem.body();
-    let head = format!(
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+    let (head, body) = service
+        .refuse(TLS_REQUIRED, RequestLine::of(&read))
+        .into_parts();
+    let mut message = b"HTTP/1.1 400 Bad Request\r\n".to_vec();
+    for (name, value) in &head.headers {
+        let field = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"];
+        message.extend(field.concat());
+    }
+    let framing = format!(
+        "content-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
-    let message = [head.as_bytes(), body].concat();
+    message.extend_from_slice(framing.as_bytes());
+    message.extend_from_slice(&body);
     // The client may be gone already, and then there is nobody to tell.
     if socket.write_all(&message).await.is_ok() {
         let _ = socket.shutdown().await;

@@ -113,17 +113,10 @@ impl<B> Drop for Fragile<'_, B> {
     }
 }
 
-/// The answer to a request that panicked.
+/// The answer to a request that panicked. The request was recorded when it did.
 pub(super) fn apology() -> Response<Tracked> {
-    refusal(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal_error",
-        "The gateway failed to serve this request.",
-    )
-}
-
-/// The answer to a message that never became a request of the proxy.
-pub(super) fn refusal(status: StatusCode, code: &str, detail: &str) -> Response<Tracked> {
+    let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, "internal_error");
+    let detail = "The gateway failed to serve this request.";
     refuse::problem(status, code, detail, RequestId::random().as_str()).map(Tracked::unrecorded)
 }
 

@@ -87,6 +87,8 @@ fn two_hosts_are_refused() {
     let problem = String::from_utf8(raw.find(DATA).unwrap().payload).unwrap();
     assert!(problem.contains("\"code\":\"host_conflict\""), "{problem}");
     gateway.await_metric("lintel_malformed_requests_total", "host_conflict", 1.0);
+    gateway.await_metric("lintel_requests_total", "status=\"400\"", 1.0);
+    gateway.await_metric("lintel_rejections_total", "host_conflict", 1.0);
 }
 
 #[test]

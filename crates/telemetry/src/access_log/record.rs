@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{Version, header::USER_AGENT};
+use http::{Method, Version, header::USER_AGENT};
 use lintel_kernel::{
     Exchange,
     exchange::{Ending, Outcome},
@@ -81,9 +81,9 @@ impl<'a> Record<'a> {
             listener: exchange.names.listener(exchange.listener),
             protocol: request.version,
             tls: "",
-            method: request.method.as_str(),
+            method: exchange.known_method().map_or("", Method::as_str),
             host: &exchange.host,
-            target: exchange.target.as_str().as_bytes(),
+            target: exchange.known_target().unwrap_or("").as_bytes(),
             user_agent: request
                 .headers
                 .get(USER_AGENT)

@@ -60,7 +60,7 @@ async fn how_the_other_side_left_is_known_without_reading() {
     settled(|| server.peer() == finished).await;
 
     let (server, client) = sockets().await;
-    client.reset_on_drop().unwrap();
+    client.set_zero_linger().unwrap();
     drop(client);
     settled(|| server.peer() == Peer::Gone).await;
 }

@@ -6,11 +6,14 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use lintel_http1::Timer;
 use lintel_kernel::Side;
-use lintel_proxy::{Answer, Tracked, Wire};
+use lintel_proxy::{
+    Answer, Tracked, Wire,
+    malformed::{self, Malformed},
+};
 use tokio::time::Instant;
 
 use super::{
-    super::shield::{Shield, apology, refusal},
+    super::shield::{Shield, apology},
     Session, hygiene,
     paced::Paced,
     streams::{Stream, StreamBody},
@@ -48,7 +51,12 @@ async fn answer(session: &Session, request: Request<Incoming>, timer: &Timer) ->
         Ok(te_trailers) => te_trailers,
         Err(fault) => {
             session.held.listener.metrics.malformed(fault.code);
-            return refusal(StatusCode::BAD_REQUEST, fault.code, fault.detail);
+            let why = Malformed {
+                status: StatusCode::BAD_REQUEST,
+                code: fault.code,
+                detail: fault.detail,
+            };
+            return malformed::refuse(&session.connection, why, head);
         }
     };
     let body = if http_body::Body::is_end_stream(&body) {
