@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, str};
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName, header};
 
 use super::{ExprError, Scope};
 
@@ -27,6 +27,8 @@ pub enum Attribute {
     RequestHeader(HeaderName),
     /// `request.query["name"]`: the first parameter of that name, decoded.
     Query(String),
+    /// `request.cookies["name"]`: the first cookie of that name.
+    Cookie(String),
     /// `path.<param>`.
     Param(String),
     /// `route.name`.
@@ -46,7 +48,7 @@ pub enum Attribute {
 }
 
 /// Every attribute as an operator writes it; what messages and completions list.
-pub(super) const KNOWN: [&str; 17] = [
+pub(super) const KNOWN: [&str; 18] = [
     "client.ip",
     "request.method",
     "request.path",
@@ -56,6 +58,7 @@ pub(super) const KNOWN: [&str; 17] = [
     "request.id",
     "request.headers[\"name\"]",
     "request.query[\"name\"]",
+    "request.cookies[\"name\"]",
     "path.<param>",
     "route.name",
     "service.name",
@@ -102,7 +105,11 @@ impl Attribute {
             ("request.headers", Some(name)) => Self::RequestHeader(header_name(name)?),
             ("response.headers", Some(name)) => Self::ResponseHeader(header_name(name)?),
             ("request.query", Some(name)) => Self::Query(name.to_owned()),
-            ("request.headers" | "response.headers" | "request.query", None) => {
+            ("request.cookies", Some(name)) => Self::Cookie(name.to_owned()),
+            (
+                "request.headers" | "response.headers" | "request.query" | "request.cookies",
+                None,
+            ) => {
                 return Err(ExprError::new(format!("`{base}` needs a name"))
                     .with_hint(format!("write `{base}[\"name\"]`")));
             }
@@ -138,6 +145,7 @@ impl Attribute {
                 Cow::Borrowed(str::from_utf8(exchange.request.headers.get(name)?.as_bytes()).ok()?)
             }
             Self::Query(name) => query_value(exchange.request.uri.query()?, name)?,
+            Self::Cookie(name) => Cow::Borrowed(cookie(&exchange.request.headers, name)?),
             Self::Param(name) => Cow::Borrowed(exchange.param(name)?),
             Self::RouteName => Cow::Borrowed(exchange.route_name()),
             Self::ServiceName => Cow::Borrowed(exchange.service_name()),
@@ -156,6 +164,26 @@ pub(super) fn query_value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(key)? == name).then(|| decode(value)).flatten()
     })
+}
+
+/// The value of the first cookie of a name, without the quotes it may stand in (RFC 6265 §4.2.1).
+/// HTTP/2 may split the field (RFC 9113 §8.2.3), so all fields are searched.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let pairs = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|field| str::from_utf8(field.as_bytes()).ok())
+        .flat_map(|field| field.split(';'));
+    pairs
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| key.trim() == name)
+        .map(|(_, value)| {
+            let value = value.trim();
+            value
+                .strip_prefix('"')
+                .and_then(|inner| inner.strip_suffix('"'))
+                .unwrap_or(value)
+        })
 }
 
 fn decode(text: &str) -> Option<Cow<'_, str>> {

@@ -260,7 +260,7 @@ fn resolve(path: Vec<String>, root: &str) -> Result<Read, ExprError> {
     let what = match words.as_slice() {
         ["request", "headers"] => What::AllRequestHeaders,
         ["request", "query"] => What::AllQuery,
-        [first, second @ ("headers" | "query"), name] => {
+        [first, second @ ("headers" | "query" | "cookies"), name] => {
             // CEL sees the name exactly as it is written; header names are looked up in any case.
             What::One(parse_plain(&format!("{first}.{second}[\"{name}\"]"))?)
         }

@@ -15,7 +15,7 @@ use std::{borrow::Cow, fmt};
 
 use http::{HeaderMap, Response, StatusCode};
 
-pub use attribute::Attribute;
+pub use attribute::{Attribute, cookie};
 pub use template::Template;
 
 use crate::Exchange;

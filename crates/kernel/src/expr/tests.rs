@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::*;
 use crate::{
     Names,
-    exchange::{Exchange, Params},
+    exchange::{Detour, Exchange, Params},
     trace::{RequestId, Trace},
 };
 
@@ -36,6 +36,8 @@ impl Names for Fixed {
 fn exchange() -> Exchange {
     let (request, ()) = Request::get("/orders/7?q=a%20b&empty=&x=1+2")
         .header("x-tenant", "acme")
+        .header("cookie", "a=1; uid=\"u 7\"")
+        .header("cookie", "late=x=y; uid=second")
         .body(())
         .unwrap()
         .into_parts();
@@ -63,6 +65,7 @@ fn exchange() -> Exchange {
         attempts: 0,
         upstream_time: Duration::ZERO,
         refused: None,
+        detour: Detour::default(),
         status: 0,
     }
 }
@@ -87,6 +90,8 @@ fn attributes_read_the_request() {
         ("request.query[\"q\"]", "a b"),
         ("request.query[\"x\"]", "1 2"),
         ("request.query[\"empty\"]", ""),
+        ("request.cookies[\"uid\"]", "u 7"),
+        ("request.cookies[\"late\"]", "x=y"),
         ("path.id", "7"),
         ("route.name", "orders"),
         ("service.name", "orders_v1"),
@@ -95,6 +100,7 @@ fn attributes_read_the_request() {
         assert_eq!(text(source).as_deref(), Some(value), "{source}");
     }
     assert_eq!(text("request.headers[\"absent\"]"), None);
+    assert_eq!(text("request.cookies[\"i\"]"), None);
     assert_eq!(text("response.status"), None);
 }
 
@@ -113,6 +119,7 @@ fn larger_expressions_are_cel() {
             Some("true"),
         ),
         ("size(request.path)", Some("9")),
+        ("request.cookies[\"late\"] + \"!\"", Some("x=y!")),
         ("request.headers[\"absent\"] == \"1\"", None),
     ] {
         assert_eq!(text(source).as_deref(), value, "{source}");
