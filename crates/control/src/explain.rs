@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use http::{HeaderMap, Method, Uri};
 use lintel_config::Built;
 use lintel_http::path;
-use lintel_proxy::snapshot::Action;
+use lintel_proxy::{snapshot::Action, split::Split};
 use lintel_router::{Query, Verdict};
 use lintel_server::ListenerSpec;
 use serde_json::{Value, json};
@@ -130,9 +130,12 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
             chain.join(" → ")
         }
     );
-    let indices: Vec<(usize, u64)> = match &route.action {
+    let shares: Vec<(usize, u32)> = match &route.action {
         Action::Service(index) => vec![(*index, 1)],
-        Action::Split(split) => split.cumulative.clone(),
+        Action::Split(split) => {
+            terms(split, text);
+            split.shares().collect()
+        }
         Action::Respond(page) => {
             let _ = writeln!(text, "answers   {} by itself", page.status.as_u16());
             return json!({ "route": route.name, "policies": chain, "respond": page.status.as_u16() });
@@ -142,15 +145,13 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
             return json!({ "route": route.name, "policies": chain, "redirect": redirect.status.as_u16() });
         }
     };
-    let total = indices.last().map_or(1, |(_, up_to)| *up_to).max(1);
-    let mut before = 0;
+    let total: u64 = shares.iter().map(|(_, weight)| u64::from(*weight)).sum();
     let mut services = Vec::new();
-    for (index, up_to) in indices {
+    for (index, weight) in shares {
         let Some(service) = snapshot.services.get(index) else {
             continue;
         };
-        let share = (up_to - before) * 100 / total;
-        before = up_to;
+        let share = u64::from(weight) * 100 / total.max(1);
         let _ = writeln!(text, "service   {} ({share}% of requests)", service.name());
         let mut endpoints = Vec::new();
         for endpoint in service.status() {
@@ -164,4 +165,30 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
         services.push(json!({ "service": service.name(), "share": share, "endpoints": endpoints }));
     }
     json!({ "route": route.name, "policies": chain, "timeout_ms": route.timeout.as_millis(), "services": services })
+}
+
+/// What a split goes by, beside weights.
+fn terms(split: &Split, text: &mut String) {
+    if let Some(selection) = split.selection() {
+        let header = selection
+            .header
+            .as_ref()
+            .map(|name| format!("header {name}"));
+        let cookie = selection
+            .cookie
+            .as_ref()
+            .map(|name| format!("cookie {name}"));
+        let by: Vec<String> = header.into_iter().chain(cookie).collect();
+        let when = selection.when.as_ref();
+        let when = when.map_or_else(String::new, |when| format!(" when {}", when.source()));
+        let _ = writeln!(text, "override  by {}{when}", by.join(", then "));
+    }
+    let sticky = split.sticky().map(|sticky| sticky.source().to_owned());
+    let cookie = split
+        .cookie()
+        .map(|name| format!("cookie {name} of the gateway's own"));
+    let by: Vec<String> = sticky.into_iter().chain(cookie).collect();
+    if !by.is_empty() {
+        let _ = writeln!(text, "sticks    by {}", by.join(", else "));
+    }
 }

@@ -65,6 +65,8 @@ pub struct Exchange {
     pub upstream_time: Duration,
     /// Who refused it, and why.
     pub refused: Option<Refused>,
+    /// What sets it apart from the plain way through its route.
+    pub detour: Detour,
     /// Status of the answer; 0 until there is one.
     pub status: u16,
 }
@@ -76,6 +78,67 @@ pub struct Params {
     pub names: u32,
     /// Start and end of each value, in the order of the names.
     pub spans: SmallVec<[(u32, u32); 4]>,
+}
+
+/// What sets a request apart from the plain way through its route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Detour {
+    /// The service that the route's split chose for it, whichever answers in the end.
+    pub variant: Option<u32>,
+    /// Why the route's fallback answers it.
+    pub fallback: Option<&'static str>,
+    /// What fault injection does to it.
+    pub faults: Faults,
+}
+
+/// Faults that are injected into a request: a set of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults(u8);
+
+impl Faults {
+    /// It waits.
+    pub const DELAY: Self = Self(1);
+    /// It is refused.
+    pub const ABORT: Self = Self(2);
+    /// Its answer is slowed down.
+    pub const BANDWIDTH: Self = Self(4);
+    /// Its answer is broken off.
+    pub const RESET: Self = Self(8);
+
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::DELAY, "delay"),
+        (Self::ABORT, "abort"),
+        (Self::BANDWIDTH, "bandwidth"),
+        (Self::RESET, "reset"),
+    ];
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of `other` are among them.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Adds those of `other`.
+    pub const fn insert(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Each of them as a number, with its name.
+    pub fn iter(self) -> impl Iterator<Item = (u8, &'static str)> {
+        Self::NAMES
+            .into_iter()
+            .filter(move |(fault, _)| self.contains(*fault))
+            .map(|(fault, name)| (fault.0, name))
+    }
+
+    /// Their names, as logs and metrics show them.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.iter().map(|(_, name)| name)
+    }
 }
 
 /// A refusal as it is recorded.
@@ -153,6 +216,13 @@ impl Exchange {
     /// Name of the service, or `""`.
     pub fn service_name(&self) -> &str {
         self.service.map_or("", |index| self.names.service(index))
+    }
+
+    /// Name of the service that the route's split chose, or `""`.
+    pub fn variant_name(&self) -> &str {
+        self.detour
+            .variant
+            .map_or("", |index| self.names.service(index))
     }
 
     /// Value of a path parameter, in canonical form.

@@ -11,6 +11,7 @@ pub mod exchange;
 pub mod expr;
 pub mod facts;
 pub mod fault;
+pub mod hash;
 pub mod phase;
 pub mod rate;
 pub mod rejection;
@@ -20,7 +21,7 @@ pub mod size;
 pub mod trace;
 
 pub use duration::Duration;
-pub use exchange::{Ending, Exchange, Names, Outcome};
+pub use exchange::{Detour, Ending, Exchange, Faults, Names, Outcome};
 pub use facts::{Facts, Kind, Side};
 pub use fault::Fault;
 pub use lintel_kernel_macros::config;

@@ -41,7 +41,11 @@ pub(crate) async fn dispatch(
 ) -> Result<Dispatched, Rejection> {
     let service = match &route.action {
         Action::Service(service) => *service,
-        Action::Split(split) => split.pick(fastrand::u64(..)).ok_or_else(no_service)?,
+        Action::Split(split) => {
+            let (service, choice) = split.send(active).ok_or_else(no_service)?;
+            let result = forward(active, route, service, body, context).await;
+            return split.answer(&active.exchange, choice, result);
+        }
         Action::Respond(page) => {
             return Ok(respond::page(page, Scope::request(&active.exchange)).into());
         }

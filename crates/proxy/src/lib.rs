@@ -10,6 +10,7 @@ pub mod refuse;
 pub mod request;
 mod respond;
 pub mod snapshot;
+pub mod split;
 mod tracked;
 mod tunnel;
 mod worker;

@@ -17,7 +17,7 @@ use lintel_http::{
     path::{self, PathError},
 };
 use lintel_kernel::{
-    Exchange, Rejection,
+    Detour, Exchange, Rejection,
     trace::{RequestId, Trace},
 };
 use smallvec::SmallVec;
@@ -139,6 +139,7 @@ pub(crate) fn exchange(
         attempts: 0,
         upstream_time: Duration::ZERO,
         refused: None,
+        detour: Detour::default(),
         status: 0,
     };
     (exchange, client)

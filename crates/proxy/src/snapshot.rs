@@ -9,6 +9,8 @@ use lintel_policies::Chain;
 use lintel_router::Router;
 use lintel_upstream::Service;
 
+use crate::split::Split;
+
 /// An immutable, compiled configuration, shared by all workers.
 pub struct Snapshot {
     /// Counts up with every accepted configuration.
@@ -44,17 +46,11 @@ pub enum Action {
     /// Forwards to a service.
     Service(usize),
     /// Forwards to one of several services, each with its share.
-    Split(Split),
+    Split(Box<Split>),
     /// Answers by itself.
     Respond(Page),
     /// Sends the client elsewhere.
     Redirect(Redirect),
-}
-
-/// Services and their shares of a route's requests.
-pub struct Split {
-    /// Service index and the sum of the weights up to and including it.
-    pub cumulative: Vec<(usize, u64)>,
 }
 
 /// An answer made here.
@@ -138,18 +134,6 @@ pub enum Peers {
     Nobody,
 }
 
-impl Split {
-    /// Picks a service for a random number.
-    pub fn pick(&self, random: u64) -> Option<usize> {
-        let total = self.cumulative.last()?.1;
-        let ticket = random % total.max(1);
-        self.cumulative
-            .iter()
-            .find(|(_, up_to)| ticket < *up_to)
-            .map(|(service, _)| *service)
-    }
-}
-
 impl ErrorPages {
     /// The page that overrides a status, if any.
     pub fn page(&self, status: StatusCode) -> Option<&Page> {
@@ -212,17 +196,6 @@ fn escape_html(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_split_gives_each_service_its_share() {
-        let split = Split {
-            cumulative: vec![(7, 95), (9, 100)],
-        };
-        let second = (0..1_000)
-            .filter(|random| split.pick(*random) == Some(9))
-            .count();
-        assert_eq!(second, 50);
-    }
 
     #[test]
     fn escapes() {

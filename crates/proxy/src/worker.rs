@@ -7,7 +7,10 @@ use std::{
 };
 
 use lintel_kernel::Names;
-use lintel_telemetry::{ListenerMetrics, RouteMetrics, ServiceMetrics, WorkerMetrics};
+use lintel_telemetry::{
+    ListenerMetrics, RouteMetrics, ServiceMetrics, WorkerMetrics,
+    metrics::{Family, WorkerCounter},
+};
 use lintel_upstream::Pools;
 use rustc_hash::FxHashMap;
 
@@ -33,7 +36,11 @@ pub struct Local {
     routes: RefCell<FxHashMap<u32, Rc<RouteMetrics>>>,
     services: RefCell<FxHashMap<u32, Rc<ServiceMetrics>>>,
     listeners: RefCell<FxHashMap<u16, Rc<ListenerMetrics>>>,
+    counters: RefCell<FxHashMap<CounterKey, WorkerCounter>>,
 }
+
+/// The family's name, and what stands for each of its labels.
+type CounterKey = (&'static str, [u32; 3]);
 
 /// The index that stands for "no route matched" in the metrics.
 pub(crate) const NO_ROUTE: u32 = u32::MAX;
@@ -84,6 +91,7 @@ impl Local {
             routes: RefCell::default(),
             services: RefCell::default(),
             listeners: RefCell::default(),
+            counters: RefCell::default(),
         }
     }
 
@@ -114,6 +122,16 @@ impl Local {
         cached(&self.listeners, listener, || {
             self.metrics.listener(self.listener(listener))
         })
+    }
+
+    /// Adds one to a counter that only some requests move. `key` must tell its labels apart within
+    /// this configuration.
+    pub(crate) fn count(&self, family: &'static Family, key: [u32; 3], labels: &[&str]) {
+        let mut counters = self.counters.borrow_mut();
+        counters
+            .entry((family.name, key))
+            .or_insert_with(|| self.metrics.counter(family, labels))
+            .inc();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
 /// A configuration and what is asked of it.
 #[derive(Debug, Default)]
 pub struct Scenario {
-    /// The configuration, in which the endpoint `upstream` stands for the origin.
+    /// The configuration, in which a word such as `upstream` stands for the URL of an endpoint.
     pub yaml: String,
     /// One request after the other.
     pub exchanges: Vec<Exchange>,
@@ -72,17 +72,17 @@ pub fn scenarios(page: &str) -> Vec<Scenario> {
 }
 
 impl Scenario {
-    /// The configuration with the origin's URL in the place of `upstream`.
-    pub fn configuration(&self, origin: &str) -> String {
-        let lines = self
-            .yaml
-            .lines()
-            .map(|line| match line.split_once("endpoints:") {
-                Some((before, after)) => {
-                    format!("{before}endpoints:{}", after.replace("upstream", origin))
-                }
-                None => line.to_owned(),
-            });
+    /// The configuration with URLs in the place of the words that stand for endpoints.
+    pub fn configuration(&self, origins: &[(&str, &str)]) -> String {
+        let lines = self.yaml.lines().map(|line| {
+            let Some((before, after)) = line.split_once("endpoints: [") else {
+                return line.to_owned();
+            };
+            let (word, after) = after.split_once(']').expect("endpoints on one line");
+            let url = origins.iter().find(|(known, _)| *known == word);
+            let (_, url) = url.unwrap_or_else(|| panic!("no origin is called `{word}`"));
+            format!("{before}endpoints: [\"{url}\"]{after}")
+        });
         lines.collect::<Vec<_>>().join("\n")
     }
 

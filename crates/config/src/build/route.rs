@@ -1,11 +1,13 @@
 //! Routes.
 
+mod split;
+
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderName;
 use lintel_kernel::Fault;
 use lintel_policies::{Chain, Context};
-use lintel_proxy::snapshot::{Action, Route, Split};
+use lintel_proxy::snapshot::{Action, Route};
 use lintel_router::{RouteSpec, ValueMatch};
 use lintel_server::listener_id;
 
@@ -30,7 +32,7 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
         };
         let base = ["routes", name.as_str()];
         let chain = Chain::build(&policies, &context);
-        let action = action(builder, &route.to);
+        let action = action(builder, name.as_str(), &route.to);
         match (chain, action) {
             (Ok(chain), Ok(action)) => routes.push(Route {
                 name: name.as_str().into(),
@@ -116,7 +118,7 @@ fn value_match(condition: &ValueCondition) -> ValueMatch {
     }
 }
 
-fn action(builder: &Builder<'_>, to: &To) -> Result<Action, Fault> {
+fn action(builder: &Builder<'_>, route: &str, to: &To) -> Result<Action, Fault> {
     let find = |name: &str| {
         let index = builder.service_index.get(name).copied();
         index.ok_or_else(|| Fault::new(format!("there is no service `{name}`")))
@@ -125,13 +127,8 @@ fn action(builder: &Builder<'_>, to: &To) -> Result<Action, Fault> {
         To::Service(name) => Action::Service(find(name.as_str())?),
         To::Action(model::Action::Service(name)) => Action::Service(find(name.as_str())?),
         To::Action(model::Action::Split(split)) => {
-            let mut up_to = 0;
-            let mut cumulative = Vec::with_capacity(split.services.len());
-            for (name, weight) in split.services.iter().filter(|(_, weight)| **weight > 0) {
-                up_to += u64::from(*weight);
-                cumulative.push((find(name.as_str())?, up_to));
-            }
-            Action::Split(Split { cumulative })
+            let split = split::split(route, split, find);
+            Action::Split(Box::new(split.map_err(|fault| fault.under("split"))?))
         }
         To::Action(model::Action::Respond(respond)) => {
             Action::Respond(page::respond(respond).map_err(|fault| fault.under("respond"))?)

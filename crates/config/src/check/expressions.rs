@@ -6,9 +6,9 @@ use super::{Check, routes};
 use crate::{
     diagnostic::{Diagnostic, code},
     loaded::Loaded,
-    model::{Action, To},
+    model::{Action, Split, To},
     shape::nearest,
-    text::TemplateText,
+    text::{ExprText, TemplateText},
 };
 
 pub(super) fn check(check: &mut Check<'_>) {
@@ -47,7 +47,8 @@ pub(super) fn check(check: &mut Check<'_>) {
                 let path = [base[0], base[1], base[2], "redirect", "to"];
                 check.out.extend(scope.faults(&path, &redirect.to));
             }
-            Action::Service(_) | Action::Split(_) => {}
+            Action::Split(split) => check.out.extend(scope.split(name, split)),
+            Action::Service(_) => {}
         }
     }
     for (status, page) in &loaded.model.errors {
@@ -91,6 +92,21 @@ impl Scope<'_> {
             .exprs()
             .filter_map(|expr| self.fault(path, text.source(), expr))
             .collect()
+    }
+
+    /// What is wrong with the expressions of a split.
+    fn split(&self, route: &str, split: &Split) -> Vec<Diagnostic> {
+        let [a, b, c, d] = ["routes", route, "to", "split"];
+        let sticky = split.sticky.as_ref();
+        let sticky = sticky.and_then(|expr| self.expression(&[a, b, c, d, "sticky"], expr));
+        let when = split.selection.as_ref().and_then(|by| by.when.as_ref());
+        let when = when.and_then(|expr| self.expression(&[a, b, c, d, "override", "when"], expr));
+        sticky.into_iter().chain(when).collect()
+    }
+
+    /// What is wrong with an expression that is a value as a whole.
+    pub(super) fn expression(&self, path: &[&str], text: &ExprText) -> Option<Diagnostic> {
+        self.fault(path, text.source(), &text.compile().ok()?)
     }
 
     fn fault(&self, path: &[&str], text: &str, expr: &Expr) -> Option<Diagnostic> {

@@ -1,6 +1,7 @@
 //! What the shape can't show: names that lead nowhere, settings that contradict each other, files
 //! that are not there, and what is legal but probably not meant.
 
+mod drills;
 mod expressions;
 mod files;
 mod listeners;
@@ -8,6 +9,7 @@ mod policies;
 mod references;
 mod routes;
 mod services;
+mod splits;
 mod warnings;
 
 pub(crate) use files::files;

@@ -11,7 +11,10 @@ pub(super) fn check(check: &mut Check<'_>) {
     for (name, route) in &model.routes {
         let name = name.as_str();
         match &route.to {
-            To::Action(Action::Split(split)) => weights(check, name, split),
+            To::Action(Action::Split(split)) => {
+                weights(check, name, split);
+                selection(check, name, split);
+            }
             To::Action(Action::Respond(respond)) => bodies(check, name, respond),
             To::Action(Action::Redirect(target)) => redirect(check, name, target),
             To::Service(_) | To::Action(Action::Service(_)) => {}
@@ -59,6 +62,27 @@ fn weights(check: &mut Check<'_>, name: &str, split: &Split) {
             )
             .at(check.loaded.locate(&path), "no request can be sent")
             .help("give at least one a weight of 1 or more");
+        check.push(diagnostic);
+    }
+}
+
+/// An override that nothing can set off, and a cookie that is none.
+fn selection(check: &mut Check<'_>, name: &str, split: &Split) {
+    if let Some(cookie) = &split.cookie {
+        check.positive(
+            &["routes", name, "to", "split", "cookie", "ttl"],
+            cookie.ttl,
+        );
+    }
+    let Some(selection) = &split.selection else {
+        return;
+    };
+    if selection.header.is_none() && selection.cookie.is_none() {
+        let path = ["routes", name, "to", "split", "override"];
+        let diagnostic = check
+            .error(code::ONE_OF, &path, "an override needs something to go by")
+            .expected("`header`, `cookie` or both")
+            .help("write `header: X-Use-Variant`: testers send it with the name of a service");
         check.push(diagnostic);
     }
 }

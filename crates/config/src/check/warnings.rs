@@ -15,6 +15,8 @@ use crate::{
 
 pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_files: bool) {
     routes(check);
+    super::splits::warnings(check);
+    super::drills::warnings(check);
     services(check);
     stores(check);
     listeners(check);

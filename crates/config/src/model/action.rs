@@ -1,7 +1,7 @@
-use lintel_kernel::config;
+use lintel_kernel::{Duration, config};
 
 use super::{Named, Table};
-use crate::text::{FieldName, FieldValue, Name, TemplateText};
+use crate::text::{CookieName, ExprText, FieldName, FieldValue, Name, TemplateText};
 
 /// Where a request goes: the name of a service, or one action.
 #[config(untagged)]
@@ -18,7 +18,7 @@ pub enum Action {
     /// Sends it to a service.
     Service(Name),
     /// Spreads requests over services by weight.
-    Split(Split),
+    Split(Box<Split>),
     /// Answers it at once.
     Respond(Respond),
     /// Sends the client elsewhere.
@@ -38,6 +38,67 @@ pub struct Split {
     /// but not for all.
     #[schemars(extend("minProperties" = 1))]
     pub services: Named<Weight>,
+
+    /// What requests stick by: those with the same value of this expression go to the same service,
+    /// on every replica, as long as the weights stay. When they change, only as many move as the
+    /// change says. A request without a value goes by `cookie`, or else by chance.
+    #[serde(default)]
+    #[schemars(example = &"request.cookies[\"uid\"]")]
+    pub sticky: Option<ExprText>,
+
+    /// A cookie that the gateway gives to clients whose requests have no value of `sticky`, so that
+    /// they stick all the same. It holds a random number.
+    #[serde(default)]
+    pub cookie: Option<CohortCookie>,
+
+    /// Lets testers choose the service by its name, even one with weight 0. A name that is not in
+    /// the split counts as none.
+    #[serde(default, rename = "override")]
+    pub selection: Option<VariantOverride>,
+
+    /// A header field that tells which service was chosen: the service, and the client. One that the
+    /// client sends is replaced.
+    #[serde(default)]
+    #[schemars(example = &"X-Variant")]
+    pub header: Option<FieldName>,
+
+    /// The name of the experiment. Splits of the same name, services and weights send the same user
+    /// to the same service; those of different names are independent. Default: the route's name.
+    #[serde(default)]
+    pub experiment: Option<Name>,
+}
+
+/// A cookie by which a client is known again.
+#[config]
+pub struct CohortCookie {
+    /// Its name.
+    pub name: CookieName,
+
+    /// How long the client keeps it.
+    #[serde(default = "thirty_days")]
+    pub ttl: Duration,
+}
+
+const fn thirty_days() -> Duration {
+    Duration::from_secs(30 * 86_400)
+}
+
+/// How testers choose a service. Everybody who knows the names can, unless `when` says otherwise.
+#[config]
+pub struct VariantOverride {
+    /// By a header field with the name of the service.
+    #[serde(default)]
+    #[schemars(example = &"X-Use-Variant")]
+    pub header: Option<FieldName>,
+
+    /// By a cookie with the name of the service.
+    #[serde(default)]
+    pub cookie: Option<CookieName>,
+
+    /// Who may choose: a condition.
+    #[serde(default)]
+    #[schemars(example = &"client.ip.startsWith(\"10.\")")]
+    pub when: Option<ExprText>,
 }
 
 /// Answers a request at once. At most one of `body`, `json` and `template`.

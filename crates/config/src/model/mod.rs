@@ -18,7 +18,9 @@ mod table;
 mod tls;
 mod tracing;
 
-pub use action::{Action, Redirect, Respond, Split, To, ToService, Weight};
+pub use action::{
+    Action, CohortCookie, Redirect, Respond, Split, To, ToService, VariantOverride, Weight,
+};
 pub use admin::{Admin, RedisStore, Store};
 pub use defaults::{Defaults, ErrorPage};
 pub use expectation::{Expectation, ExpectedAnswer, SampleRequest};

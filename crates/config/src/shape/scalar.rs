@@ -69,7 +69,7 @@ impl<'n> Walk<'n> {
     ) {
         let noun = text::noun(format);
         let code = match format {
-            "template" => code::INVALID_EXPRESSION,
+            "template" | "expression" => code::INVALID_EXPRESSION,
             _ => code::INVALID_VALUE,
         };
         let subject = subject(&self.path);
@@ -77,7 +77,9 @@ impl<'n> Walk<'n> {
         if let Some(taint) = &node.taint {
             // Neither the parser's message nor its hint may be shown: they quote the text.
             let message = match format {
-                "template" => format!("{subject}: an expression in this text can't be used"),
+                "template" | "expression" => {
+                    format!("{subject}: an expression in this text can't be used")
+                }
                 _ => format!("{subject}: the value of `{}` is not {noun}", taint.origin),
             };
             self.push(

@@ -57,11 +57,6 @@ const PLANNED: &[(&str, &str, &str)] = &[
         "publish",
         "send it to a service that publishes",
     ),
-    (
-        "routes.*.to.split",
-        "sticky",
-        "remove it; every request is drawn anew",
-    ),
 ];
 
 /// Policies of the language that this version does not have.
@@ -70,7 +65,6 @@ const PLANNED_POLICIES: &[&str] = &[
     "bot_detection",
     "waf",
     "cors",
-    "fault",
     "jwt",
     "api_key",
     "basic_auth",

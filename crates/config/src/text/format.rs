@@ -29,6 +29,8 @@ pub(crate) fn check(format: &str, text: &str) -> Option<Result<(), TextError>> {
         Regex::FORMAT => text.parse::<Regex>().map(drop),
         TestUrl::FORMAT => text.parse::<TestUrl>().map(drop),
         TemplateText::FORMAT => text.parse::<TemplateText>().map(drop),
+        ExprText::FORMAT => text.parse::<ExprText>().map(drop),
+        CookieName::FORMAT => text.parse::<CookieName>().map(drop),
         _ => return None,
     })
 }
@@ -61,6 +63,8 @@ pub(crate) fn noun(format: &str) -> &'static str {
         Regex::FORMAT => "a regular expression",
         TestUrl::FORMAT => "a URL or a path",
         TemplateText::FORMAT => "a text",
+        ExprText::FORMAT => "an expression",
+        CookieName::FORMAT => "the name of a cookie",
         _ => "a text",
     }
 }

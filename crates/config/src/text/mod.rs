@@ -5,6 +5,7 @@
 //! anything is deserialised.
 
 mod address;
+mod cookie;
 mod endpoint;
 mod error;
 mod file;
@@ -16,6 +17,7 @@ mod target;
 mod template;
 
 pub use address::{Bind, Cidr};
+pub use cookie::CookieName;
 pub use endpoint::{Endpoint, HostRule, Scheme};
 pub use error::TextError;
 pub use file::{FilePath, LogTarget};
@@ -24,7 +26,7 @@ pub use header::{FieldName, FieldValue, MethodName};
 pub use name::{Name, StatusPattern};
 pub use pattern::{Host, Path, Regex};
 pub use target::TestUrl;
-pub use template::TemplateText;
+pub use template::{ExprText, TemplateText};
 
 /// Implements `Deserialize`, `Serialize` and `JsonSchema` for a type that is read by `FromStr`
 /// and written by `Display`.

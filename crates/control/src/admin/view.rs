@@ -15,11 +15,15 @@ pub(super) fn routes(gateway: &Gateway) -> Value {
                 json!({ "service": snapshot.services.get(*index).map(|service| service.name()) })
             }
             Action::Split(split) => {
-                let services = split.cumulative.iter();
-                let names: Vec<_> = services
-                    .filter_map(|(index, _)| Some(snapshot.services.get(*index)?.name()))
-                    .collect();
-                json!({ "split": names })
+                let shares = split.shares().filter_map(|(index, weight)| {
+                    let service = snapshot.services.get(index)?;
+                    Some((service.name().to_string(), Value::from(weight)))
+                });
+                json!({
+                    "split": shares.collect::<Map<_, _>>(),
+                    "sticky": split.sticky().map(lintel_kernel::expr::Expr::source),
+                    "cookie": split.cookie(),
+                })
             }
             Action::Respond(page) => json!({ "respond": page.status.as_u16() }),
             Action::Redirect(redirect) => json!({ "redirect": redirect.status.as_u16() }),

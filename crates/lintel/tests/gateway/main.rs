@@ -9,10 +9,12 @@
 
 mod admin;
 mod clients;
+mod drills;
 mod faults;
 mod lifecycle;
 mod malformed;
 mod proxying;
 mod readmes;
 mod reload;
+mod splits;
 mod support;

@@ -1,4 +1,6 @@
-//! Every policy's documentation page does what it says.
+//! Every policy's documentation page does what it says, and so does every guide.
+
+use std::fs;
 
 use lintel_policies::REGISTRY;
 use lintel_testkit::{Answer, Origin, Scenario, scenarios};
@@ -13,7 +15,19 @@ fn every_policy_does_what_its_page_says() {
     }
 }
 
+#[test]
+fn every_guide_does_what_it_says() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides");
+    for page in fs::read_dir(folder).unwrap() {
+        let page = page.unwrap().path();
+        eprintln!("{}", page.display());
+        let text = fs::read_to_string(page).unwrap();
+        scenarios(&text).iter().for_each(run);
+    }
+}
+
 fn run(scenario: &Scenario) {
+    let another = Origin::saying("another");
     for exchange in &scenario.exchanges {
         let answer = exchange.answer.clone();
         let origin = Origin::start(move |_| {
@@ -25,7 +39,11 @@ fn run(scenario: &Scenario) {
                 answer.body.as_deref().unwrap_or_default(),
             )
         });
-        let gateway = Gateway::start(&scenario.configuration(&origin.url()));
+        let gateway = Gateway::start(&scenario.configuration(&[
+            ("upstream", &origin.url()),
+            ("another", &another.url()),
+            ("nobody", &Origin::nobody()),
+        ]));
         let reply = gateway.client().send(&exchange.request).reply();
         exchange.response.assert_reply(&reply);
         match &exchange.upstream {

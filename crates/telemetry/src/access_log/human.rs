@@ -57,6 +57,12 @@ fn facts(out: &mut Vec<u8>, record: &Record<'_>) {
         out.extend_from_slice(b" attempts=");
         integer(out, u64::from(record.attempts));
     }
+    pair(out, " variant=", record.variant);
+    pair(out, " fallback=", record.fallback);
+    record
+        .faults
+        .names()
+        .for_each(|fault| pair(out, " fault=", fault));
     pair(out, " tls=", record.tls);
     pair(out, " id=", record.request_id);
     if let Some(agent) = record.user_agent {

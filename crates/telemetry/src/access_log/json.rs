@@ -68,6 +68,17 @@ fn answer(out: &mut Vec<u8>, record: &Record<'_>) {
     }
     out.extend_from_slice(b",\"attempts\":");
     integer(out, u64::from(record.attempts));
+    text(out, b",\"variant\":", record.variant.as_bytes());
+    text(out, b",\"fallback\":", record.fallback.as_bytes());
+    if !record.faults.is_empty() {
+        out.extend_from_slice(b",\"faults\":[");
+        for (place, fault) in record.faults.names().enumerate() {
+            out.extend_from_slice(if place == 0 { b"\"" } else { b",\"" });
+            out.extend_from_slice(fault.as_bytes());
+            out.push(b'"');
+        }
+        out.push(b']');
+    }
 }
 
 fn measures(out: &mut Vec<u8>, record: &Record<'_>) {

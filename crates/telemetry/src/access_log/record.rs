@@ -8,7 +8,7 @@ use std::{
 use http::{Method, Version, header::USER_AGENT};
 use lintel_kernel::{
     Exchange,
-    exchange::{Ending, Outcome},
+    exchange::{Ending, Faults, Outcome},
 };
 
 /// One request as the access log shows it. Empty texts and `None` mean "not known" and are left
@@ -53,6 +53,12 @@ pub struct Record<'a> {
     pub endpoint: Option<SocketAddr>,
     /// Tries sent upstream.
     pub attempts: u8,
+    /// The service that a split chose.
+    pub variant: &'a str,
+    /// Why the route's fallback answered.
+    pub fallback: &'a str,
+    /// What fault injection did.
+    pub faults: Faults,
     /// Bytes of request body.
     pub bytes_in: u64,
     /// Bytes of response body.
@@ -95,6 +101,9 @@ impl<'a> Record<'a> {
             service: exchange.service_name(),
             endpoint: exchange.endpoint,
             attempts: exchange.attempts,
+            variant: exchange.variant_name(),
+            fallback: exchange.detour.fallback.unwrap_or_default(),
+            faults: exchange.detour.faults,
             bytes_in: ending.bytes_in,
             bytes_out: ending.bytes_out,
             duration: ending.duration,

@@ -10,7 +10,7 @@ use std::{
 use http::{Request, Version};
 use lintel_kernel::{
     Exchange, Names,
-    exchange::{Ending, Outcome, Params, Refused},
+    exchange::{Detour, Ending, Faults, Outcome, Params, Refused},
     trace::{RequestId, Trace},
 };
 use proptest::prelude::*;
@@ -39,6 +39,9 @@ fn record() -> Record<'static> {
         service: "shop",
         endpoint: Some(([10, 0, 0, 7], 8080).into()),
         attempts: 1,
+        variant: "",
+        fallback: "",
+        faults: Faults::default(),
         bytes_in: 12,
         bytes_out: 1532,
         duration: Duration::from_micros(12_345),
@@ -117,6 +120,28 @@ fn a_refusal_without_route() {
     let human = line(Format::Human, &refused);
     assert!(human.contains(" 429 1532B 12.345ms overhead=0.045ms outcome=client_gone "));
     assert!(human.ends_with("refused_by=rate_limit code=too_many_requests id=r-1\n"));
+}
+
+#[test]
+fn detours_are_told() {
+    let mut faults = Faults::DELAY;
+    faults.insert(Faults::RESET);
+    let detoured = Record {
+        variant: "shop_v2",
+        fallback: "timeout",
+        faults,
+        ..record()
+    };
+    let json: Value = serde_json::from_str(&line(Format::Json, &detoured)).unwrap();
+    assert_eq!(json["variant"], "shop_v2");
+    assert_eq!(json["fallback"], "timeout");
+    assert_eq!(json["faults"], serde_json::json!(["delay", "reset"]));
+    let human = line(Format::Human, &detoured);
+    assert!(human.contains(" variant=shop_v2 fallback=timeout fault=delay fault=reset tls="));
+    let plain: Value = serde_json::from_str(&line(Format::Json, &record())).unwrap();
+    for absent in ["variant", "fallback", "faults"] {
+        assert_eq!(plain.get(absent), None, "{absent}");
+    }
 }
 
 #[test]
@@ -214,6 +239,7 @@ fn a_record_of_an_exchange() {
             code: "upstream_timeout",
             detail: "The service did not answer in time.".into(),
         }),
+        detour: Detour::default(),
         status: 504,
     };
     let ending = Ending {

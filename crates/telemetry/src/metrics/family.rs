@@ -101,6 +101,11 @@ families! {
     REJECTIONS = Kind::Counter, "lintel_rejections_total" ["policy", "reason"]
         "Requests refused by a policy or by a step of the gateway.";
 
+    SPLIT_REQUESTS = Kind::Counter, "lintel_split_requests_total" ["route", "variant", "by"]
+        "Requests of a split by the service chosen, and by what it was chosen: `weight`, `sticky`, `cookie` or `override`.";
+    FAULTS_INJECTED = Kind::Counter, "lintel_faults_injected_total" ["route", "fault"]
+        "Faults injected on purpose: `delay`, `abort`, `bandwidth` or `reset`.";
+
     UPSTREAM_DURATION = Kind::Histogram(&REQUEST_BOUNDS), "lintel_upstream_duration_seconds" ["service"]
         "Time from sending a request upstream to the head of its answer, per attempt.";
     UPSTREAM_ATTEMPTS = Kind::Counter, "lintel_upstream_attempts_total" ["service", "outcome"]

@@ -1,0 +1,37 @@
+use std::{fmt, str::FromStr};
+
+use super::{TextError, text_type};
+
+/// The name of a cookie: a token (RFC 6265 §4.1.1).
+#[derive(Clone, PartialEq, Eq)]
+pub struct CookieName(pub String);
+
+impl FromStr for CookieName {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        // RFC 9110 §5.6.2: what a token is made of.
+        let fits = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        if text.is_empty() || !text.chars().all(fits) {
+            return Err(
+                TextError::new(format!("`{text}` is not the name of a cookie"))
+                    .hint("use letters, digits, `-` and `_`, such as `uid`"),
+            );
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for CookieName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for CookieName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+text_type!(CookieName, "cookie-name"; "uid");
