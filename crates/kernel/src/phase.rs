@@ -57,4 +57,6 @@ pub enum Flow<R> {
     Answer(R),
     /// Refuse, in the error format of the caller's protocol.
     Refuse(Rejection),
+    /// Not decided yet: something must be waited for.
+    Wait,
 }

@@ -4,7 +4,7 @@ use http::Response;
 use lintel_http::Body;
 use lintel_kernel::{Ending, Exchange, Fault, Flow};
 
-use crate::{Context, Link, RoutePolicies};
+use crate::{Context, Link, RoutePolicies, Wait};
 
 /// The policies of one route in the order they run.
 #[derive(Default)]
@@ -32,19 +32,43 @@ impl Chain {
         }
     }
 
-    /// Runs a request through the chain until a policy answers or refuses.
+    /// Runs a request through the chain, from where `depth` says, until a policy answers, refuses
+    /// or has to wait. Moves `depth` along.
     pub fn on_request(
         &self,
+        depth: &mut Depth,
         exchange: &mut Exchange,
         body: &mut Body,
-    ) -> (Depth, Flow<Response<Body>>) {
-        for (passed, link) in self.links.iter().enumerate() {
+    ) -> Flow<Response<Body>> {
+        while let Some(link) = self.links.get(depth.0) {
+            depth.0 += 1;
             match link.on_request(exchange, body) {
                 Flow::Next => {}
-                decided => return (Depth(passed + 1), decided),
+                decided => return decided,
             }
         }
-        (Depth(self.links.len()), Flow::Next)
+        Flow::Next
+    }
+
+    /// Goes on after [`Flow::Wait`]: waits with the policy that said so, and then runs the rest of
+    /// the chain. Never ends in [`Flow::Wait`].
+    pub async fn resume(
+        &self,
+        depth: &mut Depth,
+        exchange: &mut Exchange,
+        body: &mut Body,
+        wait: &Wait<'_>,
+    ) -> Flow<Response<Body>> {
+        while let Some(waiting) = depth.0.checked_sub(1).and_then(|at| self.links.get(at)) {
+            let decided = match waiting.resume(exchange, body, wait).await {
+                Flow::Next => self.on_request(depth, exchange, body),
+                decided => decided,
+            };
+            if !matches!(decided, Flow::Wait) {
+                return decided;
+            }
+        }
+        Flow::Next
     }
 
     /// Runs an answer back through the policies that its request passed.

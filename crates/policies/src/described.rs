@@ -25,6 +25,27 @@ impl JsonSchema for Template {
     }
 }
 
+/// An expression as a whole, without `${…}` around it.
+pub(crate) struct Expression;
+
+impl JsonSchema for Expression {
+    fn schema_name() -> Cow<'static, str> {
+        "Expression".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "expression",
+            "examples": ["request.headers[\"x-drill\"] == \"on\""],
+        })
+    }
+}
+
 /// Texts with `${…}` by the name of a header field.
 pub(crate) struct Fields;
 

@@ -11,10 +11,12 @@ mod registry;
 mod tests;
 
 pub use chain::{Chain, Depth};
-pub use policy::{Context, Off, Policy, Setting};
+pub use policy::{Context, Off, Policy, Setting, Wait};
 pub use registry::Entry;
 
 registry::registry! {
+    /// Injects faults on purpose: delays, refusals, slow and broken answers.
+    Edge fault => FaultInjection;
     /// Rewrites the path or the host that the upstream sees.
     Transform rewrite => Rewrite;
     /// Sets, adds and removes header fields, both ways.

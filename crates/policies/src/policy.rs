@@ -1,17 +1,25 @@
 //! What a policy is.
 
-use std::path::PathBuf;
+use std::{future::poll_fn, path::PathBuf};
 
 use http::Response;
-use lintel_http::Body;
-use lintel_kernel::{Ending, Exchange, Fault, Flow, expr::Template};
+use lintel_http::{Body, http1::Timer};
+use lintel_kernel::{
+    Ending, Exchange, Fault, Flow,
+    expr::{Expr, Template},
+};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 /// One cross-cutting rule, built from its part of a route's configuration and shared by all
 /// workers.
 ///
 /// Hooks are synchronous and must neither block nor wait. They run on the request path: what can
 /// be computed at load is computed in [`build`](Self::build).
+///
+/// A policy that can't decide without waiting — for a store, another service, a time — answers
+/// [`Flow::Wait`] from `on_request`, and decides in [`resume`](Self::resume). Only requests that
+/// really wait pay for it: decide in `on_request` what can be decided at once (from a cache, say).
 pub trait Policy: Sized + Send + Sync {
     /// What the operator writes under the policy's key.
     type Config: DeserializeOwned + schemars::JsonSchema;
@@ -27,11 +35,42 @@ pub trait Policy: Sized + Send + Sync {
         Flow::Next
     }
 
+    /// Decides about a request for which [`on_request`](Self::on_request) said [`Flow::Wait`].
+    /// Called at once; what it needs to know of that decision it leaves in the exchange, or
+    /// computes anew. [`Flow::Wait`] from here calls it again.
+    ///
+    /// The future is boxed by the chain, and dropped when the client goes away or the route's
+    /// timeout has passed; the request is then refused with 504. Whatever it has begun must stand
+    /// that.
+    fn resume(
+        &self,
+        _exchange: &mut Exchange,
+        _body: &mut Body,
+        _wait: &Wait<'_>,
+    ) -> impl Future<Output = Flow<Response<Body>>> {
+        std::future::ready(Flow::Next)
+    }
+
     /// Sees the answer on its way out; also answers that the gateway made itself.
     fn on_response(&self, _exchange: &mut Exchange, _response: &mut Response<Body>) {}
 
     /// Sees the end of the request, whatever way it ended.
     fn on_end(&self, _exchange: &Exchange, _ending: &Ending) {}
+}
+
+/// What a policy has while it waits.
+pub struct Wait<'a> {
+    /// The timer of the task that the request runs in. Cheaper than a timer of one's own.
+    pub timer: &'a Timer,
+    /// When the route's timeout passes: nothing is waited for beyond that.
+    pub deadline: Instant,
+}
+
+impl Wait<'_> {
+    /// Waits until a time.
+    pub async fn until(&self, time: Instant) {
+        poll_fn(|cx| self.timer.poll_deadline(cx, time)).await;
+    }
 }
 
 /// What a policy may use while it is built.
@@ -56,15 +95,21 @@ impl Context {
         let early = template
             .exprs()
             .find(|expr| expr.needs_response())
-            .map(|expr| {
-                Fault::new(format!(
-                    "`{}` is not known yet when the request goes in",
-                    expr.source()
-                ))
-                .with_hint("read something of the request, or do this to the answer")
-                .at(text.find(expr.source()))
-            });
+            .map(|expr| early(expr).at(text.find(expr.source())));
         early.map_or(Ok(template), Err)
+    }
+
+    /// Compiles an expression that is evaluated while the request goes in.
+    ///
+    /// # Errors
+    /// It does not compile, or reads what is not there yet, or a path parameter that the route does
+    /// not have.
+    pub fn request_expression(&self, text: &str) -> Result<Expr, Fault> {
+        let expr = Expr::parse(text)?;
+        if expr.needs_response() {
+            return Err(early(&expr));
+        }
+        self.known(&expr).map_or(Ok(expr), Err)
     }
 
     /// Compiles a text with `${…}` that is rendered while the answer goes out.
@@ -73,23 +118,33 @@ impl Context {
     /// The text does not compile, or reads a path parameter that the route does not have.
     pub fn response_template(&self, text: &str) -> Result<Template, Fault> {
         let template = Template::parse(text)?;
-        let Some(params) = &self.params else {
-            return Ok(template);
-        };
-        let unknown = template.exprs().find_map(|expr| {
-            let mut read = expr.path_params().into_iter();
-            let missing = read.find(|name| !params.iter().any(|known| known == name))?;
-            let fault = Fault::new(format!("no path of the route has a parameter `{missing}`"))
-                .at(text.find(expr.source()));
-            Some(match params.as_slice() {
-                [] => fault.with_hint(format!(
-                    "write `{{{missing}}}` in the route's path, such as `/users/{{{missing}}}`"
-                )),
-                known => fault.with_hint(format!("the parameters are `{}`", known.join("`, `"))),
-            })
-        });
+        let unknown = template
+            .exprs()
+            .find_map(|expr| Some(self.known(expr)?.at(text.find(expr.source()))));
         unknown.map_or(Ok(template), Err)
     }
+
+    /// The mistake of an expression that reads a path parameter which the route does not have.
+    fn known(&self, expr: &Expr) -> Option<Fault> {
+        let params = self.params.as_ref()?;
+        let mut read = expr.path_params().into_iter();
+        let missing = read.find(|name| !params.iter().any(|known| known == name))?;
+        let fault = Fault::new(format!("no path of the route has a parameter `{missing}`"));
+        Some(match params.as_slice() {
+            [] => fault.with_hint(format!(
+                "write `{{{missing}}}` in the route's path, such as `/users/{{{missing}}}`"
+            )),
+            known => fault.with_hint(format!("the parameters are `{}`", known.join("`, `"))),
+        })
+    }
+}
+
+fn early(expr: &Expr) -> Fault {
+    Fault::new(format!(
+        "`{}` is not known yet when the request goes in",
+        expr.source()
+    ))
+    .with_hint("read something of the request, or do this to the answer")
 }
 
 /// A policy's setting on a route: its configuration, or `off` to drop one inherited from

@@ -79,6 +79,10 @@ macro_rules! registry {
                 match self { $( Self::$type(policy) => $crate::Policy::on_request(policy, exchange, body), )+ }
             }
 
+            pub(crate) async fn resume(&self, exchange: &mut ::lintel_kernel::Exchange, body: &mut ::lintel_http::Body, wait: &$crate::Wait<'_>) -> ::lintel_kernel::Flow<::http::Response<::lintel_http::Body>> {
+                match self { $( Self::$type(policy) => $crate::Policy::resume(policy, exchange, body, wait).await, )+ }
+            }
+
             pub(crate) fn on_response(&self, exchange: &mut ::lintel_kernel::Exchange, response: &mut ::http::Response<::lintel_http::Body>) {
                 match self { $( Self::$type(policy) => $crate::Policy::on_response(policy, exchange, response), )+ }
             }

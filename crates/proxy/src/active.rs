@@ -10,6 +10,7 @@ use std::{
 
 use http::{Method, StatusCode};
 use lintel_kernel::{Ending, Exchange, Outcome};
+use lintel_telemetry::metrics::family::FAULTS_INJECTED;
 
 use crate::worker::{Local, NO_ROUTE, Worker};
 
@@ -119,6 +120,11 @@ impl Active {
             ending.duration,
             ending.overhead,
         );
+        for (number, fault) in exchange.detour.faults.iter() {
+            let key = [exchange.route.unwrap_or(NO_ROUTE), u32::from(number), 0];
+            let labels = [exchange.route_name(), fault];
+            self.local.count(&FAULTS_INJECTED, key, &labels);
+        }
         if let Some(refused) = &exchange.refused {
             metrics.reject(refused.by, refused.code);
         }

@@ -29,6 +29,13 @@ pub(crate) const BODY_TOO_LARGE: Rejection = Rejection::new(
     "The request body is larger than allowed.",
 );
 
+pub(crate) const POLICY_TIMEOUT: Rejection = Rejection::new(
+    "policies",
+    StatusCode::GATEWAY_TIMEOUT,
+    "policy_timeout",
+    "The request could not be admitted in time.",
+);
+
 /// The value of `Allow` (RFC 9110 §10.2.1).
 pub(crate) fn allow_value(allow: &lintel_router::Allow) -> HeaderValue {
     // Methods are tokens: always a valid field value.

@@ -4,7 +4,7 @@
 use http::StatusCode;
 use lintel_http::{Body, Request};
 use lintel_kernel::{Flow, Rejection};
-use lintel_policies::Depth;
+use lintel_policies::{Depth, Wait};
 use lintel_router::Outcome as Matched;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     dispatch::{self, Dispatched},
     receive::{Received, listener_rules, receive},
     refuse,
+    snapshot::Route,
     tracked::Tracked,
     tunnel::Tunnel,
 };
@@ -101,7 +102,7 @@ pub(crate) struct Context<'a> {
 async fn pass(
     active: &mut Active,
     mut body: Body,
-    context: Context<'_>,
+    mut context: Context<'_>,
 ) -> Result<Dispatched, Rejection> {
     let local = std::rc::Rc::clone(&active.local);
 
@@ -114,16 +115,39 @@ async fn pass(
     }
 
     // Edge, Authenticate, Authorize, Admit, Inspect, Cache, Transform.
-    let (depth, flow) = route.chain.on_request(&mut active.exchange, &mut body);
-    *context.depth = depth;
+    let flow = route
+        .chain
+        .on_request(context.depth, &mut active.exchange, &mut body);
+    let flow = match flow {
+        // Boxed: few requests wait, and the others should not carry the room for it.
+        Flow::Wait => Box::pin(wait(active, route, &mut body, &mut context)).await?,
+        flow => flow,
+    };
     match flow {
-        Flow::Next => {}
+        Flow::Next | Flow::Wait => {}
         Flow::Answer(response) => return Ok(response.into()),
         Flow::Refuse(rejection) => return Err(rejection),
     }
 
     // Dispatch: a service, a split, an answer of the gateway's own.
     dispatch::dispatch(active, route, body, &context).await
+}
+
+/// Policies that have to wait, up to the timeout of the route.
+async fn wait(
+    active: &mut Active,
+    route: &Route,
+    body: &mut Body,
+    context: &mut Context<'_>,
+) -> Result<Flow<http::Response<Body>>, Rejection> {
+    let timer = &context.wire.timer;
+    let deadline = context.wire.received + route.timeout;
+    let waits = Wait { timer, deadline };
+    let resumed = route
+        .chain
+        .resume(context.depth, &mut active.exchange, body, &waits);
+    let resumed = timer.timeout_at(deadline, resumed).await;
+    resumed.map_err(|_elapsed| refuse::POLICY_TIMEOUT)
 }
 
 fn route_match(active: &mut Active) -> Result<usize, Rejection> {
