@@ -14,15 +14,11 @@ use lintel_tls::{
     TlsVersion, UnmatchedName,
 };
 
-use super::Builder;
+use super::{Builder, tls_error};
 use crate::{
-    diagnostic::{Diagnostic, code},
     model::{self, Listener, Protocol},
     text,
 };
-
-/// A tunnel (WebSocket) that is silent for longer is closed.
-const TUNNEL_IDLE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// The pseudonym in `Via`.
 const PSEUDONYM: &str = "lintel";
@@ -63,26 +59,6 @@ fn acceptor(
         Some(before) => before.reload().map(|_changed| before),
         None => Acceptor::build(settings).map(Arc::new),
     }
-}
-
-fn tls_error(builder: &Builder<'_>, place: &[&str], error: &lintel_tls::TlsError) -> Diagnostic {
-    let span = error.file.as_deref().and_then(|file| named(builder, file));
-    let message = match &error.file {
-        Some(file) => format!("{}: {}", file.display(), error.problem),
-        None => error.problem.clone(),
-    };
-    let span = span.unwrap_or_else(|| builder.loaded.locate(place));
-    Diagnostic::error(code::TLS, message)
-        .at(span, "")
-        .help(error.help.clone())
-        .path(place.join("."))
-}
-
-/// Where the configuration names a file.
-fn named(builder: &Builder<'_>, file: &std::path::Path) -> Option<crate::span::Span> {
-    let files = crate::check::files(&builder.loaded.model);
-    let named = files.into_iter().find(|named| named.path == file)?;
-    Some(builder.loaded.locate(&named.place))
 }
 
 /// The TLS settings of a listener that speaks these versions of HTTP.
@@ -152,7 +128,7 @@ fn spec(
         text::Bind::Tcp(address) => Bind::Tcp(*address),
         text::Bind::Unix(path) => Bind::Unix {
             path: path.clone(),
-            mode: None,
+            mode: listener.socket_mode.map(text::FileMode::bits),
         },
     });
     ListenerSpec {
@@ -220,7 +196,7 @@ fn rules(name: &str, listener: &Listener, tracing: &model::Tracing) -> ListenerR
         trace_sample: tracing.sample.fraction(),
         server: listener.server_header.as_ref().map(|value| value.0.clone()),
         max_body: listener.limits.body.bytes().unwrap_or(u64::MAX),
-        tunnel_idle: TUNNEL_IDLE,
+        tunnel_idle: listener.limits.tunnel_idle.to_std(),
     }
 }
 

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use lintel_tls::{ClientCertificate, ClientSettings, Roots};
 use lintel_upstream::{Service, service as runtime};
 
-use super::Builder;
+use super::{Builder, tls_error};
 use crate::{
     model,
     text::{Endpoint, HostRule, Scheme},
@@ -16,13 +16,28 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Arc<Service>> {
     let mut built = Vec::with_capacity(builder.loaded.model.services.len());
     let before = previous(builder);
     for (name, service) in &builder.loaded.model.services {
-        match Service::build(
+        let place = ["services", name.as_str()];
+        let service = match Service::build(
             spec(name.as_str(), service),
             before.get(name.as_str()).copied(),
         ) {
-            Ok(service) => built.push(service),
-            Err(faults) => builder.faults(&["services", name.as_str()], faults),
+            Ok(service) => service,
+            Err(faults) => {
+                builder.faults(&place, faults);
+                continue;
+            }
+        };
+        // The files of a service that did not change may have.
+        if let Err(errors) = service.reload_tls() {
+            let place = [&place[..], &["tls"]].concat();
+            let found: Vec<_> = errors
+                .iter()
+                .map(|error| tls_error(builder, &place, error))
+                .collect();
+            builder.out.extend(found);
+            continue;
         }
+        built.push(service);
     }
     built
 }
@@ -80,6 +95,12 @@ fn spec(name: &str, service: &model::Service) -> runtime::ServiceSpec {
         resolve: runtime::Resolve {
             min_ttl: service.resolve.min_ttl.to_std(),
             max_ttl: service.resolve.max_ttl.to_std(),
+            addresses: match service.resolve.addresses {
+                model::AddressFamily::Auto => runtime::Addresses::Auto,
+                model::AddressFamily::Both => runtime::Addresses::Both,
+                model::AddressFamily::Ipv4 => runtime::Addresses::Ipv4,
+                model::AddressFamily::Ipv6 => runtime::Addresses::Ipv6,
+            },
             ..runtime::Resolve::default()
         },
         ..runtime::ServiceSpec::new(name, service.endpoints.iter().map(endpoint).collect())

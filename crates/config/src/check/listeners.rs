@@ -15,6 +15,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     for (name, listener) in &model.listeners {
         protocols(check, name.as_str(), listener);
         limits(check, name.as_str(), listener);
+        socket_mode(check, name.as_str(), listener);
         if let Some(tls) = &listener.tls {
             let path = ["listeners", name.as_str(), "tls", "handshake_timeout"];
             check.positive(&path, tls.handshake_timeout);
@@ -122,6 +123,21 @@ fn protocols(check: &mut Check<'_>, name: &str, listener: &Listener) {
     }
 }
 
+fn socket_mode(check: &mut Check<'_>, name: &str, listener: &Listener) {
+    let mut binds = listener.bind.as_slice().iter();
+    if listener.socket_mode.is_some() && !binds.any(|bind| matches!(bind, Bind::Unix(_))) {
+        let path = ["listeners", name, "socket_mode"];
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &path,
+                "`socket_mode` is for Unix sockets, and this listener has none",
+            )
+            .help("remove it, or bind a socket like `unix:/run/lintel.sock`");
+        check.push(diagnostic);
+    }
+}
+
 fn limits(check: &mut Check<'_>, name: &str, listener: &Listener) {
     let limits = &listener.limits;
     let base = ["listeners", name, "limits"];
@@ -130,6 +146,7 @@ fn limits(check: &mut Check<'_>, name: &str, listener: &Listener) {
         ("header_timeout", limits.header_timeout),
         ("body_idle", limits.body_idle),
         ("idle", limits.idle),
+        ("tunnel_idle", limits.tunnel_idle),
     ] {
         check.positive(&at(key), value);
     }

@@ -31,6 +31,8 @@ pub struct Limits {
     pub body_idle: Duration,
     /// How long a connection may wait for its next request before it is closed.
     pub idle: Duration,
+    /// How long a tunnel (WebSocket) may be silent in both directions before it is closed.
+    pub tunnel_idle: Duration,
     /// Requests on one connection; after the last the client is asked to connect anew, which
     /// spreads clients over replicas.
     #[schemars(range(min = 1))]
@@ -51,6 +53,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),
             idle: Duration::from_secs(75),
+            tunnel_idle: Duration::from_secs(3_600),
             requests_per_connection: 1_000,
             h2: Http2Limits::default(),
         }

@@ -2,7 +2,7 @@ use lintel_kernel::config;
 use serde::Serialize;
 
 use super::{Limits, ListenerTls, OneOrMany};
-use crate::text::{Bind, Cidr, FieldName, FieldValue};
+use crate::text::{Bind, Cidr, FieldName, FieldValue, FileMode};
 
 /// A place where clients connect.
 #[config]
@@ -10,6 +10,11 @@ pub struct Listener {
     /// The address, or several. `[::]:8080` takes IPv4 as well.
     #[schemars(example = &"0.0.0.0:8080")]
     pub bind: OneOrMany<Bind>,
+
+    /// Permissions of the `unix:` sockets in `bind`, in octal: who may connect. Without it the
+    /// process's umask decides. They hold before the first connection can be made.
+    #[serde(default)]
+    pub socket_mode: Option<FileMode>,
 
     /// The HTTP versions spoken here. Default: `[http1, h2]` with `tls`, `[http1, h2c]` without.
     #[serde(default)]

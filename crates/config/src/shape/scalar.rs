@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn takes_numbers(format: &str) -> bool {
     matches!(
         format,
-        "duration" | "size" | "rate" | "share" | "bind" | "cidr" | "status-pattern"
+        "duration" | "size" | "rate" | "share" | "bind" | "cidr" | "status-pattern" | "file-mode"
     )
 }
 

@@ -72,6 +72,12 @@ pub(super) fn unix(path: &Path, mode: Option<u32>) -> io::Result<(OwnedFd, Optio
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
+    if let Some(mode) = mode {
+        // Linux gives the file the mode of the socket, less the umask: it is never more open than
+        // it is to be, and nobody can connect before it listens.
+        fs::File::from(OwnedFd::from(socket.try_clone()?))
+            .set_permissions(fs::Permissions::from_mode(mode))?;
+    }
     match socket.bind(&address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             remove_stale(path, &address)?;

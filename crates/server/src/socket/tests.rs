@@ -95,6 +95,20 @@ fn the_socket_of_a_dead_process_is_replaced_and_of_a_live_one_not() {
     assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
 }
 
+/// The umask of the tests lets others read at least, which the mode takes away before the name is there.
+#[test]
+fn a_unix_socket_is_never_more_open_than_its_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    for mode in [0o600, 0o660, 0o666, 0o777] {
+        let path = folder.path().join(format!("{mode:o}.sock"));
+        let (socket, _) = bind::unix(&path, Some(mode)).unwrap();
+        let file = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(file, mode, "{mode:o}");
+        let own = fs::File::from(socket).metadata().unwrap().permissions();
+        assert_eq!(own.mode() & 0o777, mode, "{mode:o}");
+    }
+}
+
 #[test]
 fn sockets_from_elsewhere_are_shared_if_they_can_not_be_joined() {
     let alone = TcpListener::bind("127.0.0.1:0").unwrap();

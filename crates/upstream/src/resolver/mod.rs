@@ -15,7 +15,7 @@ use std::{
 use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle, time};
 
 pub use self::system::SystemLookup;
-use crate::service::{Members, Resolve, Service};
+use crate::service::{Addresses, Members, Resolve, Service};
 
 /// Look-ups under way in the whole process: a configuration with thousands of names must not flood
 /// the name server when it is loaded.
@@ -27,12 +27,12 @@ const MAX_RETRY: Duration = Duration::from_secs(30);
 
 /// Finds the addresses of a name.
 pub trait Lookup: Send + Sync + 'static {
-    /// All IPv4 addresses of a name or, if it has none, its IPv6 addresses.
+    /// The addresses of a name, of the families asked for.
     ///
     /// # Errors
     ///
     /// Why there is no answer, for the log and the admin interface.
-    fn lookup<'a>(&'a self, name: &'a str) -> Looking<'a>;
+    fn lookup<'a>(&'a self, name: &'a str, addresses: Addresses) -> Looking<'a>;
 }
 
 /// A look-up under way.
@@ -131,7 +131,7 @@ async fn keep_resolved(
     let longest = resolve.max_ttl.min(MAX_RETRY);
     let mut retry = resolve.retry.min(longest);
     loop {
-        let pause = match look_up(&*lookup, &name).await {
+        let pause = match look_up(&*lookup, &name, resolve.addresses).await {
             Ok(answer) => {
                 members.resolved(&name, Ok(answer.addresses));
                 retry = resolve.retry.min(longest);
@@ -154,11 +154,11 @@ async fn keep_resolved(
     }
 }
 
-async fn look_up(lookup: &dyn Lookup, name: &str) -> Result<Answer, String> {
+async fn look_up(lookup: &dyn Lookup, name: &str, addresses: Addresses) -> Result<Answer, String> {
     let Ok(_permit) = LOOKUPS.acquire().await else {
         return Err("look-ups are closed".to_owned());
     };
-    match time::timeout(LOOKUP_TIMEOUT, lookup.lookup(name)).await {
+    match time::timeout(LOOKUP_TIMEOUT, lookup.lookup(name, addresses)).await {
         Ok(Ok(answer)) if answer.addresses.is_empty() => {
             Err("the answer holds no address".to_owned())
         }

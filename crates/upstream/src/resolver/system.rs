@@ -9,6 +9,7 @@ use std::{
 use hickory_resolver::{TokioResolver, config::LookupIpStrategy};
 
 use super::{Answer, Looking, Lookup};
+use crate::service::Addresses;
 
 /// What the resolver is built from. It is built anew when one of them changes.
 const FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
@@ -18,10 +19,12 @@ const NEGATIVE_TTL: Duration = Duration::from_secs(1);
 /// Looks names up as the system is configured to: `/etc/hosts` first, then the servers and search
 /// domains of `/etc/resolv.conf`.
 pub struct SystemLookup {
-    resolver: Mutex<Option<Built>>,
+    /// One for each choice of addresses that is made.
+    resolvers: Mutex<Vec<Built>>,
 }
 
 struct Built {
+    addresses: Addresses,
     resolver: TokioResolver,
     changed: [Option<SystemTime>; 2],
 }
@@ -30,18 +33,23 @@ impl SystemLookup {
     /// Reads nothing before the first look-up.
     pub const fn new() -> Self {
         Self {
-            resolver: Mutex::new(None),
+            resolvers: Mutex::new(Vec::new()),
         }
     }
 
-    fn resolver(&self) -> Result<TokioResolver, String> {
+    fn resolver(&self, addresses: Addresses) -> Result<TokioResolver, String> {
         let changed = FILES.map(|file| fs::metadata(file).and_then(|meta| meta.modified()).ok());
-        let mut built = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(built) = built.as_ref().filter(|built| built.changed == changed) {
+        let mut resolvers = self
+            .resolvers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        resolvers.retain(|built| built.changed == changed);
+        if let Some(built) = resolvers.iter().find(|built| built.addresses == addresses) {
             return Ok(built.resolver.clone());
         }
-        let resolver = build()?;
-        *built = Some(Built {
+        let resolver = build(addresses)?;
+        resolvers.push(Built {
+            addresses,
             resolver: resolver.clone(),
             changed,
         });
@@ -56,10 +64,10 @@ impl Default for SystemLookup {
 }
 
 impl Lookup for SystemLookup {
-    fn lookup<'a>(&'a self, name: &'a str) -> Looking<'a> {
+    fn lookup<'a>(&'a self, name: &'a str, addresses: Addresses) -> Looking<'a> {
         Box::pin(async move {
             let found = self
-                .resolver()?
+                .resolver(addresses)?
                 .lookup_ip(name)
                 .await
                 .map_err(|error| error.to_string())?;
@@ -73,11 +81,16 @@ impl Lookup for SystemLookup {
     }
 }
 
-fn build() -> Result<TokioResolver, String> {
+fn build(addresses: Addresses) -> Result<TokioResolver, String> {
     let text = |error| format!("the system's resolver configuration can't be used: {error}");
     let mut builder = TokioResolver::builder_tokio().map_err(text)?;
     let options = builder.options_mut();
-    options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
+    options.ip_strategy = match addresses {
+        Addresses::Auto => LookupIpStrategy::Ipv4thenIpv6,
+        Addresses::Both => LookupIpStrategy::Ipv4AndIpv6,
+        Addresses::Ipv4 => LookupIpStrategy::Ipv4Only,
+        Addresses::Ipv6 => LookupIpStrategy::Ipv6Only,
+    };
     options.negative_max_ttl = Some(NEGATIVE_TTL);
     builder.build().map_err(text)
 }

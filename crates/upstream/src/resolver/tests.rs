@@ -22,13 +22,14 @@ use crate::service::{EndpointHost, EndpointSpec, EndpointState, Scheme, ServiceS
 struct Scripted {
     answers: Mutex<VecDeque<Result<Answer, String>>>,
     asked: AtomicUsize,
+    families: Mutex<Vec<Addresses>>,
 }
 
 impl Scripted {
     fn new(answers: impl IntoIterator<Item = Result<Answer, String>>) -> Arc<Self> {
         Arc::new(Self {
             answers: Mutex::new(answers.into_iter().collect()),
-            asked: AtomicUsize::new(0),
+            ..Self::default()
         })
     }
 
@@ -38,7 +39,8 @@ impl Scripted {
 }
 
 impl Lookup for Scripted {
-    fn lookup<'a>(&'a self, _name: &'a str) -> Looking<'a> {
+    fn lookup<'a>(&'a self, _name: &'a str, addresses: Addresses) -> Looking<'a> {
+        self.families.lock().unwrap().push(addresses);
         self.asked.fetch_add(1, SeqCst);
         let mut answers = self.answers.lock().unwrap();
         let answer = if answers.len() > 1 {
@@ -288,9 +290,45 @@ async fn the_hosts_file_is_honoured() {
         })
         .next_back()
         .expect("every machine has an entry for itself");
-    let answer = SystemLookup::new().lookup(name).await.unwrap();
+    let answer = SystemLookup::new()
+        .lookup(name, Addresses::Auto)
+        .await
+        .unwrap();
     assert!(
         answer.addresses.contains(&address.into()),
         "{name}: {answer:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_families_of_addresses_are_those_of_the_service() {
+    for addresses in [
+        Addresses::Auto,
+        Addresses::Both,
+        Addresses::Ipv4,
+        Addresses::Ipv6,
+    ] {
+        let lookup = Scripted::new([good(10, &["10.0.0.1"])]);
+        let mut spec = ServiceSpec::new("orders", vec![named("orders.svc", 1)]);
+        spec.resolve.addresses = addresses;
+        let service = Service::build(spec, None).unwrap();
+        let asked = Arc::<Scripted>::clone(&lookup);
+        let resolution = Resolution::start_with(&service, &Handle::current(), asked);
+        resolution.settled().await;
+        assert_eq!(*lookup.families.lock().unwrap(), [addresses]);
+    }
+}
+
+/// `localhost` by the system's own files, which have both families or IPv4 alone.
+#[tokio::test]
+async fn the_system_is_asked_for_the_families_alone() {
+    let lookup = SystemLookup::new();
+    let v4 = lookup.lookup("localhost", Addresses::Ipv4).await.unwrap();
+    assert!(v4.addresses.iter().all(IpAddr::is_ipv4), "{v4:?}");
+    if let Ok(v6) = lookup.lookup("localhost", Addresses::Ipv6).await {
+        assert!(v6.addresses.iter().all(IpAddr::is_ipv6), "{v6:?}");
+        let both = lookup.lookup("localhost", Addresses::Both).await.unwrap();
+        assert!(both.addresses.iter().any(IpAddr::is_ipv4), "{both:?}");
+        assert!(both.addresses.iter().any(IpAddr::is_ipv6), "{both:?}");
+    }
 }

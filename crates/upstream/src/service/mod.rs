@@ -14,8 +14,11 @@ use std::{fmt, sync::Arc};
 
 use lintel_http1::client;
 use lintel_kernel::Fault;
+use lintel_tls::TlsError;
 
 use self::slot::{Slot, Slots};
+#[cfg(test)]
+pub(crate) use self::tls::connectors;
 pub(crate) use self::{
     endpoint::Load,
     members::{Members, greatest_common_divisor},
@@ -25,10 +28,9 @@ pub(crate) use self::{
 pub use self::{
     endpoint::{Endpoint, EndpointSet, EndpointState, EndpointStatus, Target},
     spec::{
-        Balance, EndpointHost, EndpointSpec, HostRule, KeepAlive, Limits, Protocol, Resolve,
-        Scheme, ServiceSpec, Timeouts,
+        Addresses, Balance, EndpointHost, EndpointSpec, HostRule, KeepAlive, Limits, Protocol,
+        Resolve, Scheme, ServiceSpec, Timeouts,
     },
-    tls::connectors,
 };
 
 static SLOTS: Slots = Slots::new();
@@ -116,6 +118,16 @@ impl Service {
     /// A small index that no other living service has, for tables that workers keep.
     pub const fn slot(&self) -> usize {
         self.slot.index()
+    }
+
+    /// Reads the files of its TLS settings again and, if any has changed, uses them for connections
+    /// yet to be made. Blocks on the disk. Tells whether anything has changed.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the new files; the old material stays in use.
+    pub fn reload_tls(&self) -> Result<bool, Vec<TlsError>> {
+        self.tls.as_ref().map_or(Ok(false), Tls::reload)
     }
 
     /// The endpoints in use now.

@@ -152,8 +152,24 @@ pub struct Resolve {
     pub min_ttl: Duration,
     /// An answer is used for at most this long, whatever its TTL.
     pub max_ttl: Duration,
+    /// Which addresses of a name are used.
+    pub addresses: Addresses,
     /// The first pause after a failed look-up; doubles up to `max_ttl` or 30 s, whichever is less.
     pub retry: Duration,
+}
+
+/// Which addresses of a name are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Addresses {
+    /// The IPv4 addresses, or the IPv6 ones of a name that has no IPv4 address.
+    #[default]
+    Auto,
+    /// All of them.
+    Both,
+    /// IPv4 alone.
+    Ipv4,
+    /// IPv6 alone.
+    Ipv6,
 }
 
 impl ServiceSpec {
@@ -277,6 +293,7 @@ impl Default for Resolve {
         Self {
             min_ttl: Duration::from_secs(1),
             max_ttl: Duration::from_secs(300),
+            addresses: Addresses::Auto,
             retry: Duration::from_secs(1),
         }
     }

@@ -18,15 +18,6 @@ pub(crate) struct Tls {
     pub(crate) http1: Option<Arc<Connector>>,
 }
 
-/// Every connector in use, for reloading their files.
-pub fn connectors() -> Vec<Arc<Connector>> {
-    LIVE.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-        .filter_map(Weak::upgrade)
-        .collect()
-}
-
 impl Tls {
     pub(crate) fn build(
         settings: &ClientSettings,
@@ -51,6 +42,25 @@ impl Tls {
             },
         })
     }
+
+    /// See [`Service::reload_tls`](super::Service::reload_tls).
+    pub(crate) fn reload(&self) -> Result<bool, Vec<TlsError>> {
+        let mut changed = self.any.reload()?;
+        if let Some(http1) = &self.http1 {
+            changed |= http1.reload()?;
+        }
+        Ok(changed)
+    }
+}
+
+/// Every connector in use.
+#[cfg(test)]
+pub(crate) fn connectors() -> Vec<Arc<Connector>> {
+    LIVE.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .filter_map(Weak::upgrade)
+        .collect()
 }
 
 /// The connector with these settings, which may read files.

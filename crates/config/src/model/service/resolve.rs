@@ -19,7 +19,7 @@ impl Default for Resolve {
         Self {
             min_ttl: Duration::from_secs(1),
             max_ttl: Duration::from_secs(60),
-            addresses: AddressFamily::Both,
+            addresses: AddressFamily::Auto,
         }
     }
 }
@@ -28,7 +28,9 @@ impl Default for Resolve {
 #[config]
 #[derive(Copy, PartialEq, Eq, Serialize)]
 pub enum AddressFamily {
-    /// Both IPv4 and IPv6.
+    /// The IPv4 addresses, or the IPv6 ones of a name that has no IPv4 address.
+    Auto,
+    /// Both IPv4 and IPv6 addresses, each an endpoint of its own.
     Both,
     /// IPv4 only.
     Ipv4,

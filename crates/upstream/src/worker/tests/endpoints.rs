@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Resolution,
     resolver::{Answer, Looking, Lookup},
-    service::{Balance, EndpointHost, EndpointSpec, Service, ServiceSpec, Timeouts},
+    service::{Addresses, Balance, EndpointHost, EndpointSpec, Service, ServiceSpec, Timeouts},
 };
 
 /// Answers with this machine once it is let to, or fails.
@@ -24,7 +24,7 @@ struct Held {
 }
 
 impl Lookup for Held {
-    fn lookup<'a>(&'a self, _name: &'a str) -> Looking<'a> {
+    fn lookup<'a>(&'a self, _name: &'a str, _: Addresses) -> Looking<'a> {
         Box::pin(async move {
             self.gate.acquire().await.unwrap().forget();
             let addresses = vec![IpAddr::from([127, 0, 0, 1])];

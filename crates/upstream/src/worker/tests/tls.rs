@@ -234,3 +234,23 @@ fn services_with_equal_settings_share_a_connector() {
     drop((services, auto));
     assert_eq!(mine(), 0);
 }
+
+#[test]
+fn a_replaced_ca_is_trusted_once_it_is_read_again() {
+    let (server, certificates) = server(&[Alpn::Http1]);
+    let other = Certificates::new();
+    let ca = other.ca();
+    worker(async {
+        let gateway = Gateway::new(spec(server.address, &other, Protocol::Auto));
+        let failure = gateway.get("/").await.unwrap_err();
+        assert_eq!(failure.code, "upstream_connect_failed");
+        std::fs::copy(certificates.ca(), &ca).unwrap();
+        assert!(gateway.service.reload_tls().unwrap());
+        assert!(!gateway.service.reload_tls().unwrap());
+        assert_eq!(gateway.text("/").await.1, "http1");
+        std::fs::write(&ca, "no certificate").unwrap();
+        assert!(gateway.service.reload_tls().is_err());
+        let (a, b) = tokio::join!(gateway.get("/"), gateway.get("/"));
+        drop((a.unwrap(), b.unwrap()));
+    });
+}
