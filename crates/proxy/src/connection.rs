@@ -32,6 +32,9 @@ pub struct Wire<'a> {
     pub received: Instant,
     /// The protocol the client asks to switch to, such as `websocket`.
     pub upgrade: Option<HeaderValue>,
+    /// Whether the client waits for `100 Continue` before it sends its body; the codec sends it when
+    /// the body is first read.
+    pub expect_continue: bool,
     /// Whether the client accepts trailer fields (`TE: trailers`).
     pub te_trailers: bool,
     /// Passes an interim answer (1xx) on to the client.

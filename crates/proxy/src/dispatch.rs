@@ -80,6 +80,7 @@ async fn forward(
         head: &mut active.exchange.request,
         body,
         upgrade: context.wire.upgrade.clone(),
+        expect_continue: context.wire.expect_continue,
         te_trailers: context.wire.te_trailers,
         deadline: Some(context.wire.received + route.timeout),
         timer: &context.wire.timer,

@@ -141,6 +141,7 @@ async fn pooled(address: SocketAddr, balance: Balance) -> usize {
             head: &mut head,
             body: Body::empty(),
             upgrade: None,
+            expect_continue: false,
             te_trailers: false,
             deadline: None,
             timer: &timer,

@@ -86,6 +86,7 @@ impl Http1 {
             // Not `meta.received_at`: the head may have taken its time to come in.
             received: Instant::now(),
             upgrade: meta.upgrade,
+            expect_continue: meta.expect_continue,
             te_trailers: meta.te_trailers,
             interim: &interim,
         };

@@ -1,20 +1,21 @@
 //! Keeps the names of services resolved, on the control runtime.
 
+mod lookup;
 mod system;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    future::Future,
-    net::IpAddr,
-    pin::Pin,
     sync::{Arc, OnceLock, PoisonError},
     time::Duration,
 };
 
 use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle, time};
 
-pub use self::system::SystemLookup;
+pub use self::{
+    lookup::{Answer, Looking, Lookup},
+    system::SystemLookup,
+};
 use crate::service::{Addresses, Members, Resolve, Service};
 
 /// Look-ups under way in the whole process: a configuration with thousands of names must not flood
@@ -24,28 +25,6 @@ static LOOKUPS: Semaphore = Semaphore::const_new(64);
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest pause after failures.
 const MAX_RETRY: Duration = Duration::from_secs(30);
-
-/// Finds the addresses of a name.
-pub trait Lookup: Send + Sync + 'static {
-    /// The addresses of a name, of the families asked for.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no answer, for the log and the admin interface.
-    fn lookup<'a>(&'a self, name: &'a str, addresses: Addresses) -> Looking<'a>;
-}
-
-/// A look-up under way.
-pub type Looking<'a> = Pin<Box<dyn Future<Output = Result<Answer, String>> + Send + 'a>>;
-
-/// What a name resolves to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// Its addresses.
-    pub addresses: Vec<IpAddr>,
-    /// How long the answer holds.
-    pub ttl: Duration,
-}
 
 /// Keeps the names of a service resolved; stops on drop.
 ///

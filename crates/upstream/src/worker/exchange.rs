@@ -1,6 +1,6 @@
 //! One try: a request on a connection, up to the head of the answer.
 
-use std::{cell::Cell, pin::pin, rc::Rc, sync::Arc};
+use std::{cell::Cell, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
 use lintel_http::{Body, body::Lease};
@@ -23,6 +23,10 @@ use super::{
 };
 use crate::service::{Endpoint, Place, Service};
 
+/// How long an upstream may take to ask for a body or to answer without it, before the body is sent
+/// unasked: not every server knows `Expect` (RFC 9110 §10.1.1). What curl allows as well.
+const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// What all kinds of connection need to know of a try.
 pub(crate) struct Attempt<'a> {
     pub(crate) service: &'a Arc<Service>,
@@ -32,6 +36,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) timer: &'a Timer,
     pub(crate) deadline: Option<Instant>,
     pub(crate) upgrade: Option<&'a HeaderValue>,
+    pub(crate) expect_continue: bool,
     pub(crate) te_trailers: bool,
     pub(crate) interim: &'a dyn Fn(StatusCode, HeaderMap),
 }
@@ -64,14 +69,9 @@ impl Attempt<'_> {
         let body = Upload::new(body);
         let begun = self.pool.now();
         let mut patience = self.patience(body.progress(), begun);
-        let options = SendOptions {
-            upgrade: self.upgrade,
-            te_trailers: self.te_trailers,
-            ..SendOptions::new(&self.service.http1, self.timer)
-        };
         let recycle = Rc::<Pool>::clone(self.pool);
         let sent = {
-            let exchange = pin!(conn.send(head, body, options, self.interim, recycle));
+            let exchange = pin!(conn.send(head, body, self.http1_options(), self.interim, recycle));
             patience.wait(exchange).await
         };
         match sent {
@@ -189,6 +189,15 @@ impl Attempt<'_> {
                     replay: Replay::Never,
                 })
             }
+        }
+    }
+
+    fn http1_options(&self) -> SendOptions<'_> {
+        SendOptions {
+            upgrade: self.upgrade,
+            expect_continue: self.expect_continue.then_some(CONTINUE_TIMEOUT),
+            te_trailers: self.te_trailers,
+            ..SendOptions::new(&self.service.http1, self.timer)
         }
     }
 

@@ -27,6 +27,9 @@ pub struct Call<'a> {
     pub body: Body,
     /// Asks to switch to this protocol (RFC 9110 §7.8).
     pub upgrade: Option<HeaderValue>,
+    /// The client waits to be told to send its body: the upstream is asked first, if it speaks
+    /// HTTP/1.1 (RFC 9110 §10.1.1).
+    pub expect_continue: bool,
     /// The caller keeps trailers (`TE: trailers`, RFC 9110 §10.1.4). Always said for gRPC.
     pub te_trailers: bool,
     /// When the head of the answer must be there, whatever the service allows.
@@ -143,6 +146,7 @@ struct Sending<'a> {
     head: &'a mut Parts,
     body: Option<Body>,
     upgrade: Option<HeaderValue>,
+    expect_continue: bool,
     te_trailers: bool,
     deadline: Option<Instant>,
     timer: &'a Timer,
@@ -167,6 +171,7 @@ impl<'a> Sending<'a> {
             head: call.head,
             body: Some(call.body),
             upgrade: call.upgrade,
+            expect_continue: call.expect_continue,
             te_trailers: call.te_trailers,
             deadline: own.map_or(call.deadline, |own| {
                 Some(call.deadline.map_or(own, |given| own.min(given)))
@@ -211,6 +216,7 @@ impl<'a> Sending<'a> {
             timer: self.timer,
             deadline: self.deadline,
             upgrade: self.upgrade.as_ref(),
+            expect_continue: self.expect_continue,
             te_trailers: self.te_trailers,
             interim: self.interim,
         };

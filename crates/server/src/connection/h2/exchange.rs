@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use lintel_http1::Timer;
 use lintel_kernel::Side;
 use lintel_proxy::{
-    Answer, Tracked, Wire,
+    Tracked, Wire,
     malformed::{self, Malformed},
 };
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use super::{
     Session, hygiene,
     paced::Paced,
     streams::{Stream, StreamBody},
+    websocket,
 };
 
 /// The future of one request. Called once for each stream, just before hyper spawns it.
@@ -45,8 +46,20 @@ fn finish(response: Response<Tracked>, is_head: bool, stream: Rc<Stream>) -> Res
     response.map(|body| StreamBody::new(body, bodiless, stream))
 }
 
-async fn answer(session: &Session, request: Request<Incoming>, timer: &Timer) -> Response<Tracked> {
+async fn answer(
+    session: &Session,
+    mut request: Request<Incoming>,
+    timer: &Timer,
+) -> Response<Tracked> {
+    let upgrade = hyper::upgrade::on(&mut request);
     let (mut head, body) = request.into_parts();
+    let opening = match websocket::translate(&mut head) {
+        Ok(opening) => opening,
+        Err(why) => {
+            session.held.listener.metrics.malformed(why.code);
+            return malformed::refuse(&session.connection, why, head);
+        }
+    };
     let te_trailers = match hygiene::clean(&mut head) {
         Ok(te_trailers) => te_trailers,
         Err(fault) => {
@@ -72,13 +85,18 @@ async fn answer(session: &Session, request: Request<Incoming>, timer: &Timer) ->
     let wire = Wire {
         timer: timer.clone(),
         received: Instant::now(),
-        // HTTP/2 has no upgrades (RFC 9113 §8.6).
-        upgrade: None,
+        // HTTP/2 has no upgrades (RFC 9113 §8.6) but this one.
+        upgrade: opening.as_ref().map(|_| websocket::PROTOCOL),
+        // The body is read as soon as the upstream takes it.
+        expect_continue: false,
         te_trailers,
         // hyper's server sends no interim answers.
         interim: &|_, _| {},
     };
     let request = Request::from_parts(head, body);
-    let Answer { response, .. } = lintel_proxy::serve(&session.connection, &wire, request).await;
-    response
+    let answer = lintel_proxy::serve(&session.connection, &wire, request).await;
+    match opening {
+        Some(opening) => opening.answer(answer, upgrade, session.streams.hold()),
+        None => answer.response,
+    }
 }

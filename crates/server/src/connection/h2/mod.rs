@@ -11,6 +11,7 @@ mod frames;
 mod hygiene;
 mod paced;
 mod streams;
+mod websocket;
 
 use std::{pin::pin, rc::Rc, sync::Arc};
 
@@ -69,6 +70,7 @@ fn builder(streams: Streams, limits: &H2Limits) -> Builder<Streams> {
     let mut builder = Builder::new(streams);
     builder
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         // The proxy adds it.
         .auto_date_header(false)
         .max_concurrent_streams(limits.max_concurrent_streams)

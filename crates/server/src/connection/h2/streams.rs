@@ -66,6 +66,12 @@ impl Streams {
         stream
     }
 
+    /// Counts a stream as open that lives on without its task.
+    pub(super) fn hold(&self) -> Open {
+        self.0.open.set(self.0.open.get() + 1);
+        Open(Rc::clone(&self.0))
+    }
+
     /// Streams begun so far.
     pub(super) fn begun(&self) -> u32 {
         self.0.begun.get()
@@ -105,8 +111,7 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
     fn execute(&self, future: F) {
         match self.0.fresh.borrow_mut().take() {
             Some(stream) => {
-                self.0.open.set(self.0.open.get() + 1);
-                let open = Open(Rc::clone(&self.0));
+                let open = self.hold();
                 tokio::task::spawn_local(Task {
                     future,
                     stream,
@@ -143,7 +148,7 @@ impl<F: Future<Output = ()>> Future for Task<F> {
 }
 
 /// A stream that counts as open until this is dropped.
-struct Open(Rc<Shared>);
+pub(super) struct Open(Rc<Shared>);
 
 impl Drop for Open {
     fn drop(&mut self) {

@@ -10,6 +10,9 @@ use std::{
     thread,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha1::{Digest, Sha1};
+
 /// A scripted origin.
 pub(crate) struct Origin {
     pub(crate) address: SocketAddr,
@@ -75,10 +78,29 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
             state.held.fetch_sub(1, SeqCst);
             return Ok(());
         }
+        if path == "/websocket" {
+            let accept = websocket_accept(&head);
+            let answer = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes())?;
+            std::io::copy(&mut reader, &mut stream)?;
+            return Ok(());
+        }
+        if path == "/refuse" {
+            let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+            return stream.write_all(answer);
+        }
+        if path == "/continue" {
+            let expected = head.to_ascii_lowercase().contains("expect: 100-continue");
+            assert!(expected && reader.buffer().is_empty(), "{head}");
+            stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
         let body = read_body(&mut reader, &head)?;
         match path.as_str() {
             "/head" => answer(&mut stream, head.as_bytes())?,
-            "/length" => answer(&mut stream, body.to_string().as_bytes())?,
+            "/length" | "/continue" => answer(&mut stream, body.to_string().as_bytes())?,
             "/big" => answer(&mut stream, &vec![b'x'; 8 << 20])?,
             "/broken" => {
                 return stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
@@ -93,6 +115,23 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
             _ => answer(&mut stream, b"hello")?,
         }
     }
+}
+
+/// RFC 6455 §4.2.2; a wrong one for `/websocket` with a protocol of `broken`.
+fn websocket_accept(head: &str) -> String {
+    let field = |name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(field, _)| field.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value).unwrap_or_default()
+    };
+    assert!(head.starts_with("GET "), "{head}");
+    assert_eq!(field("upgrade"), "websocket");
+    assert_eq!(field("sec-websocket-version"), "13");
+    if field("sec-websocket-protocol") == "broken" {
+        return "bm90IGEgZGlnZXN0".to_owned();
+    }
+    let key = field("sec-websocket-key").to_owned() + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    STANDARD.encode(Sha1::digest(key))
 }
 
 fn answer(stream: &mut TcpStream, body: &[u8]) -> std::io::Result<()> {

@@ -164,6 +164,7 @@ fn call<'a>(head: &'a mut Parts, body: Body, timer: &'a Timer) -> Call<'a> {
         head,
         body,
         upgrade: None,
+        expect_continue: false,
         te_trailers: false,
         deadline: None,
         timer,

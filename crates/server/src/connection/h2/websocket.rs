@@ -1,0 +1,130 @@
+//! WebSockets over HTTP/2 (RFC 8441): the opening handshake as HTTP/1.1 has it (RFC 6455 §4), so that
+//! routes, policies and upstreams see the request that they know.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{
+    HeaderMap, HeaderValue, Method, Response, StatusCode,
+    header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    request,
+};
+use hyper::{ext::Protocol, upgrade::OnUpgrade};
+use hyper_util::rt::TokioIo;
+use lintel_kernel::trace::RequestId;
+use lintel_proxy::{Answer, Tracked, malformed::Malformed, refuse};
+use sha1::{Digest, Sha1};
+
+use super::streams::Open;
+
+/// What the upstream is asked to switch to.
+pub(super) const PROTOCOL: HeaderValue = HeaderValue::from_static("websocket");
+
+/// RFC 6455 §1.3.
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// RFC 9220 §3 recommends the status, for HTTP/2 as well.
+const OTHER_PROTOCOL: Malformed = Malformed {
+    status: StatusCode::NOT_IMPLEMENTED,
+    code: "connect_protocol_unknown",
+    detail: "Of protocols over CONNECT, only `websocket` is offered here.",
+};
+
+/// A handshake that an upstream is to answer.
+pub(super) struct Opening {
+    key: HeaderValue,
+}
+
+/// Turns an extended CONNECT into the GET that opens a WebSocket over HTTP/1.1. Nothing for every
+/// other request.
+///
+/// # Errors
+///
+/// The client asks for another protocol.
+pub(super) fn translate(head: &mut request::Parts) -> Result<Option<Opening>, Malformed> {
+    if head.method != Method::CONNECT {
+        return Ok(None);
+    }
+    let Some(protocol) = head.extensions.remove::<Protocol>() else {
+        return Ok(None);
+    };
+    if !protocol.as_str().eq_ignore_ascii_case("websocket") {
+        return Err(OTHER_PROTOCOL);
+    }
+    head.method = Method::GET;
+    let key = STANDARD.encode(fastrand::u128(..).to_ne_bytes());
+    // Base64 is always a valid field value.
+    let key = HeaderValue::from_str(&key).unwrap_or(HeaderValue::from_static(""));
+    head.headers.insert(SEC_WEBSOCKET_KEY, key.clone());
+    head.headers
+        .entry(SEC_WEBSOCKET_VERSION)
+        .or_insert(HeaderValue::from_static("13"));
+    Ok(Some(Opening { key }))
+}
+
+impl Opening {
+    /// The answer to the CONNECT. Where the upstream has switched, its bytes go to and fro on the
+    /// stream from now on; `open` counts it as long as they do.
+    pub(super) fn answer(
+        self,
+        answer: Answer,
+        upgrade: OnUpgrade,
+        open: Open,
+    ) -> Response<Tracked> {
+        let Answer {
+            mut response,
+            tunnel,
+        } = answer;
+        let Some(tunnel) = tunnel else {
+            // Success would open a tunnel that leads nowhere (RFC 8441 §5).
+            return if response.status().is_success() {
+                not_switched()
+            } else {
+                response
+            };
+        };
+        if response.headers().get(SEC_WEBSOCKET_ACCEPT) != Some(&accept(&self.key)) {
+            return not_switched();
+        }
+        tokio::task::spawn_local(async move {
+            let _open = open;
+            // An error says that the client has gone: dropping the tunnel records that.
+            if let Ok(client) = upgrade.await {
+                tunnel.run(TokioIo::new(client)).await;
+            }
+        });
+        *response.status_mut() = StatusCode::OK;
+        let headers: &mut HeaderMap = response.headers_mut();
+        for name in [SEC_WEBSOCKET_ACCEPT, UPGRADE, CONNECTION] {
+            headers.remove(name);
+        }
+        response
+    }
+}
+
+/// What an upstream says to a key (RFC 6455 §4.2.2).
+fn accept(key: &HeaderValue) -> HeaderValue {
+    let digest = Sha1::new()
+        .chain_update(key.as_bytes())
+        .chain_update(GUID)
+        .finalize();
+    // Base64 is always a valid field value.
+    HeaderValue::from_str(&STANDARD.encode(digest)).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn not_switched() -> Response<Tracked> {
+    let id = RequestId::random();
+    let detail = "The service did not open a WebSocket.";
+    let (status, code) = (StatusCode::BAD_GATEWAY, "upgrade_not_answered");
+    refuse::problem(status, code, detail, id.as_str()).map(Tracked::unrecorded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 6455 §1.3.
+    #[test]
+    fn the_answer_to_a_key() {
+        let key = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(accept(&key), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}
