@@ -39,17 +39,14 @@ pub async fn serve(connection: &Connection, wire: &Wire<'_>, request: Request) -
     let passed = match refusal {
         Some(rejection) => Err(rejection),
         None => {
-            pass(
-                &mut active,
-                body,
-                Context {
-                    connection,
-                    wire,
-                    client,
-                    depth: &mut depth,
-                },
-            )
-            .await
+            let depth = &mut depth;
+            let context = Context {
+                connection,
+                wire,
+                client,
+                depth,
+            };
+            pass(&mut active, body, context).await
         }
     };
     let Dispatched {

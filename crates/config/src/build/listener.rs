@@ -1,6 +1,6 @@
 //! Listeners: where requests come in, and what is demanded of them.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use lintel_http::{
     forwarded::{ForwardRules, Mode, Via},
@@ -10,13 +10,16 @@ use lintel_http::{
 use lintel_proxy::snapshot::{ListenerRules, Peers};
 use lintel_server::{Bind, H2Limits, Limits, ListenerSpec, Protocols};
 use lintel_tls::{
-    Acceptor, Alpn, CertificateSource, ClientAuth, ClientCa, Resumption, ServerSettings,
+    Acceptor, Alpn, CertificateSource, ClientAuth, ClientCa, Resumption, ServerSettings, TlsError,
     TlsVersion, UnmatchedName,
 };
 
-use super::{Builder, tls_error};
+use super::Builder;
 use crate::{
+    check,
+    diagnostic::{Diagnostic, code},
     model::{self, Listener, Protocol},
+    span::Span,
     text,
 };
 
@@ -54,11 +57,32 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Arc<ListenerSpec>> {
 fn acceptor(
     settings: &ServerSettings,
     before: Option<Arc<Acceptor>>,
-) -> Result<Arc<Acceptor>, Vec<lintel_tls::TlsError>> {
+) -> Result<Arc<Acceptor>, Vec<TlsError>> {
     match before.filter(|before| before.settings() == settings) {
         Some(before) => before.reload().map(|_changed| before),
         None => Acceptor::build(settings).map(Arc::new),
     }
+}
+
+/// What is wrong with a certificate or its like, shown where the configuration names the file.
+pub(super) fn tls_error(builder: &Builder<'_>, place: &[&str], error: &TlsError) -> Diagnostic {
+    let span = error.file.as_deref().and_then(|file| named(builder, file));
+    let message = match &error.file {
+        Some(file) => format!("{}: {}", file.display(), error.problem),
+        None => error.problem.clone(),
+    };
+    let span = span.unwrap_or_else(|| builder.loaded.locate(place));
+    Diagnostic::error(code::TLS, message)
+        .at(span, "")
+        .help(error.help.clone())
+        .path(place.join("."))
+}
+
+/// Where the configuration names a file.
+fn named(builder: &Builder<'_>, file: &Path) -> Option<Span> {
+    let files = check::files(&builder.loaded.model);
+    let named = files.into_iter().find(|named| named.path == file)?;
+    Some(builder.loaded.locate(&named.place))
 }
 
 /// The TLS settings of a listener that speaks these versions of HTTP.

@@ -8,10 +8,8 @@ mod listener;
 mod page;
 mod route;
 mod service;
-mod tls_error;
 
 pub use listener::settings as server_tls;
-use tls_error::tls_error;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 

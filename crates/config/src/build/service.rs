@@ -6,7 +6,7 @@ use http::HeaderValue;
 use lintel_tls::{ClientCertificate, ClientSettings, Roots};
 use lintel_upstream::{Service, service as runtime};
 
-use super::{Builder, tls_error};
+use super::{Builder, listener::tls_error};
 use crate::{
     model,
     text::{Endpoint, HostRule, Scheme},

@@ -6,13 +6,19 @@
 )]
 
 use std::{
+    fs,
     io::ErrorKind,
     net::{TcpListener, TcpStream},
-    os::unix::{fs::PermissionsExt, net::UnixListener},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::PermissionsExt, net::UnixListener},
+    },
 };
 
-use super::*;
-use crate::spec::Bind;
+use socket2::SockRef;
+
+use super::{bind, bound::adopt, *};
+use crate::{inherited::ListeningFd, spec::Bind};
 
 fn any() -> Bind {
     Bind::Tcp("127.0.0.1:0".parse().unwrap())

@@ -2,26 +2,26 @@
 
 mod accept;
 mod affinity;
+mod core;
 mod gate;
 mod listener;
 mod serve;
 
 use std::{
-    cell::Cell,
     io,
-    rc::Rc,
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
-use lintel_proxy::{Snapshot, Worker};
+use lintel_proxy::Snapshot;
 use lintel_telemetry::Catalogue;
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::{Notify, mpsc::UnboundedReceiver},
+    sync::mpsc::UnboundedReceiver,
 };
 
 pub(crate) use self::{
+    core::{Core, Counted},
     gate::{ClientPass, Gate, Pass},
     listener::Listener,
 };
@@ -86,63 +86,6 @@ pub struct WorkerStatus {
 pub(crate) struct Ended {
     pub(crate) connections: usize,
     pub(crate) requests: usize,
-}
-
-/// What everything on a worker shares.
-pub(crate) struct Core {
-    pub(crate) proxy: Rc<Worker>,
-    /// Open client connections.
-    connections: Cell<usize>,
-    /// Sockets that connections are taken from.
-    accepting: Cell<usize>,
-    /// Either count has come down to zero.
-    emptied: Notify,
-}
-
-/// Counts something as open until it is dropped.
-pub(crate) struct Counted {
-    core: Rc<Core>,
-    count: fn(&Core) -> &Cell<usize>,
-}
-
-impl Core {
-    fn new(proxy: Rc<Worker>) -> Rc<Self> {
-        Rc::new(Self {
-            proxy,
-            connections: Cell::new(0),
-            accepting: Cell::new(0),
-            emptied: Notify::new(),
-        })
-    }
-
-    /// Counts a client connection.
-    pub(crate) fn connection(self: &Rc<Self>) -> Counted {
-        Counted::new(self, |core| &core.connections)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.connections.get() == 0 && self.accepting.get() == 0
-    }
-}
-
-impl Counted {
-    fn new(core: &Rc<Core>, count: fn(&Core) -> &Cell<usize>) -> Self {
-        count(core).set(count(core).get() + 1);
-        Self {
-            core: Rc::clone(core),
-            count,
-        }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let count = (self.count)(&self.core);
-        count.set(count.get().saturating_sub(1));
-        if count.get() == 0 {
-            self.core.emptied.notify_one();
-        }
-    }
 }
 
 /// Runs a worker on the calling thread until it has drained.

@@ -14,7 +14,6 @@ use std::{fmt, sync::Arc};
 
 use lintel_http1::client;
 use lintel_kernel::Fault;
-use lintel_tls::TlsError;
 
 use self::slot::{Slot, Slots};
 #[cfg(test)]
@@ -118,16 +117,6 @@ impl Service {
     /// A small index that no other living service has, for tables that workers keep.
     pub const fn slot(&self) -> usize {
         self.slot.index()
-    }
-
-    /// Reads the files of its TLS settings again and, if any has changed, uses them for connections
-    /// yet to be made. Blocks on the disk. Tells whether anything has changed.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with the new files; the old material stays in use.
-    pub fn reload_tls(&self) -> Result<bool, Vec<TlsError>> {
-        self.tls.as_ref().map_or(Ok(false), Tls::reload)
     }
 
     /// The endpoints in use now.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use lintel_tls::{Alpn, ClientSettings, Connector, TlsError};
 
-use super::spec::Protocol;
+use super::{Service, spec::Protocol};
 
 static LIVE: Mutex<Vec<Weak<Connector>>> = Mutex::new(Vec::new());
 
@@ -43,13 +43,24 @@ impl Tls {
         })
     }
 
-    /// See [`Service::reload_tls`](super::Service::reload_tls).
-    pub(crate) fn reload(&self) -> Result<bool, Vec<TlsError>> {
+    fn reload(&self) -> Result<bool, Vec<TlsError>> {
         let mut changed = self.any.reload()?;
         if let Some(http1) = &self.http1 {
             changed |= http1.reload()?;
         }
         Ok(changed)
+    }
+}
+
+impl Service {
+    /// Reads the files of its TLS settings again and, if any has changed, uses them for connections
+    /// yet to be made. Blocks on the disk. Tells whether anything has changed.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the new files; the old material stays in use.
+    pub fn reload_tls(&self) -> Result<bool, Vec<TlsError>> {
+        self.tls.as_ref().map_or(Ok(false), Tls::reload)
     }
 }
 

@@ -90,7 +90,7 @@ async fn answer(
         // The body is read as soon as the upstream takes it.
         expect_continue: false,
         te_trailers,
-        // hyper's server sends no interim answers.
+        // hyper's server sends no interim answers, although h2 could (hyperium/hyper#4114 is open).
         interim: &|_, _| {},
     };
     let request = Request::from_parts(head, body);

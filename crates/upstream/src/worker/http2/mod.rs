@@ -1,4 +1,7 @@
 //! HTTP/2 connections: a few, each shared by many requests.
+//!
+//! Interim answers (1xx) end here: hyper's client skips them over HTTP/2, although h2 could give them
+//! out (hyperium/hyper#4114 is open).
 
 mod dial;
 mod message;
