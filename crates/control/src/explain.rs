@@ -5,7 +5,12 @@ use std::fmt::Write as _;
 use http::{HeaderMap, Method, Uri};
 use lintel_config::Built;
 use lintel_http::path;
-use lintel_proxy::{snapshot::Action, split::Split};
+use lintel_proxy::{
+    Snapshot,
+    fallback::Instead,
+    snapshot::{Action, Route},
+    split::Split,
+};
 use lintel_router::{Query, Verdict};
 use lintel_server::ListenerSpec;
 use serde_json::{Value, json};
@@ -130,6 +135,7 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
             chain.join(" → ")
         }
     );
+    let beside = beside(snapshot, route, text);
     let shares: Vec<(usize, u32)> = match &route.action {
         Action::Service(index) => vec![(*index, 1)],
         Action::Split(split) => {
@@ -164,7 +170,7 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
         }
         services.push(json!({ "service": service.name(), "share": share, "endpoints": endpoints }));
     }
-    json!({ "route": route.name, "policies": chain, "timeout_ms": route.timeout.as_millis(), "services": services })
+    json!({ "route": route.name, "policies": chain, "timeout_ms": route.timeout.as_millis(), "services": services, "beside": beside })
 }
 
 /// What a split goes by, beside weights.
@@ -191,4 +197,27 @@ fn terms(split: &Split, text: &mut String) {
     if !by.is_empty() {
         let _ = writeln!(text, "sticks    by {}", by.join(", else "));
     }
+}
+
+/// The fallback and the mirror of a route.
+fn beside(snapshot: &Snapshot, route: &Route, text: &mut String) -> Value {
+    let name = |index: usize| {
+        snapshot
+            .services
+            .get(index)
+            .map_or("", |service| service.name())
+    };
+    let fallback = route.fallback.as_ref().map(|fallback| match &fallback.to {
+        Instead::Service(index) => format!("service {}", name(*index)),
+        Instead::Respond(page) => format!("answer with {}", page.status.as_u16()),
+    });
+    if let Some(fallback) = &fallback {
+        let _ = writeln!(text, "fallback  {fallback}");
+    }
+    let mirror = route.mirror.as_ref().map(|mirror| name(mirror.service));
+    if let (Some(service), Some(mirror)) = (mirror, &route.mirror) {
+        let share = mirror.share * 100.0;
+        let _ = writeln!(text, "mirror    {service} ({share}% of requests)");
+    }
+    json!({ "fallback": fallback, "mirror": mirror })
 }

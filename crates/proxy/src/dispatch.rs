@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::{
     active::Active,
     connection::Connection,
-    date,
+    date, fallback,
     receive::{listener_rules, stamp},
     request::Context,
     respond,
@@ -33,69 +33,134 @@ impl From<Response<Body>> for Dispatched {
     }
 }
 
+/// Why there is no answer, and what is left for another try.
+pub(crate) struct NoAnswer {
+    /// What the client is told.
+    pub(crate) rejection: Rejection,
+    /// What happened to the request on its way to the service.
+    pub(crate) facts: Option<Facts>,
+    /// The body, if nothing was taken from it.
+    pub(crate) body: Option<Body>,
+}
+
+impl From<Rejection> for Box<NoAnswer> {
+    fn from(rejection: Rejection) -> Self {
+        Self::new(NoAnswer {
+            rejection,
+            facts: None,
+            body: None,
+        })
+    }
+}
+
+/// One way to a service.
+pub(crate) struct Errand {
+    pub(crate) service: usize,
+    pub(crate) body: Body,
+    /// When the head of the answer must be there.
+    pub(crate) deadline: Instant,
+    /// Whether the request has been to another service before.
+    pub(crate) again: bool,
+}
+
 pub(crate) async fn dispatch(
     active: &mut Active,
     route: &Route,
     body: Body,
     context: &Context<'_>,
 ) -> Result<Dispatched, Rejection> {
-    let service = match &route.action {
-        Action::Service(service) => *service,
-        Action::Split(split) => {
-            let (service, choice) = split.send(active).ok_or_else(no_service)?;
-            let result = forward(active, route, service, body, context).await;
-            return split.answer(&active.exchange, choice, result);
-        }
-        Action::Respond(page) => {
-            return Ok(respond::page(page, Scope::request(&active.exchange)).into());
-        }
-        Action::Redirect(redirect) => {
-            return respond::redirect(redirect, Scope::request(&active.exchange)).map(Into::into);
+    let answered = match &route.fallback {
+        None => act(active, route, body, context).await,
+        Some(fallback) => {
+            Box::pin(fallback::dispatch(active, route, fallback, body, context)).await
         }
     };
-    forward(active, route, service, body, context).await
+    answered.map_err(|lost| lost.rejection)
+}
+
+/// What the route says, without its fallback.
+pub(crate) async fn act(
+    active: &mut Active,
+    route: &Route,
+    body: Body,
+    context: &Context<'_>,
+) -> Result<Dispatched, Box<NoAnswer>> {
+    let errand = |service| Errand {
+        service,
+        body,
+        deadline: context.wire.received + route.timeout,
+        again: false,
+    };
+    match &route.action {
+        Action::Service(service) => forward(active, route, errand(*service), context).await,
+        Action::Split(split) => {
+            let (service, choice) = split.send(active).ok_or_else(no_service)?;
+            let result = forward(active, route, errand(service), context).await;
+            split.answer(&active.exchange, choice, result)
+        }
+        Action::Respond(page) => Ok(respond::page(page, Scope::request(&active.exchange)).into()),
+        Action::Redirect(redirect) => {
+            let redirected = respond::redirect(redirect, Scope::request(&active.exchange));
+            Ok(redirected.map(Dispatched::from)?)
+        }
+    }
 }
 
 /// Sends the request to a service and waits for the head of its answer.
-async fn forward(
+pub(crate) async fn forward(
     active: &mut Active,
     route: &Route,
-    index: usize,
-    body: Body,
+    errand: Errand,
     context: &Context<'_>,
-) -> Result<Dispatched, Rejection> {
+) -> Result<Dispatched, Box<NoAnswer>> {
     let local = Rc::clone(&active.local);
-    let service: &Arc<Service> = local.snapshot.services.get(index).ok_or_else(no_service)?;
-    active.exchange.service = u32::try_from(index).ok();
-    stamp(active, context.connection, context.client);
+    let services = &local.snapshot.services;
+    let service: &Arc<Service> = services.get(errand.service).ok_or_else(no_service)?;
+    active.exchange.service = u32::try_from(errand.service).ok();
+    let Errand { body, again, .. } = errand;
+    if !again {
+        stamp(active, context.connection, context.client);
+    }
 
     let pools = Rc::clone(&active.worker().pools);
     let begun = Instant::now();
-    let body = if http_body::Body::is_end_stream(&body) {
+    let body = if again || http_body::Body::is_end_stream(&body) {
         body
     } else {
         body.metered(&active.bytes_in)
     };
+    let wire = context.wire;
+    let (body, pair) = match &route.mirror {
+        Some(mirror) if !again && wire.upgrade.is_none() => {
+            mirror.begin(active, body, wire.te_trailers)
+        }
+        _ => (body, None),
+    };
     let call = Call {
         head: &mut active.exchange.request,
         body,
-        upgrade: context.wire.upgrade.clone(),
-        expect_continue: context.wire.expect_continue,
-        te_trailers: context.wire.te_trailers,
-        deadline: Some(context.wire.received + route.timeout),
-        timer: &context.wire.timer,
-        interim: &|status, headers| (context.wire.interim)(status, &headers),
+        upgrade: wire.upgrade.clone(),
+        expect_continue: wire.expect_continue && !again,
+        te_trailers: wire.te_trailers,
+        deadline: Some(errand.deadline),
+        timer: &wire.timer,
+        interim: &|status, headers| (wire.interim)(status, &headers),
         key: None,
         tried: Tried::default(),
     };
     let sent = pools.send(service, call).await;
-    active.exchange.upstream_time += begun.elapsed();
+    let exchange = &mut active.exchange;
+    exchange.upstream_time += begun.elapsed();
     match sent {
         Ok(answer) => {
-            active.exchange.endpoint = answer.endpoint;
-            active.exchange.attempts = answer.attempts;
+            exchange.endpoint = answer.endpoint;
+            exchange.attempts = exchange.attempts.saturating_add(answer.attempts);
+            let response = match pair {
+                Some(pair) => pair.watch(answer.response),
+                None => answer.response,
+            };
             Ok(Dispatched {
-                response: answer.response,
+                response,
                 upgraded: answer.upgraded,
             })
         }
@@ -104,24 +169,33 @@ async fn forward(
 }
 
 /// What the client is told of a failure: what went wrong in general, never where or why.
-fn failed(active: &mut Active, failure: Failure) -> Rejection {
-    active.exchange.endpoint = failure.endpoint;
-    active.exchange.attempts = failure.attempts;
+fn failed(active: &mut Active, failure: Failure) -> Box<NoAnswer> {
+    let exchange = &mut active.exchange;
+    exchange.endpoint = failure.endpoint;
+    exchange.attempts = exchange.attempts.saturating_add(failure.attempts);
     let Failure {
-        facts, code, cause, ..
+        facts,
+        code,
+        cause,
+        body,
+        ..
     } = failure;
     tracing::debug!(
-        service = active.exchange.service_name(),
-        request_id = active.exchange.id.as_str(),
+        service = exchange.service_name(),
+        request_id = exchange.id.as_str(),
         code,
         cause,
         "the service did not answer"
     );
-    let rejection = Rejection::new("dispatch", facts.status(), code, detail(facts));
+    let mut rejection = Rejection::new("dispatch", facts.status(), code, detail(facts));
     if facts.status() == StatusCode::SERVICE_UNAVAILABLE {
-        return rejection.with_retry_after(std::time::Duration::from_secs(1));
+        rejection = rejection.with_retry_after(std::time::Duration::from_secs(1));
     }
-    rejection
+    Box::new(NoAnswer {
+        rejection,
+        facts: Some(facts),
+        body,
+    })
 }
 
 const fn detail(facts: Facts) -> &'static str {

@@ -2,9 +2,12 @@
 
 mod active;
 mod connection;
+mod copied;
 mod date;
 mod dispatch;
+pub mod fallback;
 pub mod malformed;
+pub mod mirror;
 mod receive;
 pub mod refuse;
 pub mod request;

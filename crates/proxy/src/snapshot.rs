@@ -9,7 +9,7 @@ use lintel_policies::Chain;
 use lintel_router::Router;
 use lintel_upstream::Service;
 
-use crate::split::Split;
+use crate::{fallback::Fallback, mirror::Mirror, split::Split};
 
 /// An immutable, compiled configuration, shared by all workers.
 pub struct Snapshot {
@@ -39,6 +39,10 @@ pub struct Route {
     pub action: Action,
     /// From the complete request head to the head of the answer.
     pub timeout: Duration,
+    /// What is answered when the service can't.
+    pub fallback: Option<Box<Fallback>>,
+    /// Who else gets its requests.
+    pub mirror: Option<Box<Mirror>>,
 }
 
 /// What a route does.

@@ -12,13 +12,16 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use lintel_kernel::{
-    Exchange, Rejection,
+    Exchange,
     expr::{Expr, Scope, cookie},
     hash::{fraction, hash, mix},
 };
 use lintel_telemetry::metrics::family::SPLIT_REQUESTS;
 
-use crate::{active::Active, dispatch::Dispatched};
+use crate::{
+    active::Active,
+    dispatch::{Dispatched, NoAnswer},
+};
 
 /// Services and their shares of a route's requests.
 pub struct Split {
@@ -181,8 +184,8 @@ impl Split {
         &self,
         exchange: &Exchange,
         choice: Choice,
-        result: Result<Dispatched, Rejection>,
-    ) -> Result<Dispatched, Rejection> {
+        result: Result<Dispatched, Box<NoAnswer>>,
+    ) -> Result<Dispatched, Box<NoAnswer>> {
         let mut fields = HeaderMap::new();
         if let (Some(name), Some(variant)) = (&self.header, self.variants.get(choice.variant)) {
             fields.insert(name, variant.name.clone());
@@ -197,11 +200,14 @@ impl Split {
                 tell(&mut dispatched.response, fields);
                 Ok(dispatched)
             }
-            Err(mut rejection) => {
+            Err(mut lost) => {
                 if !fields.is_empty() {
-                    rejection.headers.get_or_insert_default().extend(fields);
+                    lost.rejection
+                        .headers
+                        .get_or_insert_default()
+                        .extend(fields);
                 }
-                Err(rejection)
+                Err(lost)
             }
         }
     }

@@ -37,6 +37,7 @@ pub struct Local {
     services: RefCell<FxHashMap<u32, Rc<ServiceMetrics>>>,
     listeners: RefCell<FxHashMap<u16, Rc<ListenerMetrics>>>,
     counters: RefCell<FxHashMap<CounterKey, WorkerCounter>>,
+    mirrored: RefCell<FxHashMap<u32, Rc<Cell<u32>>>>,
 }
 
 /// The family's name, and what stands for each of its labels.
@@ -92,6 +93,7 @@ impl Local {
             services: RefCell::default(),
             listeners: RefCell::default(),
             counters: RefCell::default(),
+            mirrored: RefCell::default(),
         }
     }
 
@@ -122,6 +124,11 @@ impl Local {
         cached(&self.listeners, listener, || {
             self.metrics.listener(self.listener(listener))
         })
+    }
+
+    /// How many requests of a route are on their way to its shadow.
+    pub(crate) fn mirrored(&self, route: u32) -> Rc<Cell<u32>> {
+        cached(&self.mirrored, route, Rc::default)
     }
 
     /// Adds one to a counter that only some requests move. `key` must tell its labels apart within

@@ -1,5 +1,6 @@
 //! Routes.
 
+mod beside;
 mod split;
 
 use std::{sync::Arc, time::Duration};
@@ -32,23 +33,29 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
         };
         let base = ["routes", name.as_str()];
         let chain = Chain::build(&policies, &context);
+        let find = |name: &str| find(builder, name);
+        let fallback = route.fallback.as_deref();
+        let fallback = fallback.map(|fallback| beside::fallback(fallback, find));
+        let mirror = route.mirror.as_deref();
+        let mirror = mirror.map(|mirror| beside::mirror(mirror, find));
         let action = action(builder, name.as_str(), &route.to);
-        match (chain, action) {
-            (Ok(chain), Ok(action)) => routes.push(Route {
+        match (chain, action, fallback.transpose(), mirror.transpose()) {
+            (Ok(chain), Ok(action), Ok(fallback), Ok(mirror)) => routes.push(Route {
                 name: name.as_str().into(),
                 chain,
                 action,
                 timeout: timeout(model, route),
+                fallback,
+                mirror,
             }),
-            (chain, action) => {
-                builder.faults(
-                    &[base[0], base[1], "policies"],
-                    chain.err().unwrap_or_default(),
-                );
-                builder.faults(
-                    &[base[0], base[1], "to"],
-                    action.err().into_iter().collect(),
-                );
+            (chain, action, fallback, mirror) => {
+                let mut faults = |key: &str, found: Vec<Fault>| {
+                    builder.faults(&[base[0], base[1], key], found);
+                };
+                faults("policies", chain.err().unwrap_or_default());
+                faults("to", action.err().into_iter().collect());
+                faults("fallback", fallback.err().into_iter().collect());
+                faults("mirror", mirror.err().into_iter().collect());
             }
         }
     }
@@ -118,11 +125,14 @@ fn value_match(condition: &ValueCondition) -> ValueMatch {
     }
 }
 
+/// The index of a service.
+fn find(builder: &Builder<'_>, name: &str) -> Result<usize, Fault> {
+    let index = builder.service_index.get(name).copied();
+    index.ok_or_else(|| Fault::new(format!("there is no service `{name}`")))
+}
+
 fn action(builder: &Builder<'_>, route: &str, to: &To) -> Result<Action, Fault> {
-    let find = |name: &str| {
-        let index = builder.service_index.get(name).copied();
-        index.ok_or_else(|| Fault::new(format!("there is no service `{name}`")))
-    };
+    let find = |name: &str| find(builder, name);
     Ok(match to {
         To::Service(name) => Action::Service(find(name.as_str())?),
         To::Action(model::Action::Service(name)) => Action::Service(find(name.as_str())?),

@@ -6,7 +6,7 @@ use super::{Check, routes};
 use crate::{
     diagnostic::{Diagnostic, code},
     loaded::Loaded,
-    model::{Action, Split, To},
+    model::{Action, Respond, Split, To},
     shape::nearest,
     text::{ExprText, TemplateText},
 };
@@ -14,9 +14,6 @@ use crate::{
 pub(super) fn check(check: &mut Check<'_>) {
     let loaded = check.loaded;
     for (name, route) in &loaded.model.routes {
-        let To::Action(action) = &route.to else {
-            continue;
-        };
         let name = name.as_str();
         let params = routes::params(route);
         let scope = Scope {
@@ -24,24 +21,18 @@ pub(super) fn check(check: &mut Check<'_>) {
             response: false,
             params: params.as_deref(),
         };
+        let fallback = route.fallback.as_ref();
+        if let Some(respond) = fallback.and_then(|fallback| fallback.respond.as_ref()) {
+            let base = ["routes", name, "fallback"];
+            check.out.extend(scope.respond(&base, respond));
+        }
+        let To::Action(action) = &route.to else {
+            continue;
+        };
         let base = ["routes", name, "to"];
         match action {
             Action::Respond(respond) => {
-                if let Some(template) = &respond.template {
-                    let path = [base[0], base[1], base[2], "respond", "template"];
-                    check.out.extend(scope.faults(&path, template));
-                }
-                for (field, template) in &respond.headers {
-                    let Some(key) = written(
-                        loaded,
-                        &[base[0], base[1], base[2], "respond", "headers"],
-                        &field.to_string(),
-                    ) else {
-                        continue;
-                    };
-                    let path = [base[0], base[1], base[2], "respond", "headers", key];
-                    check.out.extend(scope.faults(&path, template));
-                }
+                check.out.extend(scope.respond(&base, respond));
             }
             Action::Redirect(redirect) => {
                 let path = [base[0], base[1], base[2], "redirect", "to"];
@@ -92,6 +83,22 @@ impl Scope<'_> {
             .exprs()
             .filter_map(|expr| self.fault(path, text.source(), expr))
             .collect()
+    }
+
+    /// What is wrong with the expressions of a `respond` at a place.
+    fn respond(&self, base: &[&str; 3], respond: &Respond) -> Vec<Diagnostic> {
+        let [a, b, c] = base;
+        let mut found = Vec::new();
+        if let Some(template) = &respond.template {
+            found.extend(self.faults(&[a, b, c, "respond", "template"], template));
+        }
+        for (field, template) in &respond.headers {
+            let headers = [*a, b, c, "respond", "headers"];
+            if let Some(key) = written(self.loaded, &headers, &field.to_string()) {
+                found.extend(self.faults(&[a, b, c, "respond", "headers", key], template));
+            }
+        }
+        found
     }
 
     /// What is wrong with the expressions of a split.

@@ -1,6 +1,7 @@
 //! What the shape can't show: names that lead nowhere, settings that contradict each other, files
 //! that are not there, and what is legal but probably not meant.
 
+mod beside;
 mod drills;
 mod expressions;
 mod files;

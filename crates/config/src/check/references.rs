@@ -25,6 +25,17 @@ pub(super) fn check(check: &mut Check<'_>) {
             }
             To::Action(Action::Respond(_) | Action::Redirect(_)) => {}
         }
+        if let Some(name) = settings
+            .fallback
+            .as_ref()
+            .and_then(|to| to.service.as_ref())
+        {
+            service(check, &[base[0], base[1], "fallback", "service"], name);
+        }
+        if let Some(mirror) = &settings.mirror {
+            let path = [base[0], base[1], "mirror", "service"];
+            service(check, &path, &mirror.service);
+        }
         for (at, listener) in settings.matches.listeners().iter().enumerate() {
             let path = [base[0], base[1], "match", "listeners", &at.to_string()];
             reference(check, "listeners", code::UNKNOWN_LISTENER, &path, listener);

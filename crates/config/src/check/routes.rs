@@ -15,10 +15,13 @@ pub(super) fn check(check: &mut Check<'_>) {
                 weights(check, name, split);
                 selection(check, name, split);
             }
-            To::Action(Action::Respond(respond)) => bodies(check, name, respond),
+            To::Action(Action::Respond(respond)) => {
+                bodies(check, ["routes", name, "to", "respond"], respond);
+            }
             To::Action(Action::Redirect(target)) => redirect(check, name, target),
             To::Service(_) | To::Action(Action::Service(_)) => {}
         }
+        super::beside::check(check, name, route);
         if let Some(timeout) = route.timeout {
             check.positive(&["routes", name, "timeout"], timeout);
         }
@@ -87,8 +90,8 @@ fn selection(check: &mut Check<'_>, name: &str, split: &Split) {
     }
 }
 
-fn bodies(check: &mut Check<'_>, name: &str, respond: &Respond) {
-    let path = ["routes", name, "to", "respond"];
+/// The body of an answer at a path.
+pub(super) fn bodies(check: &mut Check<'_>, path: [&str; 4], respond: &Respond) {
     let at = |key| [path[0], path[1], path[2], path[3], key];
     let written: Vec<&str> = [
         ("body", respond.body.is_some()),

@@ -17,6 +17,7 @@ pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_fil
     routes(check);
     super::splits::warnings(check);
     super::drills::warnings(check);
+    super::beside::warnings(check);
     services(check);
     stores(check);
     listeners(check);
@@ -86,6 +87,10 @@ fn routes(check: &mut Check<'_>) {
 fn used(model: &Model) -> HashSet<&str> {
     let mut used = HashSet::new();
     for (_, route) in &model.routes {
+        let fallback = route.fallback.as_ref();
+        let fallback = fallback.and_then(|fallback| fallback.service.as_ref());
+        used.extend(fallback.map(|name| name.as_str()));
+        used.extend(route.mirror.as_ref().map(|mirror| mirror.service.as_str()));
         match &route.to {
             To::Service(name) | To::Action(Action::Service(name)) => {
                 used.insert(name.as_str());

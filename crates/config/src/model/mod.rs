@@ -8,10 +8,12 @@ mod action;
 mod admin;
 mod defaults;
 mod expectation;
+mod fallback;
 mod gateway;
 mod limits;
 mod listener;
 mod log;
+mod mirror;
 mod route;
 mod service;
 mod table;
@@ -24,6 +26,7 @@ pub use action::{
 pub use admin::{Admin, RedisStore, Store};
 pub use defaults::{Defaults, ErrorPage};
 pub use expectation::{Expectation, ExpectedAnswer, SampleRequest};
+pub use fallback::{Fallback, FallbackCause, FallbackFailure};
 pub use gateway::Model;
 pub use limits::{BodyLimit, Http2Limits, Limits, Unlimited};
 pub(crate) use limits::{LARGEST_HEAD, SMALLEST_HEAD};
@@ -33,6 +36,7 @@ pub use listener::{
     PathRules, Protocol, ProxyProtocol, RequestIdRules,
 };
 pub use log::{Log, LogFormat, LogLevel};
+pub use mirror::{Compare, Mirror};
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{
     AddressFamily, Balance, Breaker, KeepAlive, Resolve, Service, ServiceProtocol, ServiceTimeout,

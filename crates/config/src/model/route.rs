@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use lintel_kernel::{Duration, config};
 
-use super::{OneOrMany, RoutePolicies, Table, To};
+use super::{Fallback, Mirror, OneOrMany, RoutePolicies, Table, To};
 use crate::text::{FieldName, Host, MethodName, Name, Path, Regex};
 
 /// Which requests go where, and what is done with them on the way.
@@ -22,6 +22,14 @@ pub struct Route {
     /// The body is held to the service's `timeout`. Default: that of `defaults`, else `30s`.
     #[serde(default)]
     pub timeout: Option<Duration>,
+
+    /// What is answered when the service can't answer.
+    #[serde(default)]
+    pub fallback: Option<Box<Fallback>>,
+
+    /// A second service that gets a share of the requests as well.
+    #[serde(default)]
+    pub mirror: Option<Box<Mirror>>,
 
     /// Where the request goes: the name of a service, or one action.
     #[schemars(example = &"orders")]

@@ -16,7 +16,15 @@ use crate::{
 pub(super) fn takes_numbers(format: &str) -> bool {
     matches!(
         format,
-        "duration" | "size" | "rate" | "share" | "bind" | "cidr" | "status-pattern" | "file-mode"
+        "duration"
+            | "size"
+            | "rate"
+            | "share"
+            | "bind"
+            | "cidr"
+            | "status-pattern"
+            | "failure-cause"
+            | "file-mode"
     )
 }
 

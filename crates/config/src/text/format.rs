@@ -32,6 +32,8 @@ pub(crate) fn check(format: &str, text: &str) -> Option<Result<(), TextError>> {
         TemplateText::FORMAT => text.parse::<TemplateText>().map(drop),
         ExprText::FORMAT => text.parse::<ExprText>().map(drop),
         CookieName::FORMAT => text.parse::<CookieName>().map(drop),
+        Cause::FORMAT => text.parse::<Cause>().map(drop),
+        HostSuffix::FORMAT => text.parse::<HostSuffix>().map(drop),
         _ => return None,
     })
 }
@@ -67,6 +69,8 @@ pub(crate) fn noun(format: &str) -> &'static str {
         TemplateText::FORMAT => "a text",
         ExprText::FORMAT => "an expression",
         CookieName::FORMAT => "the name of a cookie",
+        Cause::FORMAT => "a failure or a status",
+        HostSuffix::FORMAT => "the end of a label",
         _ => "a text",
     }
 }

@@ -5,6 +5,7 @@
 //! anything is deserialised.
 
 mod address;
+mod cause;
 mod cookie;
 mod endpoint;
 mod error;
@@ -18,7 +19,8 @@ mod target;
 mod template;
 
 pub use address::{Bind, Cidr};
-pub use cookie::CookieName;
+pub use cause::Cause;
+pub use cookie::{CookieName, HostSuffix};
 pub use endpoint::{Endpoint, HostRule, Scheme};
 pub use error::TextError;
 pub use file::{FilePath, LogTarget};

@@ -37,6 +37,10 @@ pub(super) fn routes(gateway: &Gateway) -> Value {
             "policies": route.chain.names().collect::<Vec<_>>(),
             "timeout_ms": route.timeout.as_millis(),
             "to": action,
+            "fallback": route.fallback.is_some(),
+            "mirror": route.mirror.as_ref().and_then(|mirror| {
+                Some(snapshot.services.get(mirror.service)?.name())
+            }),
         });
         (route.name.to_string(), value)
     });

@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod beside;
 mod clients;
 mod drills;
 mod faults;

@@ -103,6 +103,12 @@ families! {
 
     SPLIT_REQUESTS = Kind::Counter, "lintel_split_requests_total" ["route", "variant", "by"]
         "Requests of a split by the service chosen, and by what it was chosen: `weight`, `sticky`, `cookie` or `override`.";
+    FALLBACKS = Kind::Counter, "lintel_fallbacks_total" ["route", "reason"]
+        "Requests that a route's fallback answered, by what the service failed with: `unreachable`, `unavailable`, `timeout` or `status`.";
+    MIRROR_REQUESTS = Kind::Counter, "lintel_mirror_requests_total" ["route", "outcome"]
+        "Requests chosen for mirroring: `answered`, `failed` or `timeout` where they were sent; `full` (too many on their way) or `body` (too large, or never whole) where not.";
+    MIRROR_COMPARED = Kind::Counter, "lintel_mirror_compared_total" ["route", "result"]
+        "Pairs of answers compared: `same`, or what differs: `status` or `body`.";
     FAULTS_INJECTED = Kind::Counter, "lintel_faults_injected_total" ["route", "fault"]
         "Faults injected on purpose: `delay`, `abort`, `bandwidth` or `reset`.";
 

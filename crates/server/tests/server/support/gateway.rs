@@ -76,6 +76,8 @@ pub(crate) fn generation(
         chain: Chain::default(),
         action,
         timeout: Duration::from_secs(60),
+        fallback: None,
+        mirror: None,
     };
     let page = Page {
         status: StatusCode::OK,
