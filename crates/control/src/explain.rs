@@ -8,6 +8,7 @@ use lintel_http::path;
 use lintel_proxy::{
     Snapshot,
     fallback::Instead,
+    shed::Priority,
     snapshot::{Action, Route},
     split::Split,
 };
@@ -207,6 +208,9 @@ fn beside(snapshot: &Snapshot, route: &Route, text: &mut String) -> Value {
             .get(index)
             .map_or("", |service| service.name())
     };
+    if route.priority != Priority::Default {
+        let _ = writeln!(text, "priority  {}", route.priority.name());
+    }
     let fallback = route.fallback.as_ref().map(|fallback| match &fallback.to {
         Instead::Service(index) => format!("service {}", name(*index)),
         Instead::Respond(page) => format!("answer with {}", page.status.as_u16()),
@@ -219,5 +223,5 @@ fn beside(snapshot: &Snapshot, route: &Route, text: &mut String) -> Value {
         let share = mirror.share * 100.0;
         let _ = writeln!(text, "mirror    {service} ({share}% of requests)");
     }
-    json!({ "fallback": fallback, "mirror": mirror })
+    json!({ "priority": route.priority.name(), "fallback": fallback, "mirror": mirror })
 }

@@ -12,6 +12,7 @@ mod receive;
 pub mod refuse;
 pub mod request;
 mod respond;
+pub mod shed;
 pub mod snapshot;
 pub mod split;
 mod tracked;

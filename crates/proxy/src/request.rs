@@ -103,9 +103,10 @@ async fn pass(
 ) -> Result<Dispatched, Rejection> {
     let local = std::rc::Rc::clone(&active.local);
 
-    // Route match.
+    // Route match; an overloaded gateway refuses the least important here.
     let index = route_match(active)?;
     let route = local.snapshot.routes.get(index).ok_or(refuse::NO_ROUTE)?;
+    active.worker().shed.admit(active, route.priority)?;
     body.limit(listener_rules(&local, context.connection).max_body);
     if body.is_over_limit() {
         return Err(refuse::BODY_TOO_LARGE);

@@ -9,7 +9,12 @@ use lintel_policies::Chain;
 use lintel_router::Router;
 use lintel_upstream::Service;
 
-use crate::{fallback::Fallback, mirror::Mirror, split::Split};
+use crate::{
+    fallback::Fallback,
+    mirror::Mirror,
+    shed::{Overload, Priority},
+    split::Split,
+};
 
 /// An immutable, compiled configuration, shared by all workers.
 pub struct Snapshot {
@@ -25,6 +30,8 @@ pub struct Snapshot {
     pub listeners: HashMap<u16, Arc<ListenerRules>>,
     /// How refusals look.
     pub errors: ErrorPages,
+    /// When requests are refused for want of something; without it, never.
+    pub overload: Option<Overload>,
     /// What observes requests that matched no route: the default access log.
     pub unmatched: Chain,
 }
@@ -39,6 +46,8 @@ pub struct Route {
     pub action: Action,
     /// From the complete request head to the head of the answer.
     pub timeout: Duration,
+    /// How important its requests are when the gateway is overloaded.
+    pub priority: Priority,
     /// What is answered when the service can't.
     pub fallback: Option<Box<Fallback>>,
     /// Who else gets its requests.

@@ -14,7 +14,10 @@ use lintel_telemetry::{
 use lintel_upstream::Pools;
 use rustc_hash::FxHashMap;
 
-use crate::snapshot::{ListenerRules, Snapshot};
+use crate::{
+    shed::{Readings, Shed},
+    snapshot::{ListenerRules, Snapshot},
+};
 
 /// One worker's state. Never leaves its thread.
 pub struct Worker {
@@ -24,6 +27,7 @@ pub struct Worker {
     /// This worker's counters.
     pub metrics: WorkerMetrics,
     active: Cell<usize>,
+    pub(crate) shed: Shed,
 }
 
 /// A snapshot as one worker sees it, with its counters looked up once for each name.
@@ -55,6 +59,7 @@ impl Worker {
             pools,
             metrics,
             active: Cell::new(0),
+            shed: Shed::default(),
         })
     }
 
@@ -73,6 +78,14 @@ impl Worker {
     /// Requests that are being served, tunnels included.
     pub fn active(&self) -> usize {
         self.active.get()
+    }
+
+    /// Takes what this worker, the one with this index, has measured of itself and the process. To
+    /// be called about every 100 ms.
+    pub fn observe(&self, index: usize, readings: Readings) {
+        let local = self.local();
+        let overload = local.snapshot.overload.as_ref();
+        self.shed.observe(overload, readings, index, &self.metrics);
     }
 
     pub(crate) fn begin(&self) {

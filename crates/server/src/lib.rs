@@ -20,6 +20,7 @@ pub mod service_manager;
 mod settings;
 mod socket;
 mod spec;
+mod vitals;
 mod worker;
 
 pub use error::{BindError, Conflict, PublishError, StartError};

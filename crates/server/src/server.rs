@@ -24,6 +24,7 @@ use crate::{
     settings::Settings,
     socket::{self, Hand, Key, Place, Table},
     spec::{Generation, ListenerSpec},
+    vitals::Vitals,
     worker::{self, Command, Ended, Gate, Publication, Seed, WorkerStatus},
 };
 
@@ -40,6 +41,8 @@ pub struct Server {
     latch: Arc<Latch>,
     drain_timeout: Duration,
     draining: AtomicBool,
+    /// Measured as long as the server lives.
+    vitals: Arc<Vitals>,
 }
 
 struct Control {
@@ -127,6 +130,7 @@ impl Server {
             latch,
             drain_timeout,
             draining: AtomicBool::new(false),
+            vitals: Vitals::start(),
         };
         for (index, publication) in publications.into_iter().enumerate() {
             let (sender, commands) = unbounded_channel();
@@ -135,6 +139,7 @@ impl Server {
                 pin: pin_cpus,
                 grace: drain_grace,
                 catalogue: Arc::clone(catalogue),
+                vitals: Arc::clone(&server.vitals),
                 commands,
                 first: publication,
             };

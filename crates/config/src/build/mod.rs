@@ -66,6 +66,7 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
                     .map(|spec| (spec.id, Arc::clone(&spec.rules)))
                     .collect(),
                 errors,
+                overload: route::overload(&loaded.model.overload),
                 unmatched,
             };
             let generation = Generation {
@@ -167,7 +168,6 @@ fn context(loaded: &Loaded) -> Context {
         .map_or_else(PathBuf::new, PathBuf::from);
     Context {
         folder,
-        params: None,
-        dry: false,
+        ..Context::default()
     }
 }

@@ -1,6 +1,7 @@
 //! Routes.
 
 mod beside;
+mod overload;
 mod split;
 
 use std::{sync::Arc, time::Duration};
@@ -11,6 +12,8 @@ use lintel_policies::{Chain, Context};
 use lintel_proxy::snapshot::{Action, Route};
 use lintel_router::{RouteSpec, ValueMatch};
 use lintel_server::listener_id;
+
+pub(super) use overload::overload;
 
 use super::{Builder, context, page};
 use crate::model::{self, Defaults, Model, To, ValueCondition, ValueTest};
@@ -45,6 +48,7 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
                 chain,
                 action,
                 timeout: timeout(model, route),
+                priority: overload::priority(route.priority),
                 fallback,
                 mirror,
             }),

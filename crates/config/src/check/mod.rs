@@ -6,6 +6,7 @@ mod drills;
 mod expressions;
 mod files;
 mod listeners;
+mod overload;
 mod policies;
 mod references;
 mod routes;
@@ -26,6 +27,7 @@ use crate::{
 pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnostic>) {
     let mut check = Check { loaded, out };
     listeners::check(&mut check);
+    overload::check(&mut check);
     services::check(&mut check);
     routes::check(&mut check);
     references::check(&mut check);

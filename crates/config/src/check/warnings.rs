@@ -17,6 +17,7 @@ pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_fil
     routes(check);
     super::splits::warnings(check);
     super::drills::warnings(check);
+    super::overload::warnings(check);
     super::beside::warnings(check);
     services(check);
     stores(check);

@@ -1,8 +1,8 @@
 use lintel_kernel::{Duration, config};
 
 use super::{
-    Admin, Defaults, ErrorPage, Expectation, Listener, Log, Named, Route, Service, Store, Table,
-    Tracing,
+    Admin, Defaults, ErrorPage, Expectation, Listener, Log, Named, Overload, Route, Service, Store,
+    Table, Tracing,
 };
 use crate::text::StatusPattern;
 
@@ -50,6 +50,10 @@ pub struct Model {
     /// `application/problem+json` (RFC 9457). Callers that speak gRPC get `grpc-status` either way.
     #[serde(default)]
     pub errors: Table<StatusPattern, ErrorPage>,
+
+    /// When requests are refused because the gateway itself is short of something.
+    #[serde(default)]
+    pub overload: Overload,
 
     /// How long requests in flight may take to finish once the gateway is told to stop; after that
     /// their connections are closed.

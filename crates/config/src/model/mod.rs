@@ -14,6 +14,7 @@ mod limits;
 mod listener;
 mod log;
 mod mirror;
+mod overload;
 mod route;
 mod service;
 mod table;
@@ -26,7 +27,7 @@ pub use action::{
 pub use admin::{Admin, RedisStore, Store};
 pub use defaults::{Defaults, ErrorPage};
 pub use expectation::{Expectation, ExpectedAnswer, SampleRequest};
-pub use fallback::{Fallback, FallbackCause, FallbackFailure};
+pub use fallback::Fallback;
 pub use gateway::Model;
 pub use limits::{BodyLimit, Http2Limits, Limits, Unlimited};
 pub(crate) use limits::{LARGEST_HEAD, SMALLEST_HEAD};
@@ -37,6 +38,7 @@ pub use listener::{
 };
 pub use log::{Log, LogFormat, LogLevel};
 pub use mirror::{Compare, Mirror};
+pub use overload::{Overload, Priority};
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{
     AddressFamily, Balance, Breaker, KeepAlive, Resolve, Service, ServiceProtocol, ServiceTimeout,

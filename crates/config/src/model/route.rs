@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use lintel_kernel::{Duration, config};
 
-use super::{Fallback, Mirror, OneOrMany, RoutePolicies, Table, To};
+use super::{Fallback, Mirror, OneOrMany, Priority, RoutePolicies, Table, To};
 use crate::text::{FieldName, Host, MethodName, Name, Path, Regex};
 
 /// Which requests go where, and what is done with them on the way.
@@ -22,6 +22,11 @@ pub struct Route {
     /// The body is held to the service's `timeout`. Default: that of `defaults`, else `30s`.
     #[serde(default)]
     pub timeout: Option<Duration>,
+
+    /// How important its requests are: when the gateway is overloaded (see `overload`), the least
+    /// important are refused first.
+    #[serde(default)]
+    pub priority: Priority,
 
     /// What is answered when the service can't answer.
     #[serde(default)]

@@ -14,6 +14,7 @@ mod drills;
 mod faults;
 mod lifecycle;
 mod malformed;
+mod overload;
 mod proxying;
 mod readmes;
 mod reload;

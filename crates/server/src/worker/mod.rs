@@ -28,6 +28,7 @@ pub(crate) use self::{
 use crate::{
     socket::{Hand, Key},
     spec::ListenerSpec,
+    vitals::Vitals,
 };
 
 /// What a worker is started with.
@@ -36,6 +37,7 @@ pub(crate) struct Seed {
     pub(crate) pin: bool,
     pub(crate) grace: Duration,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) vitals: Arc<Vitals>,
     pub(crate) commands: UnboundedReceiver<Command>,
     pub(crate) first: Publication,
 }

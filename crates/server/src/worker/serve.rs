@@ -1,10 +1,11 @@
 //! The main task of a worker: commands from the control side, housekeeping, its own end.
 
 use std::{
+    cell::Cell,
     collections::HashMap,
     io,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -17,7 +18,10 @@ use super::{
     accept::{self, Spot},
     listener::Listener,
 };
-use crate::socket::{Hand, Key};
+use crate::{
+    socket::{Hand, Key},
+    vitals::Vitals,
+};
 
 /// Time between two rounds of housekeeping.
 const TICK: Duration = Duration::from_millis(100);
@@ -28,6 +32,9 @@ struct Main {
     core: Rc<Core>,
     listeners: HashMap<u16, Rc<Listener>>,
     spots: HashMap<Key, Vec<Rc<Spot>>>,
+    vitals: Arc<Vitals>,
+    /// The connections of this worker that are among those of the vitals.
+    counted: Cell<usize>,
     /// When to end at the latest, once draining.
     deadline: Option<Instant>,
 }
@@ -37,6 +44,7 @@ pub(super) async fn serve(seed: Seed) -> Ended {
         index,
         grace,
         catalogue,
+        vitals,
         mut commands,
         first,
         ..
@@ -50,6 +58,8 @@ pub(super) async fn serve(seed: Seed) -> Ended {
         core: Core::new(proxy),
         listeners: HashMap::new(),
         spots: HashMap::new(),
+        vitals,
+        counted: Cell::new(0),
         deadline: None,
     };
     main.publish(first);
@@ -65,7 +75,7 @@ impl Main {
             let deadline = self.deadline;
             tokio::select! {
                 Some(command) = commands.recv() => self.obey(command),
-                _ = tick.tick() => self.housekeep(),
+                due = tick.tick() => self.housekeep(due),
                 () = core.emptied.notified() => {}
                 () = until(deadline) => break,
             }
@@ -180,9 +190,29 @@ impl Main {
         }
     }
 
-    fn housekeep(&self) {
-        self.core.proxy.pools.tick(tokio::time::Instant::now());
+    fn housekeep(&self, due: tokio::time::Instant) {
+        let now = tokio::time::Instant::now();
+        let late = now.saturating_duration_since(due);
+        self.count(self.core.connections.get());
+        let readings = self.vitals.readings(late);
+        self.core.proxy.observe(self.index, readings);
+        self.core.proxy.pools.tick(now);
         lintel_telemetry::sink::flush_due();
+    }
+}
+
+impl Main {
+    /// Has this many connections among those of the process.
+    fn count(&self, connections: usize) {
+        let more = connections.wrapping_sub(self.counted.replace(connections));
+        // Wraps around for fewer.
+        self.vitals.connections.fetch_add(more, Relaxed);
+    }
+}
+
+impl Drop for Main {
+    fn drop(&mut self) {
+        self.count(0);
     }
 }
 

@@ -103,6 +103,11 @@ families! {
 
     SPLIT_REQUESTS = Kind::Counter, "lintel_split_requests_total" ["route", "variant", "by"]
         "Requests of a split by the service chosen, and by what it was chosen: `weight`, `sticky`, `cookie` or `override`.";
+    SHED = Kind::Counter, "lintel_shed_total" ["priority", "reason"]
+        "Requests refused because the gateway is overloaded, by what it is short of: `queue_delay`, `memory`, `files` or `connections`.";
+    PRESSURE = Kind::Gauge, "lintel_pressure_percent" ["signal", "worker"]
+        "How much of what the gateway may be short of is used. `worker` is empty where it holds for the process.";
+
     FALLBACKS = Kind::Counter, "lintel_fallbacks_total" ["route", "reason"]
         "Requests that a route's fallback answered, by what the service failed with: `unreachable`, `unavailable`, `timeout` or `status`.";
     MIRROR_REQUESTS = Kind::Counter, "lintel_mirror_requests_total" ["route", "outcome"]

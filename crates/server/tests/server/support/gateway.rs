@@ -76,6 +76,7 @@ pub(crate) fn generation(
         chain: Chain::default(),
         action,
         timeout: Duration::from_secs(60),
+        priority: Default::default(),
         fallback: None,
         mirror: None,
     };
@@ -99,6 +100,7 @@ pub(crate) fn generation(
         services: vec![service],
         listeners: HashMap::from_iter(rules),
         errors: ErrorPages::default(),
+        overload: None,
         unmatched: Chain::default(),
     });
     Generation {
