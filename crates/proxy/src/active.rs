@@ -12,6 +12,8 @@ use http::{Method, StatusCode};
 use lintel_kernel::{Ending, Exchange, Outcome};
 use lintel_telemetry::metrics::family::FAULTS_INJECTED;
 
+use lintel_upstream::{deadline::Deadline, guard::Entered};
+
 use crate::worker::{Local, NO_ROUTE, Worker};
 
 /// A request that is being served.
@@ -28,6 +30,10 @@ pub(crate) struct Active {
     pub(crate) bytes_out: u64,
     overhead: Option<Duration>,
     method: Method,
+    /// The request's places in the limits of its route and of its service.
+    pub(crate) places: [Option<Entered>; 2],
+    /// What the client said of how long it waits.
+    pub(crate) told: Option<Deadline>,
 }
 
 const DEFAULT_TUNNEL_IDLE: Duration = Duration::from_secs(3600);
@@ -48,6 +54,8 @@ impl Active {
             bytes_in: Rc::default(),
             bytes_out: 0,
             overhead: None,
+            places: [None, None],
+            told: None,
         })
     }
 

@@ -1,22 +1,34 @@
 //! *dispatch*: what a route does with a request that passed its policies.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Response, StatusCode, header};
 use lintel_http::Body;
 use lintel_kernel::{Facts, Kind, Rejection, Side, expr::Scope};
-use lintel_upstream::{Call, Failure, Service, Tried};
+use lintel_upstream::{Answer, Call, Failure, Service, Tried, deadline::Deadline};
 use tokio::time::Instant;
 
 use crate::{
     active::Active,
     connection::Connection,
     date, fallback,
+    mirror::Pair,
     receive::{listener_rules, stamp},
     request::Context,
     respond,
-    snapshot::{Action, Route},
+    snapshot::{Action, Peers, Route},
 };
+
+/// `Retry-After` where nothing better is known.
+const SOON: Duration = Duration::from_secs(1);
+
+const ROUTE_FULL: Rejection = Rejection::new(
+    "dispatch",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "concurrency_full",
+    "Too many requests are under way; come back in a moment.",
+)
+.with_retry_after(SOON);
 
 /// An answer, and the upstream's connection where it switched protocols.
 pub(crate) struct Dispatched {
@@ -119,7 +131,7 @@ pub(crate) async fn forward(
     active.exchange.service = u32::try_from(errand.service).ok();
     let Errand { body, again, .. } = errand;
     if !again {
-        stamp(active, context.connection, context.client);
+        set_out(active, route, context)?;
     }
 
     let pools = Rc::clone(&active.worker().pools);
@@ -136,36 +148,72 @@ pub(crate) async fn forward(
         }
         _ => (body, None),
     };
+    let told = active.told;
+    let deadline = errand.deadline;
     let call = Call {
         head: &mut active.exchange.request,
         body,
-        upgrade: wire.upgrade.clone(),
+        upgrade: wire.upgrade.as_ref(),
         expect_continue: wire.expect_continue && !again,
         te_trailers: wire.te_trailers,
-        deadline: Some(errand.deadline),
+        deadline: Some(told.map_or(deadline, |told| told.at.min(deadline))),
         timer: &wire.timer,
         interim: &|status, headers| (wire.interim)(status, &headers),
         key: None,
         tried: Tried::default(),
+        retry: route.terms.retry.as_ref(),
+        hurried: told.is_some_and(|told| told.at < deadline),
+        told,
     };
     let sent = pools.send(service, call).await;
-    let exchange = &mut active.exchange;
-    exchange.upstream_time += begun.elapsed();
+    active.exchange.upstream_time += begun.elapsed();
     match sent {
-        Ok(answer) => {
-            exchange.endpoint = answer.endpoint;
-            exchange.attempts = exchange.attempts.saturating_add(answer.attempts);
-            let response = match pair {
-                Some(pair) => pair.watch(answer.response),
-                None => answer.response,
-            };
-            Ok(Dispatched {
-                response,
-                upgraded: answer.upgraded,
-            })
-        }
+        Ok(answer) => Ok(answered(active, answer, pair)),
         Err(failure) => Err(failed(active, failure)),
     }
+}
+
+/// What is done once, however many services the request is sent to.
+fn set_out(active: &mut Active, route: &Route, context: &Context<'_>) -> Result<(), Rejection> {
+    if let Some((bulkhead, limit)) = &route.terms.requests {
+        active.places[0] = Some(bulkhead.enter(*limit).ok_or(ROUTE_FULL)?);
+    }
+    stamp(active, context.connection, context.client);
+    active.told = told(active, context);
+    Ok(())
+}
+
+fn answered(active: &mut Active, answer: Answer, pair: Option<Rc<Pair>>) -> Dispatched {
+    let exchange = &mut active.exchange;
+    exchange.endpoint = answer.endpoint;
+    exchange.attempts = exchange.attempts.saturating_add(answer.attempts);
+    active.places[1] = answer.place;
+    Dispatched {
+        response: match pair {
+            Some(pair) => pair.watch(answer.response),
+            None => answer.response,
+        },
+        upgraded: answer.upgraded,
+    }
+}
+
+/// What the client said of how long it waits, if it may say so. If not, the service is not told
+/// either.
+fn told(active: &mut Active, context: &Context<'_>) -> Option<Deadline> {
+    let Active {
+        exchange, local, ..
+    } = active;
+    let headers = &mut exchange.request.headers;
+    let accepted = match listener_rules(local, context.connection).accept_deadline {
+        Peers::Anyone => true,
+        Peers::Trusted => context.client.trusted,
+        Peers::Nobody => false,
+    };
+    if accepted {
+        return Deadline::read(headers, exchange.grpc, context.wire.received);
+    }
+    Deadline::remove(headers, exchange.grpc);
+    None
 }
 
 /// What the client is told of a failure: what went wrong in general, never where or why.
@@ -178,6 +226,7 @@ fn failed(active: &mut Active, failure: Failure) -> Box<NoAnswer> {
         code,
         cause,
         body,
+        retry_after,
         ..
     } = failure;
     tracing::debug!(
@@ -189,7 +238,7 @@ fn failed(active: &mut Active, failure: Failure) -> Box<NoAnswer> {
     );
     let mut rejection = Rejection::new("dispatch", facts.status(), code, detail(facts));
     if facts.status() == StatusCode::SERVICE_UNAVAILABLE {
-        rejection = rejection.with_retry_after(std::time::Duration::from_secs(1));
+        rejection = rejection.with_retry_after(retry_after.unwrap_or(SOON));
     }
     Box::new(NoAnswer {
         rejection,

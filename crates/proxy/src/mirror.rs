@@ -200,6 +200,9 @@ impl Shadow {
             interim: &|_, _| {},
             key: None,
             tried: Tried::default(),
+            retry: None,
+            hurried: false,
+            told: None,
         };
         match self.worker.pools.send(service, call).await {
             Ok(answer) => {

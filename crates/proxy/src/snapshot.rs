@@ -7,7 +7,7 @@ use lintel_http::{forwarded::ForwardRules, path::PathRules};
 use lintel_kernel::expr::Template;
 use lintel_policies::Chain;
 use lintel_router::Router;
-use lintel_upstream::Service;
+use lintel_upstream::{Retry, Service, guard::Bulkhead};
 
 use crate::{
     fallback::Fallback,
@@ -52,6 +52,17 @@ pub struct Route {
     pub fallback: Option<Box<Fallback>>,
     /// Who else gets its requests.
     pub mirror: Option<Box<Mirror>>,
+    /// What it asks of a service beyond what the service says itself.
+    pub terms: Terms,
+}
+
+/// What a route asks of the services that it sends requests to.
+#[derive(Default)]
+pub struct Terms {
+    /// When a request is tried again, in place of the service's own rules.
+    pub retry: Option<Retry>,
+    /// How many of its requests may be under way at once, and those that are.
+    pub requests: Option<(Arc<Bulkhead>, u32)>,
 }
 
 /// What a route does.
@@ -126,6 +137,8 @@ pub struct ListenerRules {
     pub accept_request_id: bool,
     /// Whose trace context is continued.
     pub accept_trace: Peers,
+    /// Who may say how long it waits for an answer.
+    pub accept_deadline: Peers,
     /// The `Server` of every answer; without it the upstream's passes.
     pub server: Option<HeaderValue>,
     /// Share of traces that begin here and are sampled, from 0.0 to 1.0.

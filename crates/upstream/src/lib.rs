@@ -3,6 +3,9 @@
 //! - [`service`]: what is configured, and which endpoints that means right now.
 //! - [`resolver`]: keeps names resolved, on the control runtime.
 //! - [`balance`]: chooses an endpoint; one algorithm a file.
+//! - [`retry`]: when a request is tried again.
+//! - [`deadline`]: how long a caller still waits, told from hop to hop.
+//! - [`guard`]: what keeps a service from being overrun.
 //! - [`Pools`]: one worker's connections, and the way of one request over them.
 //!
 //! A [`Service`] is shared by all threads and hardly ever changes. Everything that a request
@@ -10,10 +13,14 @@
 //! limits over all of them) is touched when a request has to open a connection or to wait.
 
 pub mod balance;
+pub mod deadline;
+pub mod guard;
 pub mod resolver;
+pub mod retry;
 pub mod service;
 mod worker;
 
 pub use resolver::Resolution;
+pub use retry::Retry;
 pub use service::{Service, ServiceSpec};
 pub use worker::{Answer, Call, Failure, Pools, Tried, Tunnel};

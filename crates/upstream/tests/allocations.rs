@@ -148,6 +148,9 @@ async fn pooled(address: SocketAddr, balance: Balance) -> usize {
             interim: &|_, _| {},
             key: None,
             tried: Tried::default(),
+            retry: None,
+            hurried: false,
+            told: None,
         };
         let answer = pools.send(&service, call).await.unwrap();
         answer.response.into_body().collect().await.unwrap();

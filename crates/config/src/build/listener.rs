@@ -212,15 +212,20 @@ fn rules(name: &str, listener: &Listener, tracing: &model::Tracing) -> ListenerR
         },
         request_id: listener.request_id.header.0.clone(),
         accept_request_id: listener.request_id.accept_from_trusted,
-        accept_trace: match tracing.accept_from {
-            model::Peers::Anyone => Peers::Anyone,
-            model::Peers::Trusted => Peers::Trusted,
-            model::Peers::Nobody => Peers::Nobody,
-        },
+        accept_trace: peers(tracing.accept_from),
+        accept_deadline: peers(listener.deadline_from),
         trace_sample: tracing.sample.fraction(),
         server: listener.server_header.as_ref().map(|value| value.0.clone()),
         max_body: listener.limits.body.bytes().unwrap_or(u64::MAX),
         tunnel_idle: listener.limits.tunnel_idle.to_std(),
+    }
+}
+
+const fn peers(peers: model::Peers) -> Peers {
+    match peers {
+        model::Peers::Anyone => Peers::Anyone,
+        model::Peers::Trusted => Peers::Trusted,
+        model::Peers::Nobody => Peers::Nobody,
     }
 }
 

@@ -9,13 +9,14 @@ use std::{sync::Arc, time::Duration};
 use http::HeaderName;
 use lintel_kernel::Fault;
 use lintel_policies::{Chain, Context};
-use lintel_proxy::snapshot::{Action, Route};
+use lintel_proxy::snapshot::{Action, Route, Terms};
 use lintel_router::{RouteSpec, ValueMatch};
 use lintel_server::listener_id;
+use lintel_upstream::guard::Bulkhead;
 
 pub(super) use overload::overload;
 
-use super::{Builder, context, page};
+use super::{Builder, context, page, service::retry};
 use crate::model::{self, Defaults, Model, To, ValueCondition, ValueTest};
 
 pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
@@ -51,6 +52,12 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
                 priority: overload::priority(route.priority),
                 fallback,
                 mirror,
+                terms: Terms {
+                    retry: route.retry.as_ref().map(retry),
+                    requests: route
+                        .max_concurrent
+                        .map(|limit| (bulkhead(builder, name.as_str()), limit)),
+                },
             }),
             (chain, action, fallback, mirror) => {
                 let mut faults = |key: &str, found: Vec<Fault>| {
@@ -159,6 +166,16 @@ fn timeout(model: &Model, route: &model::Route) -> Duration {
         .or(model.defaults.timeout)
         .unwrap_or(Defaults::TIMEOUT)
         .to_std()
+}
+
+/// The requests that are under way on a route; taken over from the configuration before.
+fn bulkhead(builder: &Builder<'_>, name: &str) -> Arc<Bulkhead> {
+    let before = builder.previous.and_then(|previous| {
+        let routes = &previous.generation.snapshot.routes;
+        let route = routes.iter().find(|route| &*route.name == name)?;
+        Some(Arc::clone(&route.terms.requests.as_ref()?.0))
+    });
+    before.unwrap_or_default()
 }
 
 /// Path parameters that every path of the route has.

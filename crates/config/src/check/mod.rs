@@ -2,6 +2,7 @@
 //! that are not there, and what is legal but probably not meant.
 
 mod beside;
+mod breaker;
 mod drills;
 mod expressions;
 mod files;
@@ -9,6 +10,7 @@ mod listeners;
 mod overload;
 mod policies;
 mod references;
+mod retry;
 mod routes;
 mod services;
 mod splits;
@@ -29,6 +31,8 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
     listeners::check(&mut check);
     overload::check(&mut check);
     services::check(&mut check);
+    retry::errors(&mut check);
+    breaker::check(&mut check);
     routes::check(&mut check);
     references::check(&mut check);
     expressions::check(&mut check);

@@ -136,6 +136,7 @@ fn timeouts(check: &mut Check<'_>, name: &str, service: &Service) {
         TimeoutSetting::Steps(steps) => steps,
     };
     check.positive(&at("connect"), steps.connect);
+    check.positive(&at("tls"), steps.tls);
     check.positive(&at("idle"), steps.idle);
     for (key, step) in [("first_byte", steps.first_byte), ("request", steps.request)] {
         if let Some(step) = step {
@@ -147,6 +148,7 @@ fn timeouts(check: &mut Check<'_>, name: &str, service: &Service) {
     };
     for (key, step) in [
         ("connect", Some(steps.connect)),
+        ("tls", Some(steps.tls)),
         ("first_byte", steps.first_byte),
     ] {
         let written = check.loaded.tree.find(&at(key)).is_some();

@@ -20,6 +20,7 @@ pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_fil
     super::overload::warnings(check);
     super::beside::warnings(check);
     services(check);
+    super::retry::warnings(check);
     stores(check);
     listeners(check);
     admin(check);

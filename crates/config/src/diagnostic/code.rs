@@ -105,6 +105,10 @@ codes! {
     TRUSTS_EVERYONE = "trusts-everyone";
     /// A setting that changes nothing.
     NO_EFFECT = "no-effect";
+    /// A request may be carried out twice.
+    MAY_RUN_TWICE = "may-run-twice";
+    /// A retry budget that does not hold retries back.
+    RETRY_STORM = "retry-storm";
     /// One endpoint listed twice.
     DUPLICATE_ENDPOINT = "duplicate-endpoint";
     /// A limit that each replica counts on its own, with several replicas declared.

@@ -1,7 +1,7 @@
 use lintel_kernel::config;
 use serde::Serialize;
 
-use super::{Limits, ListenerTls, OneOrMany};
+use super::{Limits, ListenerTls, OneOrMany, Peers};
 use crate::text::{Bind, Cidr, FieldName, FieldValue, FileMode};
 
 /// A place where clients connect.
@@ -52,6 +52,12 @@ pub struct Listener {
     #[serde(default)]
     pub forwarded: Forwarding,
 
+    /// Who may say how long it waits for an answer: gRPC callers by `grpc-timeout`, others by
+    /// `X-Request-Deadline`, a number of milliseconds. It can only make the time of a route shorter;
+    /// what is left of it is told to the service. From anybody else the field is removed.
+    #[serde(default = "anyone")]
+    pub deadline_from: Peers,
+
     /// The id that every request gets.
     #[serde(default)]
     pub request_id: RequestIdRules,
@@ -61,6 +67,10 @@ pub struct Listener {
     #[serde(default)]
     #[schemars(example = &"lintel")]
     pub server_header: Option<FieldValue>,
+}
+
+const fn anyone() -> Peers {
+    Peers::Anyone
 }
 
 const fn finish() -> HalfClose {

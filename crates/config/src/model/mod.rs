@@ -41,8 +41,9 @@ pub use mirror::{Compare, Mirror};
 pub use overload::{Overload, Priority};
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{
-    AddressFamily, Balance, Breaker, KeepAlive, Resolve, Service, ServiceProtocol, ServiceTimeout,
-    Target, TimeoutSetting, WeightedEndpoint,
+    AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, KeepAlive, Resolve,
+    Retry, RetryBudget, Service, ServiceProtocol, ServiceTimeout, SlowAnswers, Target,
+    TimeoutSetting, WeightedEndpoint,
 };
 pub use table::{Named, OneOrMany, Table};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, ListenerTls, TlsVersion, UpstreamTls};

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use lintel_kernel::{Duration, config};
 
-use super::{Fallback, Mirror, OneOrMany, Priority, RoutePolicies, Table, To};
+use super::{Fallback, Mirror, OneOrMany, Priority, Retry, RoutePolicies, Table, To};
 use crate::text::{FieldName, Host, MethodName, Name, Path, Regex};
 
 /// Which requests go where, and what is done with them on the way.
@@ -35,6 +35,16 @@ pub struct Route {
     /// A second service that gets a share of the requests as well.
     #[serde(default)]
     pub mirror: Option<Box<Mirror>>,
+
+    /// When a request is tried again, in place of what the service says as a whole.
+    #[serde(default)]
+    pub retry: Option<Retry>,
+
+    /// How many of its requests may be under way at a time, so that one route can't take all that a
+    /// service has. Requests beyond are answered with 503. Default: no limit.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_concurrent: Option<u32>,
 
     /// Where the request goes: the name of a service, or one action.
     #[schemars(example = &"orders")]

@@ -24,6 +24,7 @@ pub(super) fn takes_numbers(format: &str) -> bool {
             | "cidr"
             | "status-pattern"
             | "failure-cause"
+            | "retry-condition"
             | "file-mode"
     )
 }

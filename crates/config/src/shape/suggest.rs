@@ -14,11 +14,6 @@ const PLANNED: &[(&str, &str, &str)] = &[
     ("", "plans", "remove it; plans come with the rate limits"),
     (
         "services.*",
-        "retry",
-        "remove it; a request that never reached the upstream is tried once more without it",
-    ),
-    (
-        "services.*",
         "health",
         "remove it; endpoints that can't be connected to are passed over without it",
     ),
@@ -359,8 +354,8 @@ mod tests {
 
     #[test]
     fn planned_keys_are_known_by_their_place() {
-        assert!(planned("services.orders", "retry").is_some());
-        assert!(planned("routes.orders", "retry").is_none());
+        assert!(planned("services.orders", "health").is_some());
+        assert!(planned("routes.orders", "health").is_none());
         assert!(planned("routes.orders.policies", "jwt").is_some());
         assert!(planned("defaults.policies", "cors").is_some());
     }

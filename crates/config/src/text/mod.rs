@@ -15,6 +15,7 @@ mod header;
 mod mode;
 mod name;
 mod pattern;
+mod retry;
 mod target;
 mod template;
 
@@ -29,6 +30,7 @@ pub use header::{FieldName, FieldValue, MethodName};
 pub use mode::FileMode;
 pub use name::{Name, StatusPattern};
 pub use pattern::{Host, Path, Regex};
+pub use retry::RetryOn;
 pub use target::TestUrl;
 pub use template::{ExprText, TemplateText};
 

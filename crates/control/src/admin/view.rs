@@ -1,6 +1,7 @@
 //! What the admin API shows of a running gateway, as JSON.
 
 use lintel_proxy::snapshot::Action;
+use lintel_upstream::{Service, guard::WINDOW_SECS};
 use serde_json::{Map, Value, json};
 
 use crate::Gateway;
@@ -66,10 +67,25 @@ pub(super) fn services(gateway: &Gateway) -> Value {
             .collect();
         (
             service.name().to_string(),
-            json!({ "endpoints": endpoints }),
+            json!({ "endpoints": endpoints, "guard": guard(service) }),
         )
     });
     Value::Object(shown.collect::<Map<_, _>>())
+}
+
+/// What holds requests to a service back, or may.
+fn guard(service: &Service) -> Value {
+    let status = service.guard_status();
+    json!({
+        "breaker": status.breaker.name(),
+        "requests": status.requests,
+        "request_limit": status.limit,
+        "retry_budget": {
+            "window_seconds": WINDOW_SECS,
+            "requests": status.budget_requests,
+            "retries": status.budget_retries,
+        },
+    })
 }
 
 pub(super) fn listeners(gateway: &Gateway) -> Value {

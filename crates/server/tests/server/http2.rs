@@ -38,6 +38,23 @@ fn streams_are_served_side_by_side() {
 }
 
 #[test]
+fn a_stream_that_the_client_resets_cancels_its_request() {
+    let origin = Origin::start();
+    let gateway = Gateway::start(origin.address, vec![spec("public")]);
+    let mut raw = Raw::connect(gateway.address("public"), &[]);
+    raw.request(1, "GET", "/held", true);
+    wait_for("the request", || origin.held() == 1);
+    raw.send(RST_STREAM, 0, 1, &CANCEL.to_be_bytes());
+    wait_for("the request to be cancelled", || {
+        let status = gateway.server.status();
+        status.iter().all(|worker| worker.active == 0)
+    });
+    // The others on the connection go on.
+    raw.request(3, "GET", "/hello", true);
+    assert_eq!(raw.find(DATA).unwrap().stream, 3);
+}
+
+#[test]
 fn an_answer_to_head_has_no_body() {
     let origin = Origin::start();
     let gateway = Gateway::start(origin.address, vec![spec("public")]);

@@ -123,6 +123,12 @@ families! {
         "Requests sent upstream, replays and retries included, by how they ended.";
     UPSTREAM_REQUESTS_ACTIVE = Kind::Gauge, "lintel_upstream_requests_active" ["service"]
         "Requests now at an upstream.";
+    UPSTREAM_RETRIES = Kind::Counter, "lintel_upstream_retries_total" ["service", "reason"]
+        "Tries after the first, by what was wrong with the one before. Connecting elsewhere because an endpoint can't be connected to is not among them.";
+    UPSTREAM_RETRY_BUDGET_EXHAUSTED = Kind::Counter, "lintel_upstream_retry_budget_exhausted_total" ["service"]
+        "Tries that were not made because the service's retry budget was spent.";
+    UPSTREAM_BREAKER_TRANSITIONS = Kind::Counter, "lintel_upstream_breaker_transitions_total" ["service", "to"]
+        "Times that the service's breaker opened, let probes through (`half_open`), or closed.";
     UPSTREAM_CONNECTIONS = Kind::Gauge, "lintel_upstream_connections" ["service"]
         "Open connections to upstreams, idle ones included.";
     UPSTREAM_CONNECTS = Kind::Counter, "lintel_upstream_connects_total" ["service"]

@@ -47,6 +47,24 @@ label! {
 }
 
 label! {
+    /// Why a request was tried again.
+    RetryReason {
+        /// No connection could be made.
+        ConnectFailure = "connect_failure",
+        /// The connection broke, or what came is no valid answer.
+        Reset = "reset",
+        /// The upstream did not look at the request.
+        RefusedStream = "refused_stream",
+        /// No head came in time.
+        Timeout = "timeout",
+        /// The status of the answer.
+        Status = "status",
+        /// The gRPC status of the answer.
+        Grpc = "grpc_status",
+    }
+}
+
+label! {
     /// Where the connection of an attempt came from.
     PoolSource {
         /// The worker's own pool.

@@ -32,7 +32,7 @@ pub use cell::{Bounds, FINITE_BUCKETS};
 pub use docs::markdown;
 pub use family::{Family, Kind};
 pub use handle::{WorkerCounter, WorkerGauge, WorkerHistogram};
-pub use label::{AttemptOutcome, MethodLabel, PoolSource};
+pub use label::{AttemptOutcome, MethodLabel, PoolSource, RetryReason};
 pub use life::RETIRE_AFTER;
 pub use listener::{ClientConnection, ListenerMetrics};
 pub use process::ProcessMetrics;

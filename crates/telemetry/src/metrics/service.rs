@@ -4,9 +4,12 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use super::{
     block::{Block, Registration, ServiceCells},
-    family::UPSTREAM_CONNECT_FAILURES,
+    family::{
+        Family, UPSTREAM_BREAKER_TRANSITIONS, UPSTREAM_CONNECT_FAILURES, UPSTREAM_RETRIES,
+        UPSTREAM_RETRY_BUDGET_EXHAUSTED,
+    },
     interner::{Held, Named},
-    label::{AttemptOutcome, PoolSource},
+    label::{AttemptOutcome, PoolSource, RetryReason},
     worker::{Common, StaticSeries},
 };
 
@@ -15,7 +18,7 @@ pub struct ServiceMetrics(Held<ServiceState>);
 
 pub(crate) struct ServiceState {
     pub(crate) block: Arc<Block<ServiceCells>>,
-    failures: StaticSeries,
+    series: StaticSeries,
     index: u32,
     common: Rc<Common>,
 }
@@ -47,13 +50,33 @@ impl ServiceMetrics {
 
     /// Counts a dial that failed, by a short snake_case reason such as `refused` or `tls`.
     pub fn connect_failed(&self, reason: &'static str) {
+        self.rare(&UPSTREAM_CONNECT_FAILURES, &[reason]);
+    }
+
+    /// Counts a try after the first.
+    pub fn retried(&self, reason: RetryReason) {
+        self.rare(&UPSTREAM_RETRIES, &[reason.as_str()]);
+    }
+
+    /// Counts a try that the retry budget did not allow.
+    pub fn retry_budget_exhausted(&self) {
+        self.rare(&UPSTREAM_RETRY_BUDGET_EXHAUSTED, &[]);
+    }
+
+    /// Counts a transition of the breaker.
+    pub fn breaker_turned(&self, to: &'static str) {
+        self.rare(&UPSTREAM_BREAKER_TRANSITIONS, &[to]);
+    }
+
+    /// Counts what happens too seldom to have a cell from the beginning.
+    fn rare(&self, family: &'static Family, values: &[&'static str]) {
         let state = &*self.0.0;
-        state.failures.inc(
+        state.series.inc(
             &state.common,
-            &UPSTREAM_CONNECT_FAILURES,
+            family,
             Some(&state.block.life),
             Some(&state.block.name),
-            &[reason],
+            values,
         );
     }
 
@@ -93,7 +116,7 @@ impl ServiceState {
         common.register(Registration::Service(block.clone()));
         Self {
             block,
-            failures: StaticSeries::default(),
+            series: StaticSeries::default(),
             index: common.service_index(),
             common: common.clone(),
         }

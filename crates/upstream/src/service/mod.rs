@@ -31,6 +31,7 @@ pub use self::{
         Resolve, Scheme, ServiceSpec, Timeouts,
     },
 };
+use crate::guard::Guard;
 
 static SLOTS: Slots = Slots::new();
 
@@ -41,6 +42,7 @@ pub struct Service {
     pub(crate) members: Arc<Members>,
     pub(crate) tls: Option<Tls>,
     pub(crate) usage: Arc<Usage>,
+    pub(crate) guard: Guard,
     pub(crate) http1: client::Options,
 }
 
@@ -89,6 +91,8 @@ impl Service {
         let usage = previous
             .map(|previous| Arc::clone(&previous.usage))
             .unwrap_or_default();
+        let kept = previous.map(|previous| (&previous.spec.guard, &previous.guard));
+        let guard = Guard::build(&spec.guard, kept);
         let http1 = client::Options {
             body_idle_timeout: spec.timeouts.idle,
             write_timeout: spec.timeouts.first_byte,
@@ -100,6 +104,7 @@ impl Service {
             members,
             tls,
             usage,
+            guard,
             http1,
         }))
     }

@@ -11,6 +11,8 @@ use std::{
 use http::HeaderValue;
 use lintel_tls::ClientSettings;
 
+use crate::{guard::GuardSpec, retry::Retry};
+
 /// Everything about one service. Two equal specifications describe the same service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceSpec {
@@ -35,6 +37,10 @@ pub struct ServiceSpec {
     pub limits: Limits,
     /// How names are resolved.
     pub resolve: Resolve,
+    /// When a request is tried again, where its route has no rules of its own.
+    pub retry: Option<Retry>,
+    /// Bounds on what it is made to do.
+    pub guard: GuardSpec,
 }
 
 /// One place where a service runs.
@@ -186,6 +192,8 @@ impl ServiceSpec {
             host: HostRule::default(),
             limits: Limits::default(),
             resolve: Resolve::default(),
+            retry: None,
+            guard: GuardSpec::default(),
         }
     }
 }

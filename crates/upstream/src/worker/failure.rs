@@ -1,6 +1,6 @@
 //! Why a service gave no answer.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use lintel_http::{Body, BodyError};
 use lintel_http1::client;
@@ -25,6 +25,10 @@ pub(crate) mod code {
     pub(crate) const NO_ENDPOINT: &str = "no_endpoint";
     /// The limits of the service leave no room.
     pub(crate) const OVERLOADED: &str = "upstream_overloaded";
+    /// The service fails too often to be asked now.
+    pub(crate) const BREAKER_OPEN: &str = "breaker_open";
+    /// As many requests are under way as may be.
+    pub(crate) const CONCURRENCY_FULL: &str = "concurrency_full";
     /// The service speaks HTTP/2 alone, where there is no switch of protocols.
     pub(crate) const UPGRADE_UNSUPPORTED: &str = "upgrade_unsupported";
     /// The body of the request failed on the client's side.
@@ -52,6 +56,8 @@ pub struct Failure {
     pub attempts: u8,
     /// The body, if nothing has been taken from it.
     pub body: Option<Body>,
+    /// When it may be different, where that is known.
+    pub retry_after: Option<Duration>,
 }
 
 /// The part of a failure that says what happened.
@@ -60,11 +66,29 @@ pub(crate) struct Cause {
     pub(crate) facts: Facts,
     pub(crate) code: &'static str,
     pub(crate) text: String,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Cause {
     pub(crate) const fn new(facts: Facts, code: &'static str, text: String) -> Self {
-        Self { facts, code, text }
+        Self {
+            facts,
+            code,
+            text,
+            retry_after: None,
+        }
+    }
+
+    /// The gateway does not ask the service now.
+    pub(crate) fn unavailable(code: &'static str, text: String, rest: Duration) -> Self {
+        Self {
+            retry_after: Some(rest),
+            ..Self::new(
+                Facts::new(Kind::Unavailable, Side::Gateway).retryable(),
+                code,
+                text,
+            )
+        }
     }
 
     pub(crate) fn no_endpoint(text: impl Into<String>) -> Self {

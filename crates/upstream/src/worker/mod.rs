@@ -16,6 +16,8 @@ mod service;
 pub(crate) mod shelf;
 #[cfg(test)]
 mod tests;
+mod trial;
+mod tries;
 mod upload;
 
 pub use self::{

@@ -17,7 +17,12 @@ use super::{
     pools::Pools,
     service::{View, WorkerService},
 };
-use crate::service::{Endpoint, HostRule, Protocol, Service};
+use crate::{
+    deadline::Deadline,
+    guard::Entered,
+    retry::Retry,
+    service::{Endpoint, HostRule, Protocol, Service},
+};
 
 /// A request on its way to a service.
 pub struct Call<'a> {
@@ -26,7 +31,7 @@ pub struct Call<'a> {
     /// The body. Read as the upstream takes it.
     pub body: Body,
     /// Asks to switch to this protocol (RFC 9110 §7.8).
-    pub upgrade: Option<HeaderValue>,
+    pub upgrade: Option<&'a HeaderValue>,
     /// The client waits to be told to send its body: the upstream is asked first, if it speaks
     /// HTTP/1.1 (RFC 9110 §10.1.1).
     pub expect_continue: bool,
@@ -40,8 +45,14 @@ pub struct Call<'a> {
     pub interim: &'a dyn Fn(StatusCode, HeaderMap),
     /// The hash that requests share which should meet the same endpoint.
     pub key: Option<u64>,
-    /// Endpoints that are not to be tried.
+    /// Endpoints that are not to be tried while there are others.
     pub tried: Tried,
+    /// The route's own rules for trying again, in place of the service's.
+    pub retry: Option<&'a Retry>,
+    /// The deadline is the client's own, so that missing it says nothing about the service.
+    pub hurried: bool,
+    /// What the caller said of how long it waits, to be told to the service.
+    pub told: Option<Deadline>,
 }
 
 /// The head of an answer; its body is read from the upstream as it is polled.
@@ -59,6 +70,8 @@ pub struct Answer {
     pub attempts: u8,
     /// When the head was complete.
     pub head_at: Instant,
+    /// The request's place in the service's limit of requests: keep it as long as the answer.
+    pub place: Option<Entered>,
 }
 
 /// A connection after the switch to another protocol.
@@ -111,27 +124,20 @@ impl Tried {
 }
 
 impl Pools {
-    /// Sends a request to a service and waits for the head of the answer.
-    ///
-    /// What is tried again here is safe for every request. A connection that was used before and
-    /// dies before the first byte of an answer is replaced once, if nothing of the body was taken
-    /// and the method is idempotent (RFC 9110 §9.2.2) or the upstream said that it did not process
-    /// the request. An endpoint that can't be connected to is given up for another one, once.
-    ///
-    /// # Errors
-    ///
-    /// A [`Failure`] with the body, if nothing was taken from it.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes an HTTP/1 connection and resets an HTTP/2 stream.
-    pub async fn send(&self, service: &Arc<Service>, call: Call<'_>) -> Result<Answer, Failure> {
+    /// One try, up to `call.deadline`, with what is safe for every request.
+    pub(crate) fn send_once<'a>(
+        &'a self,
+        service: &'a Arc<Service>,
+        call: Call<'a>,
+    ) -> impl Future<Output = Result<Answer, Failure>> + use<'a> {
         let mut sending = Sending::new(self, service, call);
-        loop {
-            match sending.attempt().await {
-                Ok(Some(sent)) => return Ok(sending.answer(sent)),
-                Ok(None) => {}
-                Err(cause) => return Err(sending.failure(cause)),
+        async move {
+            loop {
+                match sending.attempt().await {
+                    Ok(Some(sent)) => return Ok(sending.answer(sent)),
+                    Ok(None) => {}
+                    Err(cause) => return Err(sending.failure(cause)),
+                }
             }
         }
     }
@@ -145,7 +151,7 @@ struct Sending<'a> {
     view: Rc<View>,
     head: &'a mut Parts,
     body: Option<Body>,
-    upgrade: Option<HeaderValue>,
+    upgrade: Option<&'a HeaderValue>,
     expect_continue: bool,
     te_trailers: bool,
     deadline: Option<Instant>,
@@ -160,8 +166,6 @@ struct Sending<'a> {
 
 impl<'a> Sending<'a> {
     fn new(pools: &'a Pools, service: &'a Arc<Service>, call: Call<'a>) -> Self {
-        let started = pools.clock().refresh();
-        let own = service.spec().timeouts.request.map(|limit| started + limit);
         let local = pools.service(service);
         Self {
             view: local.view(service, pools),
@@ -173,9 +177,7 @@ impl<'a> Sending<'a> {
             upgrade: call.upgrade,
             expect_continue: call.expect_continue,
             te_trailers: call.te_trailers,
-            deadline: own.map_or(call.deadline, |own| {
-                Some(call.deadline.map_or(own, |given| own.min(given)))
-            }),
+            deadline: call.deadline,
             timer: call.timer,
             interim: call.interim,
             key: call.key,
@@ -215,7 +217,7 @@ impl<'a> Sending<'a> {
             metrics: &self.local.metrics,
             timer: self.timer,
             deadline: self.deadline,
-            upgrade: self.upgrade.as_ref(),
+            upgrade: self.upgrade,
             expect_continue: self.expect_continue,
             te_trailers: self.te_trailers,
             interim: self.interim,
@@ -237,16 +239,20 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// The endpoint of the next try. A request that has been elsewhere takes nobody's turn.
+    /// The endpoint of the next try. A request that has been elsewhere takes nobody's turn. Where
+    /// it has been everywhere, it begins anew.
     fn choose(&mut self) -> Option<usize> {
         if let Some(index) = self.again.same.take() {
             return Some(index);
         }
-        if self.tried.is_empty() {
-            self.local.pick(&self.view, &self.tried, self.key)
-        } else {
-            self.local.pick_other(&self.view, &self.tried)
+        if !self.tried.is_empty() {
+            let other = self.local.pick_other(&self.view, &self.tried);
+            if other.is_some() || self.attempts > 0 {
+                return other;
+            }
+            self.tried = Tried::default();
         }
+        self.local.pick(&self.view, &self.tried, self.key)
     }
 
     fn begin(&mut self, endpoint: &Endpoint) {
@@ -341,6 +347,7 @@ impl<'a> Sending<'a> {
             tried: self.tried,
             attempts: self.attempts,
             body: self.body,
+            retry_after: cause.retry_after,
         }
     }
 
@@ -352,6 +359,7 @@ impl<'a> Sending<'a> {
             tried: self.tried,
             attempts: self.attempts,
             head_at: sent.head_at,
+            place: None,
         }
     }
 }

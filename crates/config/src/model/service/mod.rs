@@ -3,6 +3,7 @@ mod breaker;
 mod keep_alive;
 mod protocol;
 mod resolve;
+mod retry;
 mod target;
 mod timeout;
 
@@ -10,10 +11,11 @@ use lintel_kernel::config;
 
 pub use self::{
     balance::Balance,
-    breaker::Breaker,
+    breaker::{AdaptiveLimit, Breaker, SlowAnswers},
     keep_alive::KeepAlive,
     protocol::ServiceProtocol,
     resolve::{AddressFamily, Resolve},
+    retry::{Backoff, BudgetSetting, Retry, RetryBudget},
     target::{Target, WeightedEndpoint},
     timeout::{ServiceTimeout, TimeoutSetting},
 };
@@ -40,6 +42,11 @@ pub struct Service {
     #[serde(default)]
     pub timeout: TimeoutSetting,
 
+    /// When a request is tried again. Without it a request is sent once; only an endpoint that
+    /// can't be connected to is passed over for another.
+    #[serde(default)]
+    pub retry: Option<Retry>,
+
     /// TLS towards `https` endpoints. Without it they are verified by the system's authorities.
     #[serde(default)]
     pub tls: Option<UpstreamTls>,
@@ -57,7 +64,7 @@ pub struct Service {
     #[serde(default)]
     pub resolve: Resolve,
 
-    /// When it counts as full. Requests beyond are answered with 503.
+    /// When it counts as full or as failing. Requests beyond are answered with 503.
     #[serde(default)]
     pub breaker: Breaker,
 }

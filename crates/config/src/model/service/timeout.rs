@@ -35,8 +35,11 @@ impl TimeoutSetting {
 #[derive(PartialEq, Serialize)]
 #[serde(default)]
 pub struct ServiceTimeout {
-    /// To connect, TLS included.
+    /// To connect, TLS not included. Also how long a request waits for a connection where
+    /// `breaker.connections` are open.
     pub connect: Duration,
+    /// For the TLS handshake.
+    pub tls: Duration,
     /// From the last byte of the request to the first byte of the answer. Default: what is left of
     /// the route's `timeout`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +56,7 @@ impl Default for ServiceTimeout {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),
+            tls: Duration::from_secs(5),
             first_byte: None,
             request: None,
             idle: Duration::from_secs(60),

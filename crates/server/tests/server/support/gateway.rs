@@ -51,6 +51,7 @@ pub(crate) fn rules(name: &str) -> Arc<ListenerRules> {
         request_id: HeaderName::from_static("x-request-id"),
         accept_request_id: false,
         accept_trace: Peers::Nobody,
+        accept_deadline: Peers::Anyone,
         server: None,
         trace_sample: 0.0,
         max_body: 1 << 30,
@@ -79,6 +80,7 @@ pub(crate) fn generation(
         priority: Default::default(),
         fallback: None,
         mirror: None,
+        terms: Default::default(),
     };
     let page = Page {
         status: StatusCode::OK,

@@ -377,7 +377,8 @@ fn an_upgrade_is_refused() {
         let gateway = Gateway::new(http2(server.address));
         let mut head = head(Method::GET, "/");
         let call = call(&mut head, Body::empty(), &gateway.timer);
-        let upgrade = Some(HeaderValue::from_static("websocket"));
+        let websocket = HeaderValue::from_static("websocket");
+        let upgrade = Some(&websocket);
         let failure = gateway
             .pools
             .send(&gateway.service, super::Call { upgrade, ..call })

@@ -8,11 +8,13 @@
 
 mod cancellation;
 mod endpoints;
+mod guard;
 mod http2;
 mod limits;
 mod origin;
 mod pooling;
 mod replay;
+mod retry;
 mod server;
 mod sharing;
 mod size;
@@ -171,6 +173,9 @@ fn call<'a>(head: &'a mut Parts, body: Body, timer: &'a Timer) -> Call<'a> {
         interim: &|_, _| {},
         key: None,
         tried: Tried::default(),
+        retry: None,
+        hurried: false,
+        told: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode, Version};
+use http::{HeaderValue, Method, StatusCode, Version};
 use lintel_http::Body;
 use lintel_tls::{Alpn, ClientSettings, Roots};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -100,7 +100,8 @@ fn an_upgrade_has_an_http1_connection_of_its_own() {
         assert_eq!(gateway.text("/").await.1, "ok");
         let mut head = head(Method::GET, "/chat");
         let call = call(&mut head, Body::empty(), &gateway.timer);
-        let upgrade = Some("echo".parse().unwrap());
+        let echo = HeaderValue::from_static("echo");
+        let upgrade = Some(&echo);
         let answer = gateway
             .pools
             .send(&gateway.service, super::Call { upgrade, ..call })
