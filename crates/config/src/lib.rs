@@ -21,6 +21,7 @@ mod loaded;
 pub mod model;
 mod redact;
 mod reference;
+mod rehearsal;
 mod schema;
 mod shape;
 mod source;

@@ -134,6 +134,8 @@ impl Loader {
                 model,
                 sources,
                 tree: read.tree,
+                outside: read.outside,
+                rehearsed: false,
                 warnings: Vec::new(),
             },
             None => return Err(Report::new(sources, out)),
@@ -216,6 +218,10 @@ pub struct Loaded {
     /// Every file it depends on, certificates and `${file.…}` included; what to watch.
     pub files: Vec<PathBuf>,
     pub(crate) tree: Node,
+    /// Values that came from outside.
+    pub(crate) outside: Vec<String>,
+    /// See [`rehearsal`](Self::rehearsal).
+    pub(crate) rehearsed: bool,
 }
 
 impl Loaded {

@@ -120,6 +120,11 @@ impl Sources {
             .any(|s| s.source == span.source && s.start < span.end && span.start < s.end)
     }
 
+    /// The secrets that are written in the files.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().filter_map(|span| self.slice(*span))
+    }
+
     /// The text at a place, as it is in the file.
     pub(crate) fn slice(&self, span: Span) -> Option<&str> {
         self.get(span.source)?.text.get(span.range())

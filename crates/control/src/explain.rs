@@ -12,7 +12,7 @@ use lintel_proxy::{
     snapshot::{Action, Route},
     split::Split,
 };
-use lintel_router::{Query, Verdict};
+use lintel_router::{Candidate, Query, Verdict};
 use lintel_server::ListenerSpec;
 use serde_json::{Value, json};
 
@@ -38,6 +38,8 @@ pub struct Explanation {
     pub text: String,
     /// Whether a route takes it.
     pub matched: bool,
+    /// Every route that takes its host and path, in order of precedence.
+    pub candidates: Vec<Candidate>,
 }
 
 /// Explains what a configuration does with a request.
@@ -58,6 +60,7 @@ pub fn explain(built: &Built, question: &Question) -> Explanation {
                 json,
                 text,
                 matched: false,
+                candidates: Vec::new(),
             };
         }
     };
@@ -90,6 +93,7 @@ pub fn explain(built: &Built, question: &Question) -> Explanation {
         json,
         text,
         matched: winner.is_some(),
+        candidates,
     }
 }
 

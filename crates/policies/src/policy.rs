@@ -81,7 +81,8 @@ pub struct Context {
     /// Names of the path parameters that every match of the route has; `None` where the route is
     /// not known, as in `defaults`.
     pub params: Option<Vec<String>>,
-    /// Only the mistakes are wanted: nothing outside the process is to be opened or made.
+    /// For `check` and `test`: nothing outside the process is to be opened or made. Requests may
+    /// still come.
     pub dry: bool,
 }
 

@@ -71,3 +71,17 @@ pub fn refuse(
     active.answered(response.status());
     response.map(|body| Tracked::new(body, active))
 }
+
+/// The stable code of a refusal by the codec; a label of `malformed_requests_total`.
+pub fn code(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        408 => "request_timeout",
+        414 => "uri_too_long",
+        417 => "expectation_failed",
+        431 => "headers_too_large",
+        501 => "not_implemented",
+        505 => "version_not_supported",
+        500.. => "answer_malformed",
+        _ => "bad_request",
+    }
+}

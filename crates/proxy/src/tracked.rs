@@ -2,14 +2,14 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::Method;
 use http_body::{Frame, SizeHint};
 use lintel_http::{Body, BodyError};
-use lintel_kernel::{Kind, Outcome, Side};
+use lintel_kernel::{Exchange, Kind, Outcome, Side};
 
 use crate::active::Active;
 
@@ -47,6 +47,23 @@ impl Tracked {
             body: body.into(),
             ..Self::detached()
         }
+    }
+
+    /// What is known of the request that this answers, where it is recorded here.
+    pub fn exchange(&self) -> Option<&Exchange> {
+        self.active.as_ref().map(|active| &active.exchange)
+    }
+
+    /// The bytes of a body that is at hand; those of one that has yet to come are left out.
+    pub fn into_bytes(mut self) -> Bytes {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut bytes = BytesMut::new();
+        while let Poll::Ready(Some(Ok(frame))) =
+            http_body::Body::poll_frame(Pin::new(&mut self), &mut cx)
+        {
+            bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
+        }
+        bytes.freeze()
     }
 
     fn note(&mut self, outcome: Outcome) {

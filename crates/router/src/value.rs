@@ -80,6 +80,11 @@ impl fmt::Display for ValueMatch {
 }
 
 impl ValueMatch {
+    /// Whether a value, or its absence, is what is asked for.
+    pub fn matches(&self, value: Option<&[u8]>) -> bool {
+        self.accepts(value)
+    }
+
     pub(crate) fn accepts(&self, value: Option<impl Value>) -> bool {
         let Some(value) = value else {
             return matches!(self, Self::Absent);

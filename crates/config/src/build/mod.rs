@@ -7,6 +7,7 @@
 mod listener;
 mod page;
 mod route;
+mod router;
 mod service;
 
 pub use listener::settings as server_tls;
@@ -16,11 +17,10 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use lintel_kernel::Fault;
 use lintel_policies::{Chain, Context};
 use lintel_proxy::Snapshot;
-use lintel_router::{BuildError, Router};
 use lintel_server::{Generation, ListenerSpec};
 
 use crate::{
-    diagnostic::{Diagnostic, Report, code},
+    diagnostic::{Diagnostic, Report},
     loaded::Loaded,
 };
 
@@ -50,12 +50,12 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
     let services = service::build(&mut builder);
     let listeners = listener::build(&mut builder);
     let routes = route::build(&mut builder);
-    let router = builder.router();
+    let router = router::build(&mut builder);
     let unmatched = builder.unmatched();
     let errors = page::errors(&mut builder);
     match router {
         Some(router) if builder.out.is_empty() => {
-            let warnings = router_warnings(loaded, &router);
+            let warnings = router::warnings(loaded, &router);
             let snapshot = Snapshot {
                 generation,
                 router,
@@ -97,33 +97,6 @@ impl Builder<'_> {
             .extend(faults.iter().map(|fault| loaded.fault(base, fault)));
     }
 
-    fn router(&mut self) -> Option<Router> {
-        let specs = route::specs(&self.loaded.model);
-        match Router::build(specs) {
-            Ok(router) => Some(router),
-            Err(errors) => {
-                for error in &errors {
-                    self.out.push(self.router_error(error));
-                }
-                None
-            }
-        }
-    }
-
-    fn router_error(&self, error: &BuildError) -> Diagnostic {
-        let diagnostic =
-            Diagnostic::error(code::AMBIGUOUS_ROUTES, error.to_string()).help(error.hint());
-        let BuildError::Ambiguous(tie) = error else {
-            return diagnostic;
-        };
-        let [first, second] = &tie.routes;
-        let place = |name: &str| self.loaded.locate(&["routes", name, "match"]);
-        diagnostic
-            .at(place(second), "ties with")
-            .also(place(first), "this one")
-            .path(format!("routes.{second}.match"))
-    }
-
     /// The default policies that observe, for requests that match no route.
     fn unmatched(&mut self) -> Chain {
         let observing = self.loaded.model.defaults.policies.observing();
@@ -145,22 +118,8 @@ impl Builder<'_> {
     }
 }
 
-fn router_warnings(loaded: &Loaded, router: &Router) -> Vec<Diagnostic> {
-    let warnings = router.warnings().iter();
-    warnings
-        .map(|warning| {
-            let text = warning.to_string();
-            let diagnostic =
-                Diagnostic::warning(code::UNREACHABLE_ROUTE, text).help(warning.hint());
-            let route = warning.route();
-            diagnostic
-                .at(loaded.locate(&["routes", route, "match"]), "")
-                .path(format!("routes.{route}.match"))
-        })
-        .collect()
-}
-
-/// What policies are built with: paths start from the folder of the first file.
+/// What policies are built with: paths start from the folder of the first file. A rehearsal opens
+/// nothing.
 fn context(loaded: &Loaded) -> Context {
     let first = loaded.sources.iter().next();
     let folder = first
@@ -168,6 +127,7 @@ fn context(loaded: &Loaded) -> Context {
         .map_or_else(PathBuf::new, PathBuf::from);
     Context {
         folder,
+        dry: loaded.rehearsed,
         ..Context::default()
     }
 }

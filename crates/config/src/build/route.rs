@@ -17,7 +17,7 @@ use lintel_upstream::guard::Bulkhead;
 pub(super) use overload::overload;
 
 use super::{Builder, context, page, service::retry};
-use crate::model::{self, Defaults, Model, To, ValueCondition, ValueTest};
+use crate::model::{self, Defaults, Model, To};
 
 pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
     let loaded = builder.loaded;
@@ -32,7 +32,7 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
     for (name, route) in &model.routes {
         let policies = route.policies.merged(&model.defaults.policies);
         let context = Context {
-            params: Some(params(route)),
+            params: Some(route.params()),
             ..shared.clone()
         };
         let base = ["routes", name.as_str()];
@@ -100,7 +100,7 @@ pub(super) fn specs(model: &Model) -> Vec<RouteSpec> {
                 query: matches
                     .query
                     .iter()
-                    .map(|(name, test)| (name.clone(), value_match(test)))
+                    .map(|(name, test)| (name.clone(), test.value_match()))
                     .collect(),
                 listeners: matches
                     .listeners()
@@ -115,25 +115,8 @@ pub(super) fn specs(model: &Model) -> Vec<RouteSpec> {
 fn headers(matches: &model::Match) -> Vec<(HeaderName, ValueMatch)> {
     let conditions = matches.headers.iter();
     conditions
-        .map(|(name, condition)| (name.0.clone(), value_match(condition)))
+        .map(|(name, condition)| (name.0.clone(), condition.value_match()))
         .collect()
-}
-
-fn value_match(condition: &ValueCondition) -> ValueMatch {
-    match condition {
-        ValueCondition::Exact(value) | ValueCondition::Test(ValueTest::Exact(value)) => {
-            ValueMatch::Exact(value.clone())
-        }
-        ValueCondition::Test(ValueTest::OneOf(values)) => ValueMatch::OneOf(values.clone()),
-        ValueCondition::Test(ValueTest::Prefix(prefix)) => ValueMatch::Prefix(prefix.clone()),
-        ValueCondition::Test(ValueTest::Regex(regex)) => ValueMatch::Regex(regex.pattern().clone()),
-        ValueCondition::Test(ValueTest::Present(true) | ValueTest::Absent(false)) => {
-            ValueMatch::Present
-        }
-        ValueCondition::Test(ValueTest::Present(false) | ValueTest::Absent(true)) => {
-            ValueMatch::Absent
-        }
-    }
 }
 
 /// The index of a service.
@@ -176,16 +159,4 @@ fn bulkhead(builder: &Builder<'_>, name: &str) -> Arc<Bulkhead> {
         Some(Arc::clone(&route.terms.requests.as_ref()?.0))
     });
     before.unwrap_or_default()
-}
-
-/// Path parameters that every path of the route has.
-fn params(route: &model::Route) -> Vec<String> {
-    let mut paths = route.matches.paths().iter().map(|path| path.params());
-    let first = paths.next().unwrap_or_default();
-    paths.fold(first, |common, next| {
-        common
-            .into_iter()
-            .filter(|name| next.contains(name))
-            .collect()
-    })
 }

@@ -2,7 +2,7 @@
 
 use lintel_kernel::expr::Expr;
 
-use super::{Check, routes};
+use super::Check;
 use crate::{
     diagnostic::{Diagnostic, code},
     loaded::Loaded,
@@ -15,7 +15,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     let loaded = check.loaded;
     for (name, route) in &loaded.model.routes {
         let name = name.as_str();
-        let params = routes::params(route);
+        let params = Some(route.params());
         let scope = Scope {
             loaded,
             response: false,

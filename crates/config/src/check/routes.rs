@@ -3,7 +3,7 @@
 use super::{Check, policies};
 use crate::{
     diagnostic::code,
-    model::{Action, Redirect, Respond, Route, Split, To},
+    model::{Action, Redirect, Respond, Split, To},
 };
 
 pub(super) fn check(check: &mut Check<'_>) {
@@ -29,7 +29,7 @@ pub(super) fn check(check: &mut Check<'_>) {
             check,
             &["routes", name, "policies"],
             &route.policies,
-            params(route),
+            Some(route.params()),
         );
     }
     if let Some(timeout) = model.defaults.timeout {
@@ -42,16 +42,6 @@ pub(super) fn check(check: &mut Check<'_>) {
         &model.defaults.policies,
         None,
     );
-}
-
-/// The parameters that every path of a route captures; `None` if it takes any path.
-pub(super) fn params(route: &Route) -> Option<Vec<String>> {
-    let mut paths = route.matches.paths().iter().map(crate::text::Path::params);
-    let first = paths.next().unwrap_or_default();
-    Some(paths.fold(first, |mut common, names| {
-        common.retain(|name| names.contains(name));
-        common
-    }))
 }
 
 fn weights(check: &mut Check<'_>, name: &str, split: &Split) {

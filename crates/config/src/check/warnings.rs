@@ -24,6 +24,7 @@ pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_fil
     stores(check);
     listeners(check);
     admin(check);
+    expectations(check);
     inline_secrets(check, secrets);
     if check_files {
         key_permissions(check);
@@ -248,6 +249,24 @@ fn admin(check: &mut Check<'_>) {
             )
             .at(check.loaded.locate(&path), "not only this machine")
             .help("add `tls`, or bind it to `127.0.0.1`");
+        check.push(diagnostic);
+    }
+}
+
+fn expectations(check: &mut Check<'_>) {
+    for (at, test) in check.loaded.model.tests.iter().enumerate() {
+        if !test.expect.is_empty() {
+            continue;
+        }
+        let path = ["tests", &at.to_string(), "expect"];
+        let diagnostic = check
+            .warning(
+                code::NO_EFFECT,
+                &path,
+                "this test can't fail: it expects nothing",
+            )
+            .at(check.loaded.locate(&path), "nothing is looked at")
+            .help("write what should become of the request, such as `expect: { status: 200 }`");
         check.push(diagnostic);
     }
 }

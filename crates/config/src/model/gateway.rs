@@ -74,7 +74,11 @@ pub struct Model {
     #[schemars(range(min = 1))]
     pub replicas: u32,
 
-    /// Requests and what should become of them; run by `lintel test`.
+    /// Requests and what should become of them. `lintel test` builds the whole gateway from this
+    /// configuration, with one difference: every service is a stand-in inside the process, so that
+    /// nothing real is touched. Requests go through HTTP parsing, limits, routing and all policies,
+    /// one after the other, in the order written. Certificates and keys are neither needed nor read;
+    /// access logs are not written, and nothing is mirrored.
     #[serde(default)]
     pub tests: Vec<Expectation>,
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 #[derive(PartialEq, Serialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Connections open at a time on this listener, over all workers. Further ones wait in the
-    /// kernel's queue.
+    /// Connections open at a time on this listener, over all workers. Further ones are closed at
+    /// once and counted in `lintel_connections_refused_total`.
     #[schemars(range(min = 1))]
     pub connections: u32,
     /// Connections open at a time from one address; further ones are closed at once. Addresses in

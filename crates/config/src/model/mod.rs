@@ -26,7 +26,7 @@ pub use action::{
 };
 pub use admin::{Admin, RedisStore, Store};
 pub use defaults::{Defaults, ErrorPage};
-pub use expectation::{Expectation, ExpectedAnswer, SampleRequest};
+pub use expectation::{Expectation, Expected, ExpectedRequest, SampleAnswer, SampleRequest};
 pub use fallback::Fallback;
 pub use gateway::Model;
 pub use limits::{BodyLimit, Http2Limits, Limits, Unlimited};

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use lintel_kernel::{Duration, config};
+use lintel_router::ValueMatch;
 
 use super::{Fallback, Mirror, OneOrMany, Priority, Retry, RoutePolicies, Table, To};
 use crate::text::{FieldName, Host, MethodName, Name, Path, Regex};
@@ -49,6 +50,18 @@ pub struct Route {
     /// Where the request goes: the name of a service, or one action.
     #[schemars(example = &"orders")]
     pub to: To,
+}
+
+impl Route {
+    /// The parameters that every path of the route captures, in the order of the first.
+    pub fn params(&self) -> Vec<String> {
+        let mut paths = self.matches.paths().iter().map(Path::params);
+        let first = paths.next().unwrap_or_default();
+        paths.fold(first, |mut common, names| {
+            common.retain(|name| names.contains(name));
+            common
+        })
+    }
 }
 
 /// What a request must be like.
@@ -117,6 +130,22 @@ pub enum ValueCondition {
     Exact(String),
     /// What the test says.
     Test(ValueTest),
+}
+
+impl ValueCondition {
+    /// The same, ready to be held against values.
+    pub fn value_match(&self) -> ValueMatch {
+        match self {
+            Self::Exact(value) | Self::Test(ValueTest::Exact(value)) => {
+                ValueMatch::Exact(value.clone())
+            }
+            Self::Test(ValueTest::OneOf(values)) => ValueMatch::OneOf(values.clone()),
+            Self::Test(ValueTest::Prefix(prefix)) => ValueMatch::Prefix(prefix.clone()),
+            Self::Test(ValueTest::Regex(regex)) => ValueMatch::Regex(regex.pattern().clone()),
+            Self::Test(ValueTest::Present(true) | ValueTest::Absent(false)) => ValueMatch::Present,
+            Self::Test(ValueTest::Present(false) | ValueTest::Absent(true)) => ValueMatch::Absent,
+        }
+    }
 }
 
 /// A test of a value.

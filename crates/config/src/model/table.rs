@@ -1,4 +1,8 @@
-use std::{borrow::Cow, collections::BTreeMap, ops::Deref};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    ops::{Deref, DerefMut},
+};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -17,6 +21,12 @@ pub type Named<V> = Table<Name, V>;
 impl<K: Ord, V> Default for Table<K, V> {
     fn default() -> Self {
         Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord, V> DerefMut for Table<K, V> {
+    fn deref_mut(&mut self) -> &mut BTreeMap<K, V> {
+        &mut self.0
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Read {
     pub(crate) tree: Node,
     /// Files named by `${file.…}`.
     pub(crate) included: Vec<PathBuf>,
+    /// Values of `${env.…}` and `${file.…}`.
+    pub(crate) outside: Vec<String>,
 }
 
 /// Parses every source, puts them together and resolves what comes from outside.
@@ -45,8 +47,12 @@ pub(crate) fn tree(
         return None;
     }
     let mut tree = merge::merge(trees, sources, out)?;
-    let included = substitute::resolve(&mut tree, sources, environment, out);
-    Some(Read { tree, included })
+    let resolved = substitute::resolve(&mut tree, sources, environment, out);
+    Some(Read {
+        tree,
+        included: resolved.files,
+        outside: resolved.values,
+    })
 }
 
 #[cfg(test)]

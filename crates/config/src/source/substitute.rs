@@ -23,28 +23,37 @@ pub(crate) struct Environment<'a> {
     pub(crate) names: &'a dyn Fn() -> Vec<String>,
 }
 
-/// Resolves every text of the tree in place; returns the files that were read.
+/// What was put in.
+#[derive(Default)]
+pub(super) struct Resolved {
+    /// The files that were read.
+    pub(super) files: Vec<PathBuf>,
+    /// The values; defaults, which stand in the configuration, are left out.
+    pub(super) values: Vec<String>,
+}
+
+/// Resolves every text of the tree in place.
 pub(super) fn resolve(
     tree: &mut Node,
     sources: &Sources,
     environment: &Environment<'_>,
     out: &mut Vec<Diagnostic>,
-) -> Vec<PathBuf> {
+) -> Resolved {
     let mut resolver = Resolver {
         sources,
         environment,
         out,
-        files: Vec::new(),
+        resolved: Resolved::default(),
     };
     resolver.node(tree);
-    resolver.files
+    resolver.resolved
 }
 
 struct Resolver<'a> {
     sources: &'a Sources,
     environment: &'a Environment<'a>,
     out: &'a mut Vec<Diagnostic>,
-    files: Vec<PathBuf>,
+    resolved: Resolved,
 }
 
 impl Resolver<'_> {
@@ -118,10 +127,17 @@ impl Resolver<'_> {
         offset: usize,
     ) -> Option<String> {
         let place = self.place(span, text, offset, whole);
-        match reference {
+        let value = match reference {
             Reference::Env { name, default } => self.variable(name, *default, place),
             Reference::File(path) => self.file(path, place),
-        }
+        };
+        let default = match reference {
+            Reference::Env { default, .. } => *default,
+            Reference::File(_) => None,
+        };
+        let outside = value.as_deref().filter(|value| Some(*value) != default);
+        self.resolved.values.extend(outside.map(str::to_owned));
+        value
     }
 
     fn variable(&mut self, name: &str, default: Option<&str>, place: Span) -> Option<String> {
@@ -179,7 +195,7 @@ impl Resolver<'_> {
             Some(reason) => Err(reason),
             None => fs::read_to_string(&file).map_err(|error| error.to_string()),
         };
-        self.files.push(file.clone());
+        self.resolved.files.push(file.clone());
         match text {
             Ok(text) => {
                 let text = text.strip_suffix('\n').unwrap_or(&text);

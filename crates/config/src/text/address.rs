@@ -141,3 +141,33 @@ impl fmt::Display for Cidr {
 }
 
 text_type!(Cidr, "cidr", pattern: r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$"; "10.0.0.0/8", "192.0.2.1");
+
+/// An IP address of a client: `203.0.113.7`, `2001:db8::7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpAddress(pub IpAddr);
+
+impl Default for IpAddress {
+    /// An address for documentation (RFC 5737 §3): outside everybody's trusted ranges.
+    fn default() -> Self {
+        Self(IpAddr::from([192, 0, 2, 1]))
+    }
+}
+
+impl FromStr for IpAddress {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        text.parse().map(Self).map_err(|_| {
+            TextError::new(format!("`{text}` is not an IP address"))
+                .hint("write it like `203.0.113.7` or `\"2001:db8::7\"`")
+        })
+    }
+}
+
+impl fmt::Display for IpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text_type!(IpAddress, "ip-address", pattern: "^[0-9a-fA-F.:]+$"; "203.0.113.7", "2001:db8::7");

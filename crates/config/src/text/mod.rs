@@ -19,7 +19,7 @@ mod retry;
 mod target;
 mod template;
 
-pub use address::{Bind, Cidr};
+pub use address::{Bind, Cidr, IpAddress};
 pub use cause::Cause;
 pub use cookie::{CookieName, HostSuffix};
 pub use endpoint::{Endpoint, HostRule, Scheme};

@@ -1,13 +1,7 @@
 //! HTTP/1: from the codec to the proxy and back.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll, Waker},
-};
-
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body::Body as _;
 use lintel_http::{Body, ClientStream};
 use lintel_http1::{
     Refusal, RequestLine,
@@ -50,7 +44,7 @@ impl Service<ClientStream> for Http1 {
     }
 
     fn refused(&self, refusal: Refusal, line: RequestLine) -> Response<Bytes> {
-        let code = code(refusal.status);
+        let code = malformed::code(refusal.status);
         self.held.listener.metrics.malformed(code);
         if refusal.status == StatusCode::INTERNAL_SERVER_ERROR {
             // The answer to a request that has its record.
@@ -71,7 +65,7 @@ impl Http1 {
     pub(super) fn refuse(&self, why: Malformed, line: RequestLine) -> Response<Bytes> {
         let mut head = malformed::head(line.method, line.target);
         head.version = line.version.unwrap_or_default();
-        malformed::refuse(&self.connection, why, head).map(whole)
+        malformed::refuse(&self.connection, why, head).map(Tracked::into_bytes)
     }
 
     async fn answer(
@@ -101,29 +95,5 @@ impl Http1 {
                 Box::new(move |client| Box::pin(tunnel.run(client)))
             }),
         }
-    }
-}
-
-/// The bytes of a body that is at hand.
-fn whole(mut body: Tracked) -> Bytes {
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut bytes = BytesMut::new();
-    while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut cx) {
-        bytes.extend_from_slice(&frame.into_data().unwrap_or_default());
-    }
-    bytes.freeze()
-}
-
-/// The stable code of a refusal by the codec; a label of `malformed_requests_total`.
-fn code(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        408 => "request_timeout",
-        414 => "uri_too_long",
-        417 => "expectation_failed",
-        431 => "headers_too_large",
-        501 => "not_implemented",
-        505 => "version_not_supported",
-        500.. => "answer_malformed",
-        _ => "bad_request",
     }
 }
