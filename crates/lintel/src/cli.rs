@@ -23,6 +23,13 @@ pub(crate) enum Command {
     /// Say where a request would go, and why: which route, which candidates lost, which policies
     /// would run, which endpoints could be picked.
     Explain(Explain),
+    /// Try the requests under `tests` in a configuration: through the whole gateway, with stand-ins
+    /// for the services. Exits with 1 if an expectation does not hold, with 2 if the configuration is
+    /// wrong.
+    Test(Test),
+    /// Show what changes between two configurations, item by item. Exits with 1 if they differ, with
+    /// 2 if one of them is wrong.
+    Diff(Diff),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Run the gateway in front of built-in sample services, and say what to try.
@@ -81,6 +88,32 @@ pub(crate) struct Explain {
     /// Print it as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Test {
+    /// The configuration: a file, or a folder of YAML files.
+    #[arg(default_value = "gateway.yaml")]
+    pub(crate) config: PathBuf,
+    /// Print outcomes as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Diff {
+    /// The configuration before: a file, or a folder of YAML files. With `--running`, the one that a
+    /// reload would bring.
+    pub(crate) before: PathBuf,
+    /// The configuration after.
+    #[arg(required_unless_present = "running", conflicts_with = "running")]
+    pub(crate) after: Option<PathBuf>,
+    /// Compare with what a running gateway serves, by its admin API. Secrets are not compared one by
+    /// one, only whether anything at all is different.
+    #[arg(long)]
+    pub(crate) running: bool,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
 }
 
 #[derive(Args)]

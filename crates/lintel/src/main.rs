@@ -3,11 +3,13 @@
 mod check;
 mod cli;
 mod demo;
+mod diff;
 mod explain;
 mod print;
 mod remote;
 mod run;
 mod signals;
+mod test;
 
 use std::process::ExitCode;
 
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
         Command::Run(run) => run::run(&run, inherited),
         Command::Check(check) => check::check(&check),
         Command::Explain(explain) => explain::explain(&explain),
+        Command::Test(test) => test::test(&test),
+        Command::Diff(diff) => diff::diff(&diff),
         Command::Schema => {
             print::out(&serde_json::to_string_pretty(lintel_config::schema()).unwrap_or_default());
             FINE

@@ -58,8 +58,25 @@ pub(crate) fn reload(args: &cli::Remote) -> u8 {
     }
 }
 
+/// A JSON document of the admin API.
+///
+/// # Errors
+/// It could not be had; the text says why.
+pub(crate) fn fetch(args: &cli::Remote, path: &str) -> Result<Value, String> {
+    let body = match call(args, "GET", path) {
+        Ok((200, body)) => body,
+        other => return Err(reason(args, other)),
+    };
+    serde_json::from_str(&body).map_err(|error| format!("error: {path} is no JSON: {error}"))
+}
+
 fn failed(args: &cli::Remote, outcome: io::Result<(u16, String)>) -> u8 {
-    print::err(&match outcome {
+    print::err(&reason(args, outcome));
+    FAILED
+}
+
+fn reason(args: &cli::Remote, outcome: io::Result<(u16, String)>) -> String {
+    match outcome {
         Ok((401, _)) => {
             "error: the admin API asks for a token; pass --token or set LINTEL_ADMIN_TOKEN"
                 .to_owned()
@@ -69,8 +86,7 @@ fn failed(args: &cli::Remote, outcome: io::Result<(u16, String)>) -> u8 {
             "error: no gateway answers at {}: {error}; pass --admin with the address under `admin: {{ bind: … }}`",
             args.admin
         ),
-    });
-    FAILED
+    }
 }
 
 fn describe(body: &str) -> String {
@@ -129,7 +145,7 @@ fn call(args: &cli::Remote, method: &str, path: &str) -> io::Result<(u16, String
     });
     write!(
         stream,
-        "{method} {path} HTTP/1.0\r\nHost: admin\r\n{authorization}Content-Length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: admin\r\nAccept: application/json\r\n{authorization}Content-Length: 0\r\n\r\n"
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -10,6 +10,7 @@
 mod admin;
 mod beside;
 mod clients;
+mod commands;
 mod drills;
 mod faults;
 mod lifecycle;
