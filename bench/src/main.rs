@@ -57,7 +57,11 @@ struct Place {
     #[arg(long, default_value = "bench")]
     bench: PathBuf,
     /// The gateway's binary
-    #[arg(long, default_value = "target/release/lintel")]
+    #[arg(
+        long,
+        default_value = "target/release/lintel",
+        overrides_with = "lintel"
+    )]
     lintel: PathBuf,
     /// Core of the proxy
     #[arg(long, default_value_t = 0)]
