@@ -1,5 +1,6 @@
 //! The `lintel` command.
 
+mod allocator;
 mod check;
 mod cli;
 mod demo;
@@ -17,7 +18,7 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// The command did what it was asked to.
 const FINE: u8 = 0;
