@@ -96,13 +96,11 @@ impl Trace {
     /// The `traceparent` for the upstream: 55 bytes.
     pub fn to_header(self) -> HeaderValue {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        let trace_id = hex128(self.trace_id);
-        let span_id = hex128(u128::from(self.span_id));
         if let Some(place) = text.get_mut(3..35) {
-            place.copy_from_slice(&trace_id);
+            hex_digits(&self.trace_id.to_be_bytes(), place);
         }
-        if let (Some(place), Some(digits)) = (text.get_mut(36..52), span_id.get(16..)) {
-            place.copy_from_slice(digits);
+        if let Some(place) = text.get_mut(36..52) {
+            hex_digits(&self.span_id.to_be_bytes(), place);
         }
         if let Some(last) = text.last_mut() {
             *last = b'0' + u8::from(self.sampled);
@@ -131,15 +129,18 @@ fn hex(digits: &[u8]) -> Option<u128> {
 /// The 32 lower-case hexadecimal digits of a number.
 pub fn hex128(value: u128) -> [u8; 32] {
     let mut text = [0; 32];
-    for (i, digit) in text.iter_mut().rev().enumerate() {
-        let nibble = (value >> (4 * i)) as u8 & 0xf;
-        *digit = if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'a' + nibble - 10
-        };
-    }
+    hex_digits(&value.to_be_bytes(), &mut text);
     text
+}
+
+/// Two lower-case digits for each byte. Without branches, so that the compiler does sixteen at a
+/// time.
+fn hex_digits(bytes: &[u8], text: &mut [u8]) {
+    let digit = |nibble: u8| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'9' - 1);
+    let (pairs, _) = text.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0xf)];
+    }
 }
 
 #[cfg(test)]
