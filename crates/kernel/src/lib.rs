@@ -19,6 +19,7 @@ pub mod secret;
 pub mod share;
 pub mod size;
 pub mod trace;
+pub mod wall;
 
 pub use duration::Duration;
 pub use exchange::{Detour, Ending, Exchange, Faults, Names, Outcome};

@@ -45,7 +45,7 @@ impl Active {
     /// Begins the record of a request.
     pub(crate) fn begin(worker: &Rc<Worker>, local: Rc<Local>, exchange: Exchange) -> Box<Self> {
         worker.begin();
-        Box::new(Self {
+        let record = Self {
             method: exchange.request.method.clone(),
             exchange,
             local,
@@ -56,7 +56,8 @@ impl Active {
             overhead: None,
             places: [None, None],
             told: None,
-        })
+        };
+        Box::write(Box::new_uninit(), record)
     }
 
     /// The worker that serves it.
@@ -70,9 +71,9 @@ impl Active {
     }
 
     /// Notes that the head of the answer goes to the client now.
-    pub(crate) fn answered(&mut self, status: StatusCode) {
+    pub(crate) fn answered(&mut self, status: StatusCode, now: Instant) {
         self.exchange.status = status.as_u16();
-        let until_head = self.exchange.received.elapsed();
+        let until_head = now.saturating_duration_since(self.exchange.received);
         self.overhead = Some(until_head.saturating_sub(self.exchange.upstream_time));
     }
 
@@ -155,6 +156,7 @@ impl Drop for Active {
         } else {
             self.record();
         }
+        lintel_http::http1::recycle_headers(std::mem::take(&mut self.exchange.request.headers));
         self.worker.end();
     }
 }

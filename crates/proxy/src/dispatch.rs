@@ -269,12 +269,17 @@ fn no_service() -> Rejection {
 }
 
 /// The fields that every answer gets.
-pub(crate) fn finish_head(active: &Active, connection: &Connection, response: &mut Response<Body>) {
+pub(crate) fn finish_head(
+    active: &Active,
+    connection: &Connection,
+    response: &mut Response<Body>,
+    now: std::time::Instant,
+) {
     let version = response.version();
     let headers: &mut HeaderMap = response.headers_mut();
     if !headers.contains_key(header::DATE) {
         // RFC 9110 §6.6.1: a recipient with a clock adds the date that an origin left out.
-        headers.insert(header::DATE, date::now());
+        headers.insert(header::DATE, date::at(now));
     }
     let rules = listener_rules(&active.local, connection);
     if let Some(server) = &rules.server {

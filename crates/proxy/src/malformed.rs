@@ -67,8 +67,9 @@ pub fn refuse(
     } = malformed;
     let rejection = Rejection::new(STEP, status, code, detail);
     let mut response = refuse::response(&mut active, rejection);
-    dispatch::finish_head(&active, connection, &mut response);
-    active.answered(response.status());
+    let now = std::time::Instant::now();
+    dispatch::finish_head(&active, connection, &mut response, now);
+    active.answered(response.status(), now);
     response.map(|body| Tracked::new(body, active))
 }
 

@@ -68,8 +68,9 @@ pub async fn serve(connection: &Connection, wire: &Wire<'_>, request: Request) -
             .chain
             .on_response(depth, &mut active.exchange, &mut response);
     }
-    dispatch::finish_head(&active, connection, &mut response);
-    active.answered(response.status());
+    let now = std::time::Instant::now();
+    dispatch::finish_head(&active, connection, &mut response, now);
+    active.answered(response.status(), now);
 
     // Observe runs when the last byte has left: the body, or the tunnel, carries the record there.
     match upgraded {

@@ -2,9 +2,9 @@
 
 mod config;
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
-use lintel_kernel::{Ending, Exchange, Fault};
+use lintel_kernel::{Ending, Exchange, Fault, wall};
 use lintel_telemetry::{
     Record, Sink,
     access_log::{Format as LineFormat, Target},
@@ -45,7 +45,8 @@ impl Policy for AccessLog {
 
     fn on_end(&self, exchange: &Exchange, ending: &Ending) {
         if let Some(sink) = &self.sink {
-            sink.write(self.format, &Record::of(exchange, ending, SystemTime::now()));
+            let time = wall::time_at(exchange.received + ending.duration);
+            sink.write(self.format, &Record::of(exchange, ending, time));
         }
     }
 }
