@@ -30,6 +30,7 @@ use crate::{
 };
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub(crate) const STEP: &str = "receive";
 
 /// A request that has been taken in.
@@ -251,7 +252,9 @@ fn host(head: &request::Parts) -> SmallVec<[u8; 40]> {
     // A trailing dot marks an absolute name; it names the same host.
     let name = bytes.get(..end).unwrap_or(bytes);
     let name = name.strip_suffix(b".").unwrap_or(name);
-    name.iter().map(u8::to_ascii_lowercase).collect()
+    let mut host = SmallVec::from_slice(name);
+    host.make_ascii_lowercase();
+    host
 }
 
 fn request_id(head: &request::Parts, rules: &ListenerRules, trusted: bool) -> RequestId {
@@ -304,7 +307,7 @@ pub(crate) fn stamp(active: &mut Active, connection: &Connection, client: Client
     headers.insert(&rules.request_id, exchange.id.to_header());
     if exchange.trace.parent_id == 0 {
         // Trace Context §3.3: a new trace begins without the state of another.
-        headers.remove("tracestate");
+        headers.remove(TRACESTATE);
     }
     headers.insert(TRACEPARENT, exchange.trace.to_header());
 }

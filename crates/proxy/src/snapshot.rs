@@ -8,6 +8,7 @@ use lintel_kernel::expr::Template;
 use lintel_policies::Chain;
 use lintel_router::Router;
 use lintel_upstream::{Retry, Service, guard::Bulkhead};
+use rustc_hash::FxHashMap;
 
 use crate::{
     fallback::Fallback,
@@ -27,7 +28,7 @@ pub struct Snapshot {
     /// All services; indices are those in [`Action`].
     pub services: Vec<Arc<Service>>,
     /// Rules of each listener, by its process-wide id.
-    pub listeners: HashMap<u16, Arc<ListenerRules>>,
+    pub listeners: FxHashMap<u16, Arc<ListenerRules>>,
     /// How refusals look.
     pub errors: ErrorPages,
     /// When requests are refused for want of something; without it, never.

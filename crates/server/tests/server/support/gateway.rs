@@ -1,6 +1,6 @@
 //! A server with a route to an origin, and one that it answers itself.
 
-use std::{collections::HashMap, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, StatusCode};
 use lintel_http::{
@@ -100,7 +100,7 @@ pub(crate) fn generation(
             route("all", Action::Service(0)),
         ],
         services: vec![service],
-        listeners: HashMap::from_iter(rules),
+        listeners: rules.into_iter().collect(),
         errors: ErrorPages::default(),
         overload: None,
         unmatched: Chain::default(),
