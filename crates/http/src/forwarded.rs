@@ -1,7 +1,7 @@
 //! Who the client is, and what the upstream is told of it: `X-Forwarded-*`, `Forwarded`
 //! (RFC 7239), `Via` (RFC 9110 §7.6.3).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use ipnet::IpNet;
@@ -256,13 +256,52 @@ fn parse_node(text: &str) -> Option<IpAddr> {
 }
 
 fn address_value(known: Option<&str>, ip: IpAddr) -> HeaderValue {
-    let ip = ip.to_canonical();
-    let text = match known {
-        Some(known) => format!("{known}, {ip}"),
-        None => ip.to_string(),
-    };
     // Field text that came in and an address are always a valid field value.
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("unknown"))
+    match (known, ip.to_canonical()) {
+        (Some(known), ip) => HeaderValue::try_from(format!("{known}, {ip}")),
+        (None, IpAddr::V4(ip)) => HeaderValue::from_bytes(DottedQuad::new(ip).as_bytes()),
+        (None, IpAddr::V6(ip)) => HeaderValue::try_from(ip.to_string()),
+    }
+    .unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+/// An IPv4 address as text, written without `core::fmt`: once a request.
+struct DottedQuad {
+    text: [u8; 15],
+    len: usize,
+}
+
+impl DottedQuad {
+    fn new(ip: Ipv4Addr) -> Self {
+        let mut quad = Self {
+            text: [0; 15],
+            len: 0,
+        };
+        for (place, octet) in ip.octets().into_iter().enumerate() {
+            if place > 0 {
+                quad.push(b'.');
+            }
+            if octet >= 100 {
+                quad.push(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                quad.push(b'0' + octet / 10 % 10);
+            }
+            quad.push(b'0' + octet % 10);
+        }
+        quad
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.text.get_mut(self.len) {
+            *place = byte;
+            self.len += 1;
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -292,6 +331,14 @@ mod tests {
                 map.append(name, value);
                 map
             })
+    }
+
+    #[test]
+    fn addresses_are_written_as_the_standard_library_does() {
+        for bits in (0..=u32::MAX).step_by(65_521) {
+            let ip = Ipv4Addr::from_bits(bits);
+            assert_eq!(DottedQuad::new(ip).as_bytes(), ip.to_string().as_bytes());
+        }
     }
 
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
