@@ -174,15 +174,11 @@ impl Encoder {
 
 /// The length a message declares in its own header fields; `Err` if it is malformed or given more than once.
 pub(crate) fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, ()> {
-    let Some(first) = headers.get(header::CONTENT_LENGTH) else {
+    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(first) = lines.next() else {
         return Ok(None);
     };
-    if headers
-        .get_all(header::CONTENT_LENGTH)
-        .iter()
-        .nth(1)
-        .is_some()
-    {
+    if lines.next().is_some() {
         return Err(());
     }
     crate::head::content_length(first.as_bytes())

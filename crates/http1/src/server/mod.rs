@@ -102,6 +102,8 @@ pub struct Meta {
     pub version: Version,
     /// When the first bytes of the head were there.
     pub received_at: Instant,
+    /// When the head was complete.
+    pub completed_at: Instant,
     /// The protocols of a request to switch (`Connection: upgrade` and `Upgrade`, RFC 9110 §7.8), `h2c` left out.
     pub upgrade: Option<HeaderValue>,
     /// The client keeps trailers (`TE: trailers`, RFC 9110 §10.1.4).

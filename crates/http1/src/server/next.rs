@@ -28,13 +28,22 @@ pub(super) struct Wait {
     reason = "the large variant is the usual one, and is moved once"
 )]
 pub(super) enum Waited {
-    Request(RequestHead, Instant),
+    Request(RequestHead, Came),
     /// Closed or idle for too long or draining, with no request begun.
     Over,
     /// Ended or broken inside a head.
     CutOff,
     Refused(Refusal),
     Http2,
+}
+
+/// When a head came.
+#[derive(Clone, Copy)]
+pub(super) struct Came {
+    /// Its first bytes.
+    pub(super) started: Instant,
+    /// All of it.
+    pub(super) completed: Instant,
 }
 
 const HEAD_TIMEOUT: Refusal = Refusal::new(
@@ -116,9 +125,14 @@ impl Wait {
     fn parse(&mut self, read: &mut BytesMut, scan: &mut Scan, first: bool) -> Option<Waited> {
         const LATE_PREFACE: Refusal =
             Refusal::bad("HTTP/2 preface after a request", "RFC 9113 §3.4");
+        let earlier = self.started;
         let started = *self.started.get_or_insert_with(Instant::now);
         match parse_request(read, scan, &self.limits) {
-            Ok(Some(head)) => Some(Waited::Request(head, started)),
+            Ok(Some(head)) => {
+                // A head that comes in one piece, as nearly all do, is complete when it begins.
+                let completed = earlier.map_or(started, |_| Instant::now());
+                Some(Waited::Request(head, Came { started, completed }))
+            }
             Ok(None) => None,
             Err(ParseStop::Refused(refusal)) => Some(Waited::Refused(refusal)),
             Err(ParseStop::Http2) if first => Some(Waited::Http2),

@@ -153,7 +153,9 @@ fn encode_head(
 ) {
     // 426 names the protocols to switch to, as 101 does (RFC 9110 §15.5.22).
     let names_upgrade = plan.switch || parts.status == StatusCode::UPGRADE_REQUIRED;
-    let upgrade = parts.headers.get(header::UPGRADE).filter(|_| names_upgrade);
+    let upgrade = names_upgrade
+        .then(|| parts.headers.get(header::UPGRADE))
+        .flatten();
     let facts = Outgoing {
         connection: match (close, upgrade) {
             (true, Some(_)) => Some("close, upgrade"),

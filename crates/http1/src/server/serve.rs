@@ -9,13 +9,12 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, StatusCode, Version};
 use http_body::Body;
-use tokio::time::Instant;
 
 use super::connection::{Handle, Owner, Shared};
 use super::drain::{Drain, Registration};
 use super::incoming::Incoming;
 use super::linger::{self, DRAIN_BYTES};
-use super::next::{Wait, Waited};
+use super::next::{Came, Wait, Waited};
 use super::respond::{self, Answer, Asked, Unframeable, Whole};
 use super::{Meta, Options, Reply, ServeError, Service, Tunnel};
 use crate::chunk::Chunked;
@@ -98,7 +97,7 @@ fn poll_next<IO: Io>(
 ) -> Poll<Result<Begun<IO>, End>> {
     let waited = ready!(wait.poll(shared, options, drain, index == 0, cx));
     Poll::Ready(match waited {
-        Waited::Request(head, received_at) => Ok(begin(shared, options, head, received_at, index)),
+        Waited::Request(head, came) => Ok(begin(shared, options, head, came, index)),
         Waited::Over => Err(End::Close),
         Waited::CutOff => Err(End::CutOff),
         Waited::Refused(refusal) => Err(End::Refused(refusal)),
@@ -144,7 +143,7 @@ fn begin<IO: Io>(
     shared: &Rc<Shared<IO>>,
     options: &Options,
     mut head: RequestHead,
-    received_at: Instant,
+    came: Came,
     request_index: u32,
 ) -> Begun<IO> {
     let exchange = Exchange::of(&head, options, request_index);
@@ -172,7 +171,8 @@ fn begin<IO: Io>(
     };
     let meta = Meta {
         version,
-        received_at,
+        received_at: came.started,
+        completed_at: came.completed,
         upgrade: head
             .fields
             .upgrade
