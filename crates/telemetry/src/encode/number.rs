@@ -25,10 +25,18 @@ pub(crate) fn millis(out: &mut Vec<u8>, time: Duration) {
 pub(crate) fn ip(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            for (octet, after) in [(a, "."), (b, "."), (c, "."), (d, "")] {
-                integer(out, u64::from(octet));
-                out.extend_from_slice(after.as_bytes());
+            out.reserve("255.255.255.255".len());
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                if place > 0 {
+                    out.push(b'.');
+                }
+                if octet >= 100 {
+                    out.push(b'0' + octet / 100);
+                }
+                if octet >= 10 {
+                    out.push(b'0' + octet / 10 % 10);
+                }
+                out.push(b'0' + octet % 10);
             }
         }
         // An IPv4 client of a dual-stack listener is logged as such.

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -103,4 +103,23 @@ fn long_texts_are_cut() {
     assert_eq!(read, format!("{}…", "a".repeat(LONGEST_TEXT)));
     let whole = vec![b'a'; LONGEST_TEXT];
     assert!(!encoded(|out| json::string(out, &whole)).contains('…'));
+}
+
+#[test]
+fn every_byte_that_needs_an_escape_is_seen_at_every_place() {
+    let plain = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
+    for len in 1..=40 {
+        for place in 0..len {
+            for byte in 0..=u8::MAX {
+                let mut text = vec![b'~'; len];
+                text[place] = byte;
+                assert_eq!(
+                    super::is_plain(&text),
+                    plain(byte),
+                    "{byte} at {place} of {len}"
+                );
+            }
+        }
+    }
+    assert!(super::is_plain(b""));
 }
