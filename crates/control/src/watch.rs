@@ -1,20 +1,26 @@
 //! Watches the configuration for changes.
 
 use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// Editors write a file in several steps; a reload waits until nothing has changed for this long.
 const SETTLE: Duration = Duration::from_millis(100);
+/// … but no longer than this in all: a file that somebody writes to without end must not keep a
+/// change of another from being noticed.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// A watch on files; ends when dropped.
 pub struct Watch {
     _watcher: RecommendedWatcher,
     folders: Vec<PathBuf>,
+    names: BTreeSet<OsString>,
     changes: mpsc::Receiver<()>,
 }
 
@@ -22,15 +28,20 @@ impl Watch {
     /// Watches a file or a folder, and further files.
     ///
     /// Folders are watched rather than files, so that a file replaced by renaming (editors,
-    /// Kubernetes config maps) is noticed.
+    /// Kubernetes config maps) is noticed. What else happens in them, such as lines added to a log,
+    /// is no change.
     ///
     /// # Errors
     /// The system's file watches are used up or the folder can't be read.
     pub fn start(config: &Path, further: &[PathBuf]) -> notify::Result<Self> {
         let (sender, changes) = mpsc::channel(1);
+        let names: BTreeSet<_> = std::iter::once(config)
+            .chain(further.iter().map(PathBuf::as_path))
+            .filter_map(|path| path.file_name().map(OsStr::to_owned))
+            .collect();
+        let watched = names.clone();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            let relevant = event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)));
-            if relevant {
+            if event.is_ok_and(|event| is_relevant(&event, &watched)) {
                 // A full channel means that a change is noted already.
                 let _ = sender.try_send(());
             }
@@ -47,15 +58,19 @@ impl Watch {
         Ok(Self {
             _watcher: watcher,
             folders,
+            names,
             changes,
         })
     }
 
     /// Whether changes of these files are noticed.
     pub fn covers(&self, files: &[PathBuf]) -> bool {
-        files
-            .iter()
-            .all(|file| self.folders.contains(&folder(file)))
+        files.iter().all(|file| {
+            self.folders.contains(&folder(file))
+                && file
+                    .file_name()
+                    .is_none_or(|name| self.names.contains(name))
+        })
     }
 
     /// Waits until something has changed and has settled.
@@ -63,8 +78,30 @@ impl Watch {
         if self.changes.recv().await.is_none() {
             return std::future::pending().await;
         }
-        while let Ok(Some(())) = tokio::time::timeout(SETTLE, self.changes.recv()).await {}
+        let latest = Instant::now() + LONGEST;
+        while Instant::now() < latest
+            && let Ok(Some(())) = tokio::time::timeout(SETTLE, self.changes.recv()).await
+        {}
     }
+}
+
+/// Whether an event may be a change of the configuration: to one of the files by name, to any YAML
+/// file (a folder of them may get a new one), to the link by which Kubernetes replaces all files of
+/// a volume at once (`..data`), or to a folder itself.
+fn is_relevant(event: &Event, names: &BTreeSet<OsString>) -> bool {
+    if matches!(event.kind, EventKind::Access(_)) {
+        return false;
+    }
+    let concerns = |path: &PathBuf| {
+        let Some(name) = path.file_name() else {
+            return true;
+        };
+        let yaml = path
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml");
+        yaml || names.contains(name) || name == "..data" || path.is_dir()
+    };
+    event.paths.is_empty() || event.paths.iter().any(concerns)
 }
 
 fn folder(path: &Path) -> PathBuf {
@@ -81,6 +118,42 @@ fn folder(path: &Path) -> PathBuf {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_else_happens_in_the_folder_is_no_change() {
+        let names = BTreeSet::from(["gateway.yaml".into(), "api.key".into()]);
+        let modified = |path: &str| {
+            let event = Event::new(EventKind::Modify(notify::event::ModifyKind::Any));
+            is_relevant(&event.add_path(path.into()), &names)
+        };
+        for path in ["gateway.yaml", "api.key", "other.yml", "..data"] {
+            assert!(modified(&format!("/nowhere/{path}")), "{path}");
+        }
+        for path in ["access.log", "gateway.yaml.swp", "api.key~"] {
+            assert!(!modified(&format!("/nowhere/{path}")), "{path}");
+        }
+        let opened = Event::new(EventKind::Access(notify::event::AccessKind::Any));
+        assert!(!is_relevant(
+            &opened.add_path("/nowhere/api.key".into()),
+            &names
+        ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_without_end_are_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut watch = Watch::start(folder.path(), &[]).unwrap();
+        let (sender, changes) = mpsc::channel(1);
+        watch.changes = changes;
+        tokio::spawn(async move {
+            while sender.send(()).await.is_ok() {
+                tokio::time::sleep(SETTLE / 2).await;
+            }
+        });
+        let begun = Instant::now();
+        watch.changed().await;
+        assert!(begun.elapsed() < LONGEST + SETTLE);
+    }
 
     #[tokio::test]
     async fn a_replaced_file_is_noticed() {
