@@ -14,6 +14,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::certificate::{self, Files};
 use crate::machine;
 use crate::proxies::{Load, Programs, Proxy, Running, Site};
+use crate::results::{self, Section};
 use crate::scenarios::{self, Scenario};
 use crate::table::Table;
 
@@ -55,28 +56,35 @@ pub(crate) struct Bench {
 /// The upstream does not start, the result file cannot be written, or no proxy could be measured in some scenario.
 pub(crate) fn run(options: Options) -> Result<()> {
     let mut bench = Bench::new(options)?;
-    let mut report = machine::describe(&bench.options);
-    println!("{report}");
+    let head = machine::describe(&bench.options);
+    println!("{head}");
+    let mut sections = Vec::new();
     let mut failed = Vec::new();
     for scenario in bench.options.scenarios.clone() {
         eprintln!("· {}: {}", scenario.id, scenario.title);
         match (scenario.run)(&mut bench, scenario) {
             Ok(table) => {
                 println!("{table}");
-                report += &format!("\n{table}");
+                sections.push(Section::new(scenario.title, table.to_string()));
                 if table.rows.is_empty() {
                     failed.push(scenario.id);
                 }
             }
             Err(error) => {
                 eprintln!("  {}: {error:#}", scenario.id);
-                report += &format!("\n## {}\n\nNot measured: {error:#}\n", scenario.title);
+                let text = format!("## {}\n\nNot measured: {error:#}\n", scenario.title);
+                sections.push(Section::new(scenario.title, text));
                 failed.push(scenario.id);
             }
         }
     }
     if let Some(path) = &bench.options.results {
-        fs::write(path, &report).with_context(|| format!("cannot write {}", path.display()))?;
+        let proxies = &bench.options.proxies;
+        let whole = Proxy::ALL
+            .iter()
+            .all(|proxy| !proxy.main() || proxies.contains(proxy));
+        let order: Vec<&str> = scenarios::ALL.iter().map(|known| known.title).collect();
+        results::write(path, &head, whole, sections, &order)?;
         eprintln!("written to {}", path.display());
     }
     if !failed.is_empty() {

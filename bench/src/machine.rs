@@ -44,7 +44,9 @@ pub(crate) fn describe(options: &Options) -> String {
         ),
     );
     line("memory", format!("{:.0} GiB", memory as f64 / 1_048_576.0));
-    line("kernel", kernel.trim().to_owned());
+    // Without what the builder of the kernel has added.
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    line("kernel", kernel.to_owned());
     line(
         "placing",
         format!(

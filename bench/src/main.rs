@@ -17,6 +17,7 @@ mod load;
 mod machine;
 mod process;
 mod proxies;
+mod results;
 mod scenarios;
 mod table;
 mod upstream;
@@ -97,7 +98,7 @@ struct Run {
     /// One round of short runs: shows that everything works, and rough figures
     #[arg(long)]
     quick: bool,
-    /// Write RESULTS.md
+    /// Write what was measured into RESULTS.md
     #[arg(long)]
     write: bool,
     /// List the scenarios and end
