@@ -6,6 +6,10 @@ use std::future::Future;
 /// What every HTTP/2 connection begins with (RFC 9113 §3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Futures beyond this size are boxed before they are spawned: the runtime copies a future several
+/// times until it is where it stays.
+const LARGE: usize = 512;
+
 /// Spawns hyper's per-connection and per-stream futures on the current worker.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalExecutor;
@@ -16,6 +20,10 @@ where
     F::Output: 'static,
 {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
+        if size_of::<F>() > LARGE {
+            tokio::task::spawn_local(Box::pin(future));
+        } else {
+            tokio::task::spawn_local(future);
+        }
     }
 }

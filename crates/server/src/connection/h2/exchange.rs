@@ -32,6 +32,9 @@ pub(super) fn respond(
         let response = answer(&session, request, stream.timer()).await;
         Ok(finish(response, is_head, stream))
     };
+    // Boxed where it is made: hyper and tokio move a stream's future eight times from here to its end,
+    // and this one has several kilobytes.
+    let answer = Box::into_pin(Box::write(Box::new_uninit(), answer));
     Shield::new(answer, move || Ok(finish(apology(), is_head, on_panic)))
 }
 
