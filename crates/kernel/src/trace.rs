@@ -16,14 +16,15 @@ impl RequestId {
     pub fn random() -> Self {
         let text = hex128(fastrand::u128(1..));
         // 32 hexadecimal digits are always a valid field value.
-        Self(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0")))
+        let value = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"));
+        Self(unique(value))
     }
 
     /// Accepts a peer's id if it is fit to be passed on.
     pub fn accept(value: &HeaderValue) -> Option<Self> {
         let bytes = value.as_bytes();
         let fit = (1..=128).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
-        fit.then(|| Self(value.clone()))
+        fit.then(|| Self(unique(value.clone())))
     }
 
     /// The id as text.
@@ -106,8 +107,16 @@ impl Trace {
             *last = b'0' + u8::from(self.sampled);
         }
         // Hexadecimal digits and dashes are always a valid field value.
-        HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+        unique(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("")))
     }
+}
+
+/// Marks a value that never comes again, so that HTTP/2 keeps it out of its table of fields (a literal
+/// never indexed, RFC 7541 §6.2.3). There it would push out values that do come again, and each later
+/// one of its name would be compared with all that are still there.
+fn unique(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 fn field(bytes: &[u8], len: usize) -> Option<(&[u8], &[u8])> {
@@ -189,5 +198,13 @@ mod tests {
         assert!(RequestId::accept(&HeaderValue::from_static("a b")).is_none());
         assert!(RequestId::accept(&HeaderValue::from_static("")).is_none());
         assert_eq!(RequestId::random().as_str().len(), 32);
+    }
+
+    #[test]
+    fn values_that_never_come_again_stay_out_of_tables() {
+        let accepted = RequestId::accept(&HeaderValue::from_static("abc-1")).unwrap();
+        assert!(accepted.to_header().is_sensitive());
+        assert!(RequestId::random().to_header().is_sensitive());
+        assert!(Trace::begin(false).to_header().is_sensitive());
     }
 }
