@@ -13,6 +13,17 @@ pub(crate) struct Allocator;
 
 const NATURAL: usize = 16;
 
+unsafe extern "C" {
+    /// Part of mimalloc, which is linked for the calls above; its declaration in `libmimalloc-sys` comes with much else.
+    safe fn mi_collect(force: bool);
+}
+
+/// Gives memory that the calling thread has freed back to the system at once. After a configuration was read: what is left of a
+/// large one is several times what it takes to serve it, and a thread that does nothing more gives nothing back by itself.
+pub(crate) fn give_back() {
+    mi_collect(true);
+}
+
 const fn is_natural(layout: &Layout) -> bool {
     layout.align() <= NATURAL && layout.align() <= layout.size()
 }

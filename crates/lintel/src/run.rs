@@ -9,7 +9,7 @@ use lintel_telemetry::{Catalogue, Target, access_log, log};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    FAILED, FINE, cli, print,
+    FAILED, FINE, allocator, cli, print,
     signals::{Ask, Signals},
 };
 
@@ -52,6 +52,7 @@ fn serve(loaded: Loaded, args: &cli::Run, inherited: Inherited) -> Result<(), St
         catalogue,
     };
     let gateway = Gateway::start(loaded, started).map_err(|error| error.to_string())?;
+    allocator::give_back();
     let outcome = runtime.block_on(attend(&gateway, admin.as_ref(), !args.no_watch));
     access_log::flush_all(LAST_WORDS);
     runtime.shutdown_background(); // a drain that was cut short is not waited for
@@ -176,10 +177,11 @@ async fn changed(watch: &mut Option<Watch>) {
 async fn reload(gateway: &Arc<Gateway>, by: &'static str) {
     service_manager::reloading();
     let gateway = Arc::clone(gateway);
-    if tokio::task::spawn_blocking(move || gateway.reload(by))
-        .await
-        .is_err()
-    {
+    let reloading = tokio::task::spawn_blocking(move || {
+        gateway.reload(by);
+        allocator::give_back();
+    });
+    if reloading.await.is_err() {
         tracing::error!("the reload broke off; the last good configuration serves on");
     }
     service_manager::ready();
