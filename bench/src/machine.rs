@@ -19,7 +19,6 @@ pub(crate) fn describe(options: &Options) -> String {
         .lines()
         .filter(|line| line.starts_with("processor"))
         .count();
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let memory: u64 = memory
         .split_whitespace()
@@ -44,9 +43,7 @@ pub(crate) fn describe(options: &Options) -> String {
         ),
     );
     line("memory", format!("{:.0} GiB", memory as f64 / 1_048_576.0));
-    // Without what the builder of the kernel has added.
-    let kernel = kernel.trim().split('-').next().unwrap_or_default();
-    line("kernel", kernel.to_owned());
+    line("kernel", kernel_version());
     line(
         "placing",
         format!(
@@ -69,6 +66,13 @@ pub(crate) fn describe(options: &Options) -> String {
         line(proxy.name(), options.programs.version(*proxy));
     }
     text
+}
+
+/// Without what the builder of the kernel has added.
+fn kernel_version() -> String {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let version = release.trim().split('-').next().unwrap_or_default();
+    version.to_owned()
 }
 
 /// The core this process was put on.

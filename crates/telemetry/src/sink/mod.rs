@@ -30,8 +30,7 @@ pub(crate) use registry::each_loss;
 pub use registry::{flush_all, reopen_all};
 use writer::{Destination, Output, Writer};
 
-/// A batch is handed over when it has grown to this many bytes … A handover wakes the writer, which on a machine with a core for
-/// each worker takes the core from one of them: at 16 KiB that cost 4 % of a busy worker's time.
+/// A batch is handed over when it has grown to this many bytes (each handover wakes the writer) …
 pub const BATCH_BYTES: usize = 64 * 1024;
 /// … or when its first line is this old and [`flush_due`] is called.
 pub const BATCH_AGE: Duration = Duration::from_millis(100);
