@@ -8,6 +8,9 @@
     unreachable_pub
 )]
 
+#[path = "../cases/mod.rs"]
+pub mod cases;
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
@@ -21,6 +24,8 @@ use lintel_http1::server::{self, Drain, Handle, Incoming, Meta, Reply, ServeErro
 use lintel_http1::{BodyError, Refusal, RequestLine, Timer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::LocalSet;
+
+use cases::{Case, Outcome};
 
 pub type Body = UnsyncBoxBody<Bytes, BodyError>;
 
@@ -275,24 +280,6 @@ pub async fn fetch(request: Request<Body>, answer: &[u8]) -> Result<Got, String>
 /// Runs a test that spawns local tasks.
 pub async fn local<F: Future>(future: F) -> F::Output {
     LocalSet::new().run_until(future).await
-}
-
-/// One message as raw bytes: the section that rules it, its name, the bytes, and what must come of it.
-pub struct Case(
-    pub &'static str,
-    pub &'static str,
-    pub &'static [u8],
-    pub Outcome,
-);
-
-#[derive(Debug)]
-pub enum Outcome {
-    /// The codec answers with this status and closes; the service sees nothing.
-    Refused(u16),
-    /// The service sees exactly one request, described with this text in it, and it is answered.
-    Seen(&'static str),
-    /// The service sees a request whose body fails with this text, its answer goes out and the connection is closed.
-    SeenThen400(&'static str),
 }
 
 impl Outcome {
