@@ -67,6 +67,9 @@ pub struct Exchange {
     pub refused: Option<Refused>,
     /// What sets it apart from the plain way through its route.
     pub detour: Detour,
+    /// Why there was no answer from upstream, in words for the operator: for logs, never for the
+    /// client.
+    pub cause: Option<Box<str>>,
     /// Status of the answer; 0 until there is one.
     pub status: u16,
 }

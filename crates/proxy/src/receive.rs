@@ -141,6 +141,7 @@ pub(crate) fn exchange(
         upstream_time: Duration::ZERO,
         refused: None,
         detour: Detour::default(),
+        cause: None,
         status: 0,
     };
     (exchange, client)

@@ -37,6 +37,7 @@ fn record() -> Record<'static> {
         status: 200,
         outcome: Outcome::Complete,
         refused: None,
+        cause: "",
         route: "orders",
         service: "orders",
         endpoint: Some(([10, 0, 0, 7], 8080).into()),

@@ -96,6 +96,7 @@ fn logging_a_request_allocates_one_buffer_a_batch() {
         status: 200,
         outcome: Outcome::Complete,
         refused: None,
+        cause: "",
         route: "orders",
         service: "shop",
         endpoint: Some(([10, 0, 0, 7], 8080).into()),

@@ -66,6 +66,7 @@ fn exchange() -> Exchange {
         upstream_time: Duration::ZERO,
         refused: None,
         detour: Detour::default(),
+        cause: None,
         status: 0,
     }
 }

@@ -47,6 +47,11 @@ fn facts(out: &mut Vec<u8>, record: &Record<'_>) {
         pair(out, " refused_by=", by);
         pair(out, " code=", code);
     }
+    if !record.cause.is_empty() {
+        out.extend_from_slice(b" cause=\"");
+        human::quoted(out, record.cause.as_bytes());
+        out.push(b'"');
+    }
     pair(out, " route=", record.route);
     pair(out, " service=", record.service);
     if let Some(endpoint) = record.endpoint {

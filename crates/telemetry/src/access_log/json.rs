@@ -59,6 +59,7 @@ fn answer(out: &mut Vec<u8>, record: &Record<'_>) {
         text(out, b",\"refused_by\":", by.as_bytes());
         text(out, b",\"code\":", code.as_bytes());
     }
+    text(out, b",\"cause\":", record.cause.as_bytes());
     text(out, b",\"route\":", record.route.as_bytes());
     text(out, b",\"service\":", record.service.as_bytes());
     if let Some(endpoint) = record.endpoint {

@@ -45,6 +45,8 @@ pub struct Record<'a> {
     pub outcome: Outcome,
     /// Policy or step that refused it, and the stable code.
     pub refused: Option<(&'a str, &'a str)>,
+    /// Why there was no answer from upstream.
+    pub cause: &'a str,
     /// The matched route's name.
     pub route: &'a str,
     /// The service's name.
@@ -97,6 +99,7 @@ impl<'a> Record<'a> {
             status: exchange.status,
             outcome: ending.outcome,
             refused: refused.map(|refused| (refused.by, refused.code)),
+            cause: exchange.cause.as_deref().unwrap_or_default(),
             route: exchange.route_name(),
             service: exchange.service_name(),
             endpoint: exchange.endpoint,

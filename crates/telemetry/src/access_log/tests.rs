@@ -35,6 +35,7 @@ fn record() -> Record<'static> {
         status: 200,
         outcome: Outcome::Complete,
         refused: None,
+        cause: "",
         route: "orders",
         service: "shop",
         endpoint: Some(([10, 0, 0, 7], 8080).into()),
@@ -93,6 +94,7 @@ fn a_refusal_without_route() {
         status: 429,
         outcome: Outcome::ClientGone,
         refused: Some(("rate_limit", "too_many_requests")),
+        cause: "no \"route\" to host",
         route: "",
         service: "",
         endpoint: None,
@@ -114,12 +116,15 @@ fn a_refusal_without_route() {
     }
     assert_eq!(json["refused_by"], "rate_limit");
     assert_eq!(json["code"], "too_many_requests");
+    assert_eq!(json["cause"], "no \"route\" to host");
     assert_eq!(json["outcome"], "client_gone");
     assert_eq!(json["client"], "::1");
     assert_eq!(json["protocol"], "HTTP/1.0");
     let human = line(Format::Human, &refused);
     assert!(human.contains(" 429 1532B 12.345ms overhead=0.045ms outcome=client_gone "));
-    assert!(human.ends_with("refused_by=rate_limit code=too_many_requests id=r-1\n"));
+    assert!(human.ends_with(
+        "refused_by=rate_limit code=too_many_requests cause=\"no \\\"route\\\" to host\" id=r-1\n"
+    ));
 }
 
 #[test]
@@ -240,6 +245,7 @@ fn a_record_of_an_exchange() {
             detail: "The service did not answer in time.".into(),
         }),
         detour: Detour::default(),
+        cause: Some("nothing within 2s".into()),
         status: 504,
     };
     let ending = Ending {
@@ -259,6 +265,7 @@ fn a_record_of_an_exchange() {
         ("service", "shop"),
         ("listener", "public"),
         ("refused_by", "dispatch"),
+        ("cause", "nothing within 2s"),
         ("code", "upstream_timeout"),
         ("outcome", "timeout"),
         ("user_agent", "curl/8.5.0"),
