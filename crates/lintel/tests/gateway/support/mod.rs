@@ -1,12 +1,18 @@
 //! A gateway as a process of its own, load on it, and the tools that ask it.
 
+mod certificates;
 mod load;
+mod peer;
 mod process;
+pub(crate) mod servers;
 mod tools;
 
+pub(crate) use certificates::Authority;
 pub(crate) use load::Load;
+pub(crate) use peer::{Peer, text};
 pub(crate) use process::{Gateway, lintel};
-pub(crate) use tools::{curl, openssl};
+pub(crate) use servers::{Balancer, TlsServer};
+pub(crate) use tools::{curl, h2load, openssl};
 
 use lintel_testkit::Origin;
 

@@ -1,9 +1,9 @@
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     net::SocketAddr,
     path::PathBuf,
-    process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
     thread,
 };
@@ -15,8 +15,11 @@ use tempfile::TempDir;
 pub(crate) struct Gateway {
     folder: TempDir,
     child: Child,
-    log: Arc<Mutex<Vec<String>>>,
+    log: Lines,
 }
+
+/// The lines that a process has written so far.
+pub(crate) type Lines = Arc<Mutex<Vec<String>>>;
 
 impl Gateway {
     /// Starts the gateway and waits until it serves.
@@ -146,6 +149,29 @@ impl Gateway {
         lintel(&["reload", "--admin", &self.admin().to_string()])
     }
 
+    /// A figure from `/proc/PID/status`, such as `VmRSS`, in KiB.
+    pub(crate) fn kib(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(self.proc("status")).unwrap();
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let figure = line.unwrap().split_whitespace().next().unwrap();
+        figure.parse().unwrap()
+    }
+
+    /// Lets `VmHWM`, the most memory it had, begin anew (proc(5): `clear_refs`).
+    pub(crate) fn forget_peak(&self) {
+        fs::write(self.proc("clear_refs"), "5").unwrap();
+    }
+
+    /// How many file descriptors it has.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(self.proc("fd")).unwrap().count()
+    }
+
+    fn proc(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.child.id()))
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: i32) {
         send(self.child.id(), signal);
@@ -192,11 +218,12 @@ fn send(pid: u32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
-fn collect(stderr: ChildStderr) -> Arc<Mutex<Vec<String>>> {
-    let lines = Arc::new(Mutex::new(Vec::new()));
+/// Collects the lines as they come.
+pub(crate) fn collect(output: impl Read + Send + 'static) -> Lines {
+    let lines = Lines::default();
     let into = Arc::clone(&lines);
     thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
             into.lock().unwrap().push(line);
         }
     });

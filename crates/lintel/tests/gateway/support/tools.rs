@@ -17,6 +17,11 @@ pub(crate) fn openssl(arguments: &[&str], input: &str) -> String {
     run("openssl", arguments, input)
 }
 
+/// Runs h2load, and returns what it printed. Fails when there is no h2load.
+pub(crate) fn h2load(arguments: &[&str]) -> String {
+    run("h2load", arguments, "")
+}
+
 fn run(program: &str, arguments: &[&str], input: &str) -> String {
     let mut child = Command::new(program)
         .args(arguments)
@@ -24,7 +29,9 @@ fn run(program: &str, arguments: &[&str], input: &str) -> String {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("these tests need `{program}`: {error}"));
+        .unwrap_or_else(|error| {
+            panic!("these tests need `{program}`, which `./test` installs: {error}")
+        });
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(input.as_bytes()).unwrap();
     drop(stdin);

@@ -1,0 +1,126 @@
+use std::{
+    env,
+    ffi::OsStr,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    thread,
+};
+
+use lintel_testkit::until;
+
+use super::process::{Lines, collect};
+
+/// A client or a server that others wrote, as a process of its own; a script of `tests/peers`. It is
+/// killed when dropped.
+pub(crate) struct Peer {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    said: Lines,
+    complained: Lines,
+    script: String,
+}
+
+impl Peer {
+    /// Starts a script and waits until it says that it is ready: `listening PORT`.
+    pub(crate) fn start(script: &str, arguments: &[&str]) -> Self {
+        let peer = Self::spawn(script, arguments);
+        peer.until_said("listening ");
+        peer
+    }
+
+    /// Runs a script to its end, which must be a good one.
+    pub(crate) fn run(script: &str, arguments: &[&str]) {
+        Self::spawn(script, arguments).ends_well();
+    }
+
+    fn spawn(script: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(python())
+            .arg(scripts().join(script))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            stdin: child.stdin.take(),
+            said: collect(child.stdout.take().unwrap()),
+            complained: collect(child.stderr.take().unwrap()),
+            script: [&[script], arguments].concat().join(" "),
+            child,
+        }
+    }
+
+    /// The port that it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        let said = self.said.lock().unwrap();
+        let port = said
+            .iter()
+            .find_map(|line| line.strip_prefix("listening "))
+            .unwrap();
+        port.parse().unwrap()
+    }
+
+    /// Writes a line to its standard input.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// Waits until it has said a line that begins so.
+    pub(crate) fn until_said(&self, start: &str) {
+        until(&format!("{} says `{start}`", self.script), || {
+            let said = self.said.lock().unwrap();
+            let found = said.iter().any(|line| line.starts_with(start));
+            found.then_some(())
+        });
+    }
+
+    /// Waits until it ends, well.
+    pub(crate) fn ends_well(mut self) {
+        drop(self.stdin.take());
+        let status = until(&format!("{} ends", self.script), || {
+            self.child.try_wait().unwrap()
+        });
+        assert!(status.success(), "{}: {status}", self.script);
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            let said = [&self.said, &self.complained].map(|lines| lines.lock().unwrap().join("\n"));
+            eprintln!("{} said:\n{}", self.script, said.join("\n"));
+        }
+    }
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
+}
+
+/// The interpreter that has what `tests/peers/requirements.txt` asks for.
+fn python() -> PathBuf {
+    let installed = env::var_os("LINTEL_PEERS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers"),
+        PathBuf::from,
+    );
+    let python = installed.join("bin/python");
+    let wanted = std::fs::read(scripts().join("requirements.txt")).unwrap();
+    let current = std::fs::read(installed.join("requirements.txt")).ok();
+    assert!(
+        python.exists() && current.as_deref() == Some(wanted.as_slice()),
+        "these tests need Python clients and servers: `./test` installs them, and so does {}",
+        scripts().join("setup").display()
+    );
+    python
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: impl AsRef<OsStr>) -> String {
+    path.as_ref().to_str().unwrap().to_owned()
+}
