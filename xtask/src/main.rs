@@ -1,6 +1,6 @@
 //! Gates that keep the repository in shape, and the scaffold for a new policy.
 //!
-//! `cargo xtask sizes` · `cargo xtask layers` · `cargo xtask gates` (both) · `cargo xtask policy NAME PHASE`
+//! `cargo xtask fuzz SECONDS [TARGET]` · `cargo xtask sizes` · `cargo xtask layers` · `cargo xtask gates` (both) · `cargo xtask policy NAME PHASE`
 
 #![allow(
     clippy::print_stdout,
@@ -8,6 +8,7 @@
     reason = "a command-line tool talks to its user"
 )]
 
+mod fuzz;
 mod layers;
 mod scaffold;
 mod sizes;
@@ -21,9 +22,13 @@ fn main() -> ExitCode {
         ["sizes"] => sizes::check(&root()),
         ["layers"] => layers::check(&root()),
         ["gates"] => sizes::check(&root()).and_then(|()| layers::check(&root())),
+        ["fuzz", seconds] => fuzz::run(&root(), seconds, None),
+        ["fuzz", seconds, target] => fuzz::run(&root(), seconds, Some(target)),
         ["policy", name, phase] => scaffold::policy(&root(), name, phase),
         _ => {
-            eprintln!("usage: cargo xtask sizes | layers | gates | policy NAME PHASE");
+            eprintln!(
+                "usage: cargo xtask sizes | layers | gates | fuzz SECONDS [TARGET] | policy NAME PHASE"
+            );
             return ExitCode::from(2);
         }
     };
