@@ -8,7 +8,7 @@ use http::{Request, uri::PathAndQuery};
 use libfuzzer_sys::fuzz_target;
 use lintel_kernel::{
     Exchange, RequestId, Trace,
-    exchange::{Names, Params},
+    exchange::{Detour, Names, Params},
     expr::{Expr, Scope, Template},
 };
 
@@ -53,6 +53,7 @@ fn exchange() -> Exchange {
         attempts: 0,
         upstream_time: Duration::ZERO,
         refused: None,
+        detour: Detour::default(),
         cause: None,
         status: 0,
     }

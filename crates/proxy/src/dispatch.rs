@@ -236,7 +236,7 @@ fn failed(active: &mut Active, failure: Failure) -> Box<NoAnswer> {
         cause,
         "the service did not answer"
     );
-    active.exchange.cause = Some(cause.into_boxed_str());
+    exchange.cause = Some(cause.into_boxed_str());
     let mut rejection = Rejection::new("dispatch", facts.status(), code, detail(facts));
     if facts.status() == StatusCode::SERVICE_UNAVAILABLE {
         rejection = rejection.with_retry_after(retry_after.unwrap_or(SOON));

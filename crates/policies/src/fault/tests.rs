@@ -60,6 +60,7 @@ fn exchange() -> Exchange {
         upstream_time: Duration::ZERO,
         refused: None,
         detour: Detour::default(),
+        cause: None,
         status: 0,
     }
 }
