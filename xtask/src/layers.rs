@@ -9,6 +9,8 @@ pub(crate) const LAYERS: &[&str] = &[
     "lintel-kernel-macros",
     "lintel-kernel",
     "lintel-telemetry",
+    "lintel-jose",
+    "lintel-state",
     "lintel-http1",
     "lintel-tls",
     "lintel-http",

@@ -1,0 +1,9 @@
+//! State that policies keep between requests.
+//!
+//! - [`Local`]: a value of its own for each worker, behind an object that all of them share.
+//! - [`Memory`]: what was found out before, bounded in bytes and in time.
+
+mod local;
+mod memory;
+
+pub use self::{local::Local, memory::Memory};
