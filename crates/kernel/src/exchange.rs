@@ -10,7 +10,10 @@ use std::{
 use http::{Method, StatusCode, request, uri::PathAndQuery};
 use smallvec::SmallVec;
 
-use crate::trace::{RequestId, Trace};
+use crate::{
+    Consumer, Identity,
+    trace::{RequestId, Trace},
+};
 
 /// Stands for a method that could not be made out; no method is called so.
 pub const UNKNOWN_METHOD: &str = "-";
@@ -55,6 +58,8 @@ pub struct Exchange {
     pub route: Option<u32>,
     /// The path's parameters.
     pub params: Params,
+    /// Who is calling, once a policy has proved it.
+    pub identity: Option<Rc<Identity>>,
     /// The service it was sent to.
     pub service: Option<u32>,
     /// The endpoint that answered, or was tried last.
@@ -240,6 +245,11 @@ impl Exchange {
             .position(|known| &**known == name)?;
         let (start, end) = *self.params.spans.get(place)?;
         self.path().get(start as usize..end as usize)
+    }
+
+    /// The declared consumer that is calling.
+    pub fn consumer(&self) -> Option<&Consumer> {
+        self.identity.as_ref()?.consumer.as_deref()
     }
 
     /// Host as text.

@@ -64,6 +64,9 @@ pub struct Rejection {
     pub retry_after: Option<Duration>,
     /// Further header fields, such as `Allow` or `WWW-Authenticate`.
     pub headers: Option<Box<HeaderMap>>,
+    /// Why in truth, as a stable word for the log; never sent. For refusals that must look alike
+    /// from outside, such as an unknown and an expired key.
+    pub cause: Option<&'static str>,
     /// Which policy or step refused; a label of `rejections_total`, never sent.
     pub by: &'static str,
 }
@@ -83,8 +86,15 @@ impl Rejection {
             detail: Cow::Borrowed(detail),
             retry_after: None,
             headers: None,
+            cause: None,
             by,
         }
+    }
+
+    /// With the true cause, for the log.
+    pub const fn with_cause(mut self, cause: &'static str) -> Self {
+        self.cause = Some(cause);
+        self
     }
 
     /// With another gRPC code than the one its status maps to.

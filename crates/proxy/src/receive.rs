@@ -139,6 +139,7 @@ pub(crate) fn exchange(
         endpoint: None,
         attempts: 0,
         upstream_time: Duration::ZERO,
+        identity: None,
         refused: None,
         detour: Detour::default(),
         cause: None,

@@ -54,9 +54,13 @@ pub(crate) fn response(active: &mut Active, rejection: Rejection) -> Response<Bo
         detail,
         retry_after,
         headers,
+        cause,
         by,
     } = rejection;
     active.exchange.refused = Some(Refused { by, code, detail });
+    if let Some(cause) = cause {
+        active.exchange.cause = Some(cause.into());
+    }
     let mut response = if active.exchange.grpc {
         grpc_response(
             grpc,

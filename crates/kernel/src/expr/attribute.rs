@@ -3,6 +3,7 @@
 use std::{borrow::Cow, str};
 
 use http::{HeaderMap, HeaderName, header};
+use serde_json::Value;
 
 use super::{ExprError, Scope};
 
@@ -35,6 +36,16 @@ pub enum Attribute {
     RouteName,
     /// `service.name`.
     ServiceName,
+    /// `claims.<name>` or `claims["name"]`, through nested objects too.
+    Claim(Vec<String>),
+    /// `consumer.name`.
+    ConsumerName,
+    /// `consumer.plan`.
+    ConsumerPlan,
+    /// `auth.method`: the policy that proved who is calling.
+    AuthMethod,
+    /// `auth.credential`: the id of the credential, never the credential.
+    AuthCredential,
     /// `trace.id`.
     TraceId,
     /// `error.code`: the stable code of a refusal.
@@ -48,7 +59,7 @@ pub enum Attribute {
 }
 
 /// Every attribute as an operator writes it; what messages and completions list.
-pub(super) const KNOWN: [&str; 18] = [
+pub(super) const KNOWN: [&str; 23] = [
     "client.ip",
     "request.method",
     "request.path",
@@ -62,6 +73,11 @@ pub(super) const KNOWN: [&str; 18] = [
     "path.<param>",
     "route.name",
     "service.name",
+    "claims.<name>",
+    "consumer.name",
+    "consumer.plan",
+    "auth.method",
+    "auth.credential",
     "trace.id",
     "error.code",
     "error.detail",
@@ -100,6 +116,15 @@ impl Attribute {
             ("request.id", None) => Self::RequestId,
             ("route.name", None) => Self::RouteName,
             ("service.name", None) => Self::ServiceName,
+            ("consumer.name", None) => Self::ConsumerName,
+            ("consumer.plan", None) => Self::ConsumerPlan,
+            ("auth.method", None) => Self::AuthMethod,
+            ("auth.credential", None) => Self::AuthCredential,
+            ("claims", Some(name)) => Self::Claim(vec![name.to_owned()]),
+            ("claims", None) => {
+                return Err(ExprError::new("`claims` needs a name")
+                    .with_hint("write `claims.sub`, or `claims[\"name\"]`"));
+            }
             ("trace.id", None) => Self::TraceId,
             ("response.status", None) => Self::ResponseStatus,
             ("request.headers", Some(name)) => Self::RequestHeader(header_name(name)?),
@@ -113,10 +138,18 @@ impl Attribute {
                 return Err(ExprError::new(format!("`{base}` needs a name"))
                     .with_hint(format!("write `{base}[\"name\"]`")));
             }
-            _ => match base.strip_prefix("path.") {
-                Some(name) if key.is_none() && !name.contains('.') => Self::Param(name.to_owned()),
-                _ => return Err(unknown(base)),
-            },
+            _ => {
+                if let Some(claim) = base.strip_prefix("claims.") {
+                    let names = claim.split('.').chain(key);
+                    return Ok(Self::Claim(names.map(str::to_owned).collect()));
+                }
+                match base.strip_prefix("path.") {
+                    Some(name) if key.is_none() && !name.contains('.') => {
+                        Self::Param(name.to_owned())
+                    }
+                    _ => return Err(unknown(base)),
+                }
+            }
         })
     }
 
@@ -149,6 +182,18 @@ impl Attribute {
             Self::Param(name) => Cow::Borrowed(exchange.param(name)?),
             Self::RouteName => Cow::Borrowed(exchange.route_name()),
             Self::ServiceName => Cow::Borrowed(exchange.service_name()),
+            Self::Claim(path) => match exchange.identity.as_ref()?.claim(path)? {
+                Value::String(text) => Cow::Borrowed(text),
+                Value::Number(number) => Cow::Owned(number.to_string()),
+                Value::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+                Value::Null | Value::Array(_) | Value::Object(_) => return None,
+            },
+            Self::ConsumerName => Cow::Borrowed(&exchange.consumer()?.name),
+            Self::ConsumerPlan => Cow::Borrowed(exchange.consumer()?.plan.as_deref()?),
+            Self::AuthMethod => Cow::Borrowed(exchange.identity.as_ref()?.method),
+            Self::AuthCredential => {
+                Cow::Borrowed(exchange.identity.as_ref()?.credential.as_deref()?)
+            }
             Self::TraceId => Cow::Owned(format!("{:032x}", exchange.trace.trace_id)),
             Self::ResponseStatus => Cow::Owned(scope.response?.status.as_str().to_owned()),
             Self::ResponseHeader(name) => {

@@ -30,10 +30,13 @@ enum What {
     AllRequestHeaders,
     /// `request.query` as a whole.
     AllQuery,
+    /// `claims` as a whole.
+    AllClaims,
 }
 
-const ROOTS: [&str; 7] = [
-    "client", "request", "path", "route", "service", "trace", "response",
+const ROOTS: [&str; 10] = [
+    "client", "request", "path", "route", "service", "trace", "response", "claims", "consumer",
+    "auth",
 ];
 
 thread_local! {
@@ -86,7 +89,11 @@ impl Program {
                 continue;
             };
             let tree = roots.entry(root).or_insert_with(Tree::empty);
-            tree.insert(rest, read.what.value(scope));
+            let value = read.what.value(scope);
+            match (rest, value) {
+                ([], Some(value)) => *tree = Tree::Leaf(value),
+                (rest, value) => tree.insert(rest, value),
+            }
         }
         let mut context = ENV.with(|env| Context::with_env(Arc::clone(env)));
         for (root, tree) in roots {
@@ -101,6 +108,13 @@ impl What {
         let pairs: HashMap<String, Value> = match self {
             Self::One(Attribute::ResponseStatus) => {
                 return Some(Value::Int(i64::from(scope.response?.status.as_u16())));
+            }
+            Self::One(Attribute::Claim(path)) => {
+                return scope.exchange.identity.as_ref()?.claim(path).map(from_json);
+            }
+            Self::AllClaims => {
+                let claims = &scope.exchange.identity.as_ref()?.claims;
+                return Some(from_json(&serde_json::Value::Object(claims.clone())));
             }
             Self::One(attribute) => {
                 return attribute
@@ -260,6 +274,10 @@ fn resolve(path: Vec<String>, root: &str) -> Result<Read, ExprError> {
     let what = match words.as_slice() {
         ["request", "headers"] => What::AllRequestHeaders,
         ["request", "query"] => What::AllQuery,
+        ["claims"] => What::AllClaims,
+        ["claims", names @ ..] => What::One(Attribute::Claim(
+            names.iter().map(|name| (*name).to_owned()).collect(),
+        )),
         [first, second @ ("headers" | "query" | "cookies"), name] => {
             // CEL sees the name exactly as it is written; header names are looked up in any case.
             What::One(parse_plain(&format!("{first}.{second}[\"{name}\"]"))?)
@@ -271,6 +289,30 @@ fn resolve(path: Vec<String>, root: &str) -> Result<Read, ExprError> {
 
 fn parse_plain(source: &str) -> Result<Attribute, ExprError> {
     Attribute::parse(source).unwrap_or_else(|| Err(unknown(source)))
+}
+
+/// A claim as CEL sees it. Numbers without a fraction are integers, whatever their notation.
+fn from_json(value: &serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(value) => Value::Bool(*value),
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Value::Int(number),
+            (None, Some(number)) => Value::UInt(number),
+            (None, None) => number.as_f64().map_or(Value::Null, Value::Float),
+        },
+        serde_json::Value::String(text) => Value::from(text.as_str()),
+        serde_json::Value::Array(values) => {
+            Value::from(values.iter().map(from_json).collect::<Vec<_>>())
+        }
+        serde_json::Value::Object(members) => {
+            let members = members.iter();
+            let map: HashMap<String, Value> = members
+                .map(|(name, value)| (name.clone(), from_json(value)))
+                .collect();
+            Value::from(map)
+        }
+    }
 }
 
 fn syntax_error(source: &str, errors: &cel::ParseErrors) -> ExprError {

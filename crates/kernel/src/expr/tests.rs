@@ -64,6 +64,7 @@ fn exchange() -> Exchange {
         endpoint: None,
         attempts: 0,
         upstream_time: Duration::ZERO,
+        identity: None,
         refused: None,
         detour: Detour::default(),
         cause: None,
@@ -182,4 +183,85 @@ fn templates_interpolate() {
     let error = Template::parse("ab ${client.pi}").unwrap_err();
     assert_eq!(error.offset, 5);
     assert_eq!(Template::parse("ab ${client.ip").unwrap_err().offset, 3);
+}
+
+fn identified() -> Exchange {
+    let claims = serde_json::json!({
+        "sub": "ada", "level": 3, "admin": true, "groups": ["staff", "ops"],
+        "address": {"country": "uk"}, "https://example.com/tenant": "acme", "none": null,
+    });
+    let serde_json::Value::Object(claims) = claims else {
+        unreachable!("an object")
+    };
+    Exchange {
+        identity: Some(Rc::new(crate::Identity {
+            method: "jwt",
+            consumer: Some(std::sync::Arc::new(crate::Consumer {
+                name: "acme".into(),
+                plan: Some("gold".into()),
+                groups: Vec::new(),
+            })),
+            claims,
+            credential: Some("key-1".into()),
+            scopes: Vec::new(),
+        })),
+        ..exchange()
+    }
+}
+
+#[test]
+fn attributes_read_who_is_calling() {
+    let exchange = identified();
+    let read = |source: &str| {
+        let expr = Expr::parse(source).unwrap();
+        expr.text(Scope::request(&exchange)).map(Cow::into_owned)
+    };
+    for (source, value) in [
+        ("claims.sub", Some("ada")),
+        ("claims.level", Some("3")),
+        ("claims.admin", Some("true")),
+        ("claims.address.country", Some("uk")),
+        ("claims[\"https://example.com/tenant\"]", Some("acme")),
+        ("claims.groups", None),
+        ("claims.none", None),
+        ("claims.absent", None),
+        ("claims.sub.deeper", None),
+        ("consumer.name", Some("acme")),
+        ("consumer.plan", Some("gold")),
+        ("auth.method", Some("jwt")),
+        ("auth.credential", Some("key-1")),
+    ] {
+        assert_eq!(read(source).as_deref(), value, "{source}");
+        assert_eq!(text(source), None, "{source} of nobody");
+    }
+    assert!(Expr::parse("claims").is_err());
+}
+
+#[test]
+fn conditions_see_claims_as_what_they_are() {
+    let (somebody, nobody) = (identified(), exchange());
+    for (source, holds) in [
+        ("claims.level > 2 && claims.level < 4", true),
+        ("\"ops\" in claims.groups", true),
+        ("\"root\" in claims.groups", false),
+        (
+            "claims.groups.exists(group, group.startsWith(\"st\"))",
+            true,
+        ),
+        (
+            "has(claims.address) && claims.address.country == \"uk\"",
+            true,
+        ),
+        ("has(claims.absent)", false),
+        ("\"sub\" in claims && claims.sub == \"ada\"", true),
+        (
+            "claims[\"https://example.com/tenant\"] == \"acme\" && claims.admin",
+            true,
+        ),
+        ("consumer.plan == \"gold\" || false", true),
+    ] {
+        let expr = Expr::parse(source).unwrap();
+        assert_eq!(expr.holds(Scope::request(&somebody)), holds, "{source}");
+        assert!(!expr.holds(Scope::request(&nobody)), "{source} of nobody");
+    }
 }

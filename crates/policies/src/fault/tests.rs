@@ -58,6 +58,7 @@ fn exchange() -> Exchange {
         endpoint: None,
         attempts: 0,
         upstream_time: Duration::ZERO,
+        identity: None,
         refused: None,
         detour: Detour::default(),
         cause: None,

@@ -52,6 +52,9 @@ fn facts(out: &mut Vec<u8>, record: &Record<'_>) {
         human::quoted(out, record.cause.as_bytes());
         out.push(b'"');
     }
+    pair(out, " consumer=", record.consumer);
+    pair(out, " auth=", record.auth);
+    pair(out, " credential=", record.credential);
     pair(out, " route=", record.route);
     pair(out, " service=", record.service);
     if let Some(endpoint) = record.endpoint {

@@ -60,6 +60,9 @@ fn answer(out: &mut Vec<u8>, record: &Record<'_>) {
         text(out, b",\"code\":", code.as_bytes());
     }
     text(out, b",\"cause\":", record.cause.as_bytes());
+    text(out, b",\"consumer\":", record.consumer.as_bytes());
+    text(out, b",\"auth\":", record.auth.as_bytes());
+    text(out, b",\"credential\":", record.credential.as_bytes());
     text(out, b",\"route\":", record.route.as_bytes());
     text(out, b",\"service\":", record.service.as_bytes());
     if let Some(endpoint) = record.endpoint {

@@ -45,8 +45,15 @@ pub struct Record<'a> {
     pub outcome: Outcome,
     /// Policy or step that refused it, and the stable code.
     pub refused: Option<(&'a str, &'a str)>,
-    /// Why there was no answer from upstream.
+    /// Why in truth, where neither the status nor the code says it: why there was no answer from
+    /// upstream, or what is wrong with a credential.
     pub cause: &'a str,
+    /// The consumer that called.
+    pub consumer: &'a str,
+    /// The policy that proved who is calling.
+    pub auth: &'a str,
+    /// Id of the credential, or the subject of the token.
+    pub credential: &'a str,
     /// The matched route's name.
     pub route: &'a str,
     /// The service's name.
@@ -80,6 +87,7 @@ impl<'a> Record<'a> {
     pub fn of(exchange: &'a Exchange, ending: &Ending, time: SystemTime) -> Self {
         let request = &exchange.request;
         let refused = exchange.refused.as_ref();
+        let identity = exchange.identity.as_deref();
         Self {
             time,
             request_id: exchange.id.as_str(),
@@ -100,6 +108,11 @@ impl<'a> Record<'a> {
             outcome: ending.outcome,
             refused: refused.map(|refused| (refused.by, refused.code)),
             cause: exchange.cause.as_deref().unwrap_or_default(),
+            consumer: exchange.consumer().map_or("", |consumer| &consumer.name),
+            auth: identity.map_or("", |identity| identity.method),
+            credential: identity
+                .and_then(|identity| identity.credential.as_deref())
+                .unwrap_or(""),
             route: exchange.route_name(),
             service: exchange.service_name(),
             endpoint: exchange.endpoint,
