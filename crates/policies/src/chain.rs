@@ -2,9 +2,9 @@
 
 use http::Response;
 use lintel_http::Body;
-use lintel_kernel::{Ending, Exchange, Fault, Flow};
+use lintel_kernel::{Ending, Exchange, Fault, Flow, Phase};
 
-use crate::{Context, Link, RoutePolicies, Wait};
+use crate::{Context, Link, RoutePolicies, Wait, gate::Gate};
 
 /// The policies of one route in the order they run.
 #[derive(Default)]
@@ -22,7 +22,10 @@ impl Chain {
     /// # Errors
     /// Every fault of every policy.
     pub fn build(policies: &RoutePolicies, context: &Context) -> Result<Self, Vec<Fault>> {
-        let (links, faults) = Link::build_all(policies, context);
+        let (mut links, mut faults) = Link::build_all(policies, context);
+        if let Err(fault) = close_authenticate(&mut links) {
+            faults.push(fault);
+        }
         if faults.is_empty() {
             Ok(Self {
                 links: links.into(),
@@ -92,6 +95,30 @@ impl Chain {
 
     /// Names of the policies, in the order they run.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.links.iter().map(Link::name)
+        let policies = self
+            .links
+            .iter()
+            .filter(|link| !matches!(link, Link::Gate(_)));
+        policies.map(Link::name)
+    }
+}
+
+/// Puts the gate behind the last policy that can tell who is calling.
+fn close_authenticate(links: &mut Vec<Link>) -> Result<(), Fault> {
+    let identifies = |link: &Link| link.phase() == Phase::Authenticate;
+    match links.iter().rposition(identifies) {
+        Some(last) => {
+            let challenges = links.iter().filter_map(Link::challenge).collect();
+            links.insert(last + 1, Link::Gate(Gate::new(challenges)));
+            Ok(())
+        }
+        None => match links.iter().find(|link| link.needs_identity()) {
+            Some(link) => Err(Fault::new(
+                "nothing here tells who is calling, so nobody would pass",
+            )
+            .with_hint("add a policy that does, such as `jwt`")
+            .under(link.name())),
+            None => Ok(()),
+        },
     }
 }

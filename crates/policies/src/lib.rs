@@ -4,19 +4,29 @@
 //! `mod.rs`, a `config.rs`, and one line in the list below, in the order of phases.
 
 mod chain;
+mod credential;
 mod described;
+mod forward;
+mod gate;
 mod policy;
 mod registry;
 #[cfg(test)]
 mod tests;
 
 pub use chain::{Chain, Depth};
+pub use credential::Place;
 pub use policy::{Context, Off, Policy, Setting, Wait};
 pub use registry::Entry;
 
 registry::registry! {
     /// Injects faults on purpose: delays, refusals, slow and broken answers.
     Edge fault => FaultInjection;
+    /// Believes callers that bring a signed token of a trusted issuer.
+    Authenticate jwt => Jwt;
+    /// Lets requests pass that bring no credentials.
+    Authenticate anonymous => Anonymous;
+    /// Lets callers pass that may do what they ask for.
+    Authorize authorize => Authorize;
     /// Rewrites the path or the host that the upstream sees.
     Transform rewrite => Rewrite;
     /// Sets, adds and removes header fields, both ways.

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, path::PathBuf};
 
-use http::Response;
+use http::{HeaderValue, Response};
 use lintel_http::{Body, http1::Timer};
 use lintel_kernel::{
     Ending, Exchange, Fault, Flow,
@@ -49,6 +49,17 @@ pub trait Policy: Sized + Send + Sync {
         _wait: &Wait<'_>,
     ) -> impl Future<Output = Flow<Response<Body>>> {
         std::future::ready(Flow::Next)
+    }
+
+    /// What a 401 tells callers who brought nothing that this policy takes for a credential: a
+    /// challenge (RFC 9110 §11.6.1). For policies of the phase *authenticate* that know one.
+    fn challenge(&self) -> Option<HeaderValue> {
+        None
+    }
+
+    /// Whether it makes sense only where a policy of the phase *authenticate* runs before.
+    fn needs_identity(&self) -> bool {
+        false
     }
 
     /// Sees the answer on its way out; also answers that the gateway made itself.

@@ -54,6 +54,8 @@ macro_rules! registry {
         /// One built policy.
         pub(crate) enum Link {
             $( #[allow(clippy::upper_case_acronyms)] $type($name::$type), )+
+            /// Not a policy: the end of the phase *authenticate*.
+            Gate($crate::gate::Gate),
         }
 
         impl Link {
@@ -72,23 +74,41 @@ macro_rules! registry {
             }
 
             pub(crate) const fn name(&self) -> &'static str {
-                match self { $( Self::$type(_) => stringify!($name), )+ }
+                match self { $( Self::$type(_) => stringify!($name), )+ Self::Gate(_) => $crate::gate::Gate::NAME }
+            }
+
+            pub(crate) const fn phase(&self) -> ::lintel_kernel::Phase {
+                match self { $( Self::$type(_) => ::lintel_kernel::Phase::$phase, )+ Self::Gate(_) => ::lintel_kernel::Phase::Authenticate }
+            }
+
+            pub(crate) fn challenge(&self) -> Option<::http::HeaderValue> {
+                match self { $( Self::$type(policy) => $crate::Policy::challenge(policy), )+ Self::Gate(_) => None }
+            }
+
+            pub(crate) fn needs_identity(&self) -> bool {
+                match self { $( Self::$type(policy) => $crate::Policy::needs_identity(policy), )+ Self::Gate(_) => false }
             }
 
             pub(crate) fn on_request(&self, exchange: &mut ::lintel_kernel::Exchange, body: &mut ::lintel_http::Body) -> ::lintel_kernel::Flow<::http::Response<::lintel_http::Body>> {
-                match self { $( Self::$type(policy) => $crate::Policy::on_request(policy, exchange, body), )+ }
+                match self {
+                    $( Self::$type(policy) => $crate::Policy::on_request(policy, exchange, body), )+
+                    Self::Gate(gate) => match gate.check(exchange) {
+                        Ok(()) => ::lintel_kernel::Flow::Next,
+                        Err(rejection) => ::lintel_kernel::Flow::Refuse(rejection),
+                    },
+                }
             }
 
             pub(crate) async fn resume(&self, exchange: &mut ::lintel_kernel::Exchange, body: &mut ::lintel_http::Body, wait: &$crate::Wait<'_>) -> ::lintel_kernel::Flow<::http::Response<::lintel_http::Body>> {
-                match self { $( Self::$type(policy) => $crate::Policy::resume(policy, exchange, body, wait).await, )+ }
+                match self { $( Self::$type(policy) => $crate::Policy::resume(policy, exchange, body, wait).await, )+ Self::Gate(_) => ::lintel_kernel::Flow::Next }
             }
 
             pub(crate) fn on_response(&self, exchange: &mut ::lintel_kernel::Exchange, response: &mut ::http::Response<::lintel_http::Body>) {
-                match self { $( Self::$type(policy) => $crate::Policy::on_response(policy, exchange, response), )+ }
+                match self { $( Self::$type(policy) => $crate::Policy::on_response(policy, exchange, response), )+ Self::Gate(_) => {} }
             }
 
             pub(crate) fn on_end(&self, exchange: &::lintel_kernel::Exchange, ending: &::lintel_kernel::Ending) {
-                match self { $( Self::$type(policy) => $crate::Policy::on_end(policy, exchange, ending), )+ }
+                match self { $( Self::$type(policy) => $crate::Policy::on_end(policy, exchange, ending), )+ Self::Gate(_) => {} }
             }
         }
     };

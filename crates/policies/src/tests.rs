@@ -84,3 +84,21 @@ fn chains_run_in_registry_order_whatever_is_written_first() {
     let chain = Chain::build(&policies, &Context::default()).unwrap();
     assert_eq!(chain.names().collect::<Vec<_>>(), ["rewrite", "headers"]);
 }
+
+#[test]
+fn what_needs_a_caller_needs_a_policy_that_finds_one() {
+    let read = |json: &str| -> RoutePolicies { serde_json::from_str(json).unwrap() };
+    let alone = read(r#"{"authorize": {"scopes": ["a"]}}"#);
+    let faults = Chain::build(&alone, &Context::default()).err().unwrap();
+    assert!(faults.iter().any(|fault| fault.path == ["authorize"]
+        && fault.hint.as_ref().is_some_and(|hint| hint.contains("jwt"))));
+    for fine in [
+        r#"{"authorize": {"scopes": ["a"]}, "anonymous": {}}"#,
+        r#"{"authorize": {"condition": "client.ip == \"192.0.2.1\""}}"#,
+    ] {
+        assert!(
+            Chain::build(&read(fine), &Context::default()).is_ok(),
+            "{fine}"
+        );
+    }
+}

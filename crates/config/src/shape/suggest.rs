@@ -60,14 +60,12 @@ const PLANNED_POLICIES: &[&str] = &[
     "bot_detection",
     "waf",
     "cors",
-    "jwt",
     "api_key",
     "basic_auth",
     "hmac",
     "oauth2_introspection",
     "oidc",
     "mtls",
-    "authorize",
     "ext_authz",
     "acl",
     "rate_limit",
@@ -356,7 +354,7 @@ mod tests {
     fn planned_keys_are_known_by_their_place() {
         assert!(planned("services.orders", "health").is_some());
         assert!(planned("routes.orders", "health").is_none());
-        assert!(planned("routes.orders.policies", "jwt").is_some());
+        assert!(planned("routes.orders.policies", "api_key").is_some());
         assert!(planned("defaults.policies", "cors").is_some());
     }
 }

@@ -27,7 +27,10 @@ impl Policy for AccessLog {
     fn build(config: &Config, context: &Context) -> Result<Self, Vec<Fault>> {
         let target = config.target(&context.folder);
         if context.dry {
-            return Ok(Self { format: config.format(), sink: None });
+            return Ok(Self {
+                format: config.format(),
+                sink: None,
+            });
         }
         let sink = Sink::open(&target).map_err(|error| {
             let place = match &target {
@@ -36,11 +39,16 @@ impl Policy for AccessLog {
             };
             vec![
                 Fault::new(format!("`{place}` can't be opened for writing: {error}"))
-                    .with_hint("name a file in a folder that exists and may be written to, or `stdout`")
+                    .with_hint(
+                        "name a file in a folder that exists and may be written to, or `stdout`",
+                    )
                     .under("to"),
             ]
         })?;
-        Ok(Self { format: config.format(), sink: Some(sink) })
+        Ok(Self {
+            format: config.format(),
+            sink: Some(sink),
+        })
     }
 
     fn on_end(&self, exchange: &Exchange, ending: &Ending) {

@@ -62,7 +62,11 @@ const CONNECTION: &str = "remove it; it belongs to the connection, which is anot
 const FRAMING: &str = "remove it; it frames the body, which the gateway does anew";
 
 impl Changes {
-    pub(super) fn build(&self, direction: Direction, context: &Context) -> Result<Edits, Vec<Fault>> {
+    pub(super) fn build(
+        &self,
+        direction: Direction,
+        context: &Context,
+    ) -> Result<Edits, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut edits = Edits::default();
         for (place, text) in self.remove.iter().enumerate() {
@@ -77,23 +81,34 @@ impl Changes {
                 Err(fault) => faults.push(at(fault)),
             }
         }
-        for (key, texts, out) in [("set", &self.set, &mut edits.set), ("add", &self.add, &mut edits.add)] {
+        for (key, texts, out) in [
+            ("set", &self.set, &mut edits.set),
+            ("add", &self.add, &mut edits.add),
+        ] {
             for (name, text) in texts {
-                match field_name(name).and_then(|name| Ok((name, value(text, direction, context)?))) {
+                match field_name(name).and_then(|name| Ok((name, value(text, direction, context)?)))
+                {
                     Ok(field) => out.push(field),
                     Err(fault) => faults.push(fault.under(name).under(key)),
                 }
             }
         }
-        if faults.is_empty() { Ok(edits) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(edits)
+        } else {
+            Err(faults)
+        }
     }
 }
 
 fn field_name(text: &str) -> Result<HeaderName, Fault> {
     let name: HeaderName = text.parse().map_err(|_| {
-        Fault::new(format!("`{text}` is not a header name")).with_hint("use letters, digits and dashes, such as `X-Tenant`")
+        Fault::new(format!("`{text}` is not a header name"))
+            .with_hint("use letters, digits and dashes, such as `X-Tenant`")
     })?;
-    let known = PROTECTED.iter().find(|(protected, _)| *protected == name.as_str());
+    let known = PROTECTED
+        .iter()
+        .find(|(protected, _)| *protected == name.as_str());
     match known {
         Some((_, instead)) => {
             Err(Fault::new(format!("`{name}` can't be changed by hand")).with_hint(*instead))

@@ -23,12 +23,26 @@ impl Policy for Headers {
     type Config = Config;
 
     fn build(config: &Config, context: &Context) -> Result<Self, Vec<Fault>> {
-        let under = |key: &'static str| move |faults: Vec<Fault>| -> Vec<Fault> { faults.into_iter().map(|fault| fault.under(key)).collect() };
-        let request = config.request.build(Direction::Request, context).map_err(under("request"));
-        let response = config.response.build(Direction::Response, context).map_err(under("response"));
+        let under = |key: &'static str| {
+            move |faults: Vec<Fault>| -> Vec<Fault> {
+                faults.into_iter().map(|fault| fault.under(key)).collect()
+            }
+        };
+        let request = config
+            .request
+            .build(Direction::Request, context)
+            .map_err(under("request"));
+        let response = config
+            .response
+            .build(Direction::Response, context)
+            .map_err(under("response"));
         match (request, response) {
             (Ok(request), Ok(response)) => Ok(Self { request, response }),
-            (request, response) => Err([request.err(), response.err()].into_iter().flatten().flatten().collect()),
+            (request, response) => Err([request.err(), response.err()]
+                .into_iter()
+                .flatten()
+                .flatten()
+                .collect()),
         }
     }
 

@@ -26,14 +26,24 @@ pub(super) struct Computed<'a> {
 
 impl Edits {
     pub(super) fn is_empty(&self) -> bool {
-        self.remove.is_empty() && self.remove_prefixes.is_empty() && self.set.is_empty() && self.add.is_empty()
+        self.remove.is_empty()
+            && self.remove_prefixes.is_empty()
+            && self.set.is_empty()
+            && self.add.is_empty()
     }
 
     pub(super) fn compute(&self, scope: Scope<'_>) -> Computed<'_> {
         let values = |fields: &[(HeaderName, Value)]| {
-            fields.iter().map(|(_, value)| value.render(scope)).collect()
+            fields
+                .iter()
+                .map(|(_, value)| value.render(scope))
+                .collect()
         };
-        Computed { edits: self, set: values(&self.set), add: values(&self.add) }
+        Computed {
+            edits: self,
+            set: values(&self.set),
+            add: values(&self.add),
+        }
     }
 }
 
@@ -73,7 +83,11 @@ impl Value {
 fn remove_prefixes(headers: &mut HeaderMap, prefixes: &[String]) {
     let doomed: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| prefixes.iter().any(|prefix| name.as_str().starts_with(prefix.as_str())))
+        .filter(|name| {
+            prefixes
+                .iter()
+                .any(|prefix| name.as_str().starts_with(prefix.as_str()))
+        })
         .cloned()
         .collect();
     for name in doomed {

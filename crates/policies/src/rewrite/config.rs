@@ -48,7 +48,11 @@ impl Config {
             ("path", self.path.is_some()),
             ("regex", self.regex.is_some()),
         ];
-        let set: Vec<&str> = set.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| *key).collect();
+        let set: Vec<&str> = set
+            .iter()
+            .filter(|(_, is_set)| *is_set)
+            .map(|(key, _)| *key)
+            .collect();
         if let [_, second, ..] = set.as_slice() {
             faults.push(
                 Fault::new(format!("`{}` can't be combined", set.join("` and `")))
@@ -57,17 +61,29 @@ impl Config {
             );
         }
         if set.is_empty() && self.add_prefix.is_none() && self.host.is_none() {
-            faults.push(Fault::new("nothing is rewritten").with_hint("add `strip_prefix`, `add_prefix`, `path`, `regex` or `host`"));
+            faults.push(
+                Fault::new("nothing is rewritten")
+                    .with_hint("add `strip_prefix`, `add_prefix`, `path`, `regex` or `host`"),
+            );
         }
         let mut check = |result: Result<(), Fault>| faults.extend(result.err());
         check(prefix(self.strip_prefix.as_deref(), "strip_prefix"));
         check(prefix(self.add_prefix.as_deref(), "add_prefix"));
-        let path = self.path_rule(context).map_err(|fault| faults.push(fault)).ok();
-        let host = self.host_rule(context).map_err(|fault| faults.push(fault.under("host"))).ok();
+        let path = self
+            .path_rule(context)
+            .map_err(|fault| faults.push(fault))
+            .ok();
+        let host = self
+            .host_rule(context)
+            .map_err(|fault| faults.push(fault.under("host")))
+            .ok();
         match (path, host) {
             (Some(path), Some(host)) if faults.is_empty() => Ok(Rewrite {
                 path,
-                add_prefix: self.add_prefix.as_deref().map(|prefix| prefix.trim_end_matches('/').to_owned()),
+                add_prefix: self
+                    .add_prefix
+                    .as_deref()
+                    .map(|prefix| prefix.trim_end_matches('/').to_owned()),
                 host,
             }),
             _ => Err(faults),
@@ -76,37 +92,61 @@ impl Config {
 
     fn path_rule(&self, context: &Context) -> Result<Option<PathRule>, Fault> {
         if let Some(prefix) = &self.strip_prefix {
-            return Ok(Some(PathRule::StripPrefix(prefix.trim_end_matches('/').to_owned())));
+            return Ok(Some(PathRule::StripPrefix(
+                prefix.trim_end_matches('/').to_owned(),
+            )));
         }
         if let Some(text) = &self.path {
-            return context.request_template(text)
+            return context
+                .request_template(text)
                 .and_then(|template| {
-                    if text.starts_with('/') { Ok(template) } else { Err(Fault::new(format!("`{text}` does not begin with `/`"))) }
+                    if text.starts_with('/') {
+                        Ok(template)
+                    } else {
+                        Err(Fault::new(format!("`{text}` does not begin with `/`")))
+                    }
                 })
                 .map(|template| Some(PathRule::Template(template)))
                 .map_err(|fault| fault.under("path"));
         }
-        let Some(regex) = &self.regex else { return Ok(None) };
+        let Some(regex) = &self.regex else {
+            return Ok(None);
+        };
         Regex::new(&regex.pattern)
             .map(|pattern| Some(PathRule::Regex(pattern, regex.replace.clone())))
-            .map_err(|error| Fault::new(format!("not a regular expression: {error}")).under("pattern").under("regex"))
+            .map_err(|error| {
+                Fault::new(format!("not a regular expression: {error}"))
+                    .under("pattern")
+                    .under("regex")
+            })
     }
 
     fn host_rule(&self, context: &Context) -> Result<Option<HostRule>, Fault> {
-        let Some(text) = &self.host else { return Ok(None) };
+        let Some(text) = &self.host else {
+            return Ok(None);
+        };
         let template = context.request_template(text)?;
-        let Some(literal) = template.literal() else { return Ok(Some(HostRule::Template(template))) };
-        let value = HeaderValue::from_str(literal).ok().filter(|_| literal.parse::<http::uri::Authority>().is_ok());
+        let Some(literal) = template.literal() else {
+            return Ok(Some(HostRule::Template(template)));
+        };
+        let value = HeaderValue::from_str(literal)
+            .ok()
+            .filter(|_| literal.parse::<http::uri::Authority>().is_ok());
         value
             .map(|value| Some(HostRule::Fixed(value)))
-            .ok_or_else(|| Fault::new(format!("`{literal}` is not a host")).with_hint("write a name with an optional port, such as `orders.internal:8080`"))
+            .ok_or_else(|| {
+                Fault::new(format!("`{literal}` is not a host"))
+                    .with_hint("write a name with an optional port, such as `orders.internal:8080`")
+            })
     }
 }
 
 fn prefix(text: Option<&str>, key: &'static str) -> Result<(), Fault> {
     match text {
         Some(text) if !text.starts_with('/') => {
-            Err(Fault::new(format!("`{text}` does not begin with `/`")).with_hint(format!("write `/{text}`")).under(key))
+            Err(Fault::new(format!("`{text}` does not begin with `/`"))
+                .with_hint(format!("write `/{text}`"))
+                .under(key))
         }
         Some(text) if text.contains(['?', '#', ' ']) => {
             Err(Fault::new(format!("`{text}` is not a path")).under(key))

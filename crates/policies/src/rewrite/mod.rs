@@ -49,7 +49,9 @@ impl Policy for Rewrite {
     }
 
     fn on_request(&self, exchange: &mut Exchange, _: &mut Body) -> Flow<Response<Body>> {
-        let rewritten = self.rewrite_path(exchange).and_then(|()| self.rewrite_host(exchange));
+        let rewritten = self
+            .rewrite_path(exchange)
+            .and_then(|()| self.rewrite_host(exchange));
         match rewritten {
             Some(()) => Flow::Next,
             None => Flow::Refuse(UNFIT),
@@ -77,13 +79,16 @@ impl Rewrite {
         };
         let mut target = self.add_prefix.clone().unwrap_or_default();
         target.push_str(&new);
-        let mut target = path::canonical(&target, &path::PathRules::default()).ok()?.into_owned();
+        let mut target = path::canonical(&target, &path::PathRules::default())
+            .ok()?
+            .into_owned();
         if let Some(query) = exchange.request.uri.query() {
             target.push('?');
             target.push_str(query);
         }
         let mut parts = std::mem::take(&mut exchange.request.uri).into_parts();
-        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)).ok()?);
+        parts.path_and_query =
+            Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)).ok()?);
         exchange.request.uri = Uri::from_parts(parts).ok()?;
         Some(())
     }

@@ -1,0 +1,249 @@
+//! Where a request carries a credential, and how it is taken away before the request goes on.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
+use lintel_kernel::{Exchange, Fault, config, expr::cookie};
+
+/// Where a credential is looked for. Exactly one of the keys.
+#[config]
+#[derive(PartialEq, Eq)]
+pub enum Place {
+    /// In a header field. In `Authorization` it follows the word of its scheme, such as `Bearer`;
+    /// elsewhere it is the whole value.
+    Header(String),
+    /// In a cookie.
+    Cookie(String),
+    /// In a parameter of the query. Addresses end up in logs, histories and `Referer`: only where
+    /// nothing else is possible.
+    Query(String),
+}
+
+/// A place, ready to be looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Scheme(&'static str),
+    Header(HeaderName),
+    Cookie(String),
+    Query(String),
+}
+
+/// What a place holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found<'a> {
+    /// Nothing of the kind.
+    Nothing,
+    /// One credential.
+    One(Cow<'a, str>),
+    /// More than one, or something that is no text: which one was meant can't be told.
+    Unclear,
+}
+
+impl Place {
+    /// Compiles the place for credentials that stand behind `scheme` in `Authorization`.
+    pub(crate) fn build(&self, scheme: &'static str) -> Result<Source, Fault> {
+        match self {
+            Self::Header(name) if name.eq_ignore_ascii_case("authorization") => {
+                Ok(Source::Scheme(scheme))
+            }
+            Self::Header(name) => name.parse().map(Source::Header).map_err(|_| {
+                Fault::new(format!("`{name}` is not a header name"))
+                    .with_hint("use letters, digits and dashes, such as `X-Api-Key`")
+                    .under("header")
+            }),
+            Self::Cookie(name) | Self::Query(name) if !is_token(name) => {
+                Err(Fault::new(format!("`{name}` is not a name"))
+                    .with_hint("use letters, digits, `-`, `_` and `.`"))
+            }
+            Self::Cookie(name) => Ok(Source::Cookie(name.clone())),
+            Self::Query(name) => Ok(Source::Query(name.clone())),
+        }
+    }
+}
+
+impl Source {
+    /// Looks into the place.
+    pub(crate) fn find<'a>(&self, exchange: &'a Exchange) -> Found<'a> {
+        let headers = &exchange.request.headers;
+        match self {
+            Self::Scheme(scheme) => in_header(headers, &header::AUTHORIZATION, |value| {
+                let (word, rest) = value.split_once(' ')?;
+                word.eq_ignore_ascii_case(scheme)
+                    .then(|| rest.trim_start_matches(' '))
+            }),
+            Self::Header(name) => in_header(headers, name, Some),
+            Self::Cookie(name) => cookie(headers, name)
+                .filter(|value| !value.is_empty())
+                .map_or(Found::Nothing, |value| Found::One(value.into())),
+            Self::Query(name) => in_query(exchange.request.uri.query().unwrap_or(""), name),
+        }
+    }
+
+    /// Takes the credential away.
+    pub(crate) fn strip(&self, exchange: &mut Exchange) {
+        let request = &mut exchange.request;
+        match self {
+            Self::Scheme(_) => {
+                request.headers.remove(header::AUTHORIZATION);
+            }
+            Self::Header(name) => {
+                request.headers.remove(name);
+            }
+            Self::Cookie(name) => strip_cookie(&mut request.headers, name),
+            Self::Query(name) => {
+                if let Some(uri) = without_parameter(&request.uri, name) {
+                    request.uri = uri;
+                }
+            }
+        }
+    }
+}
+
+/// The characters of a token (RFC 9110 §5.6.2) that also stand in queries as they are.
+fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+fn in_header<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    read: impl Fn(&'a str) -> Option<&'a str>,
+) -> Found<'a> {
+    let mut all = headers.get_all(name).iter();
+    let Some(first) = all.next() else {
+        return Found::Nothing;
+    };
+    // Two readers of two fields may each believe another one.
+    if all.next().is_some() {
+        return Found::Unclear;
+    }
+    match first.to_str() {
+        Err(_) => Found::Unclear,
+        Ok(text) => match read(text) {
+            Some(value) if !value.is_empty() => Found::One(value.into()),
+            _ => Found::Nothing,
+        },
+    }
+}
+
+fn in_query<'a>(query: &'a str, name: &str) -> Found<'a> {
+    let mut all = parameters(query).filter(|(own, _)| *own == name);
+    match (all.next(), all.next()) {
+        (Some((_, value)), None) if !value.is_empty() => {
+            match percent_encoding::percent_decode_str(value).decode_utf8() {
+                Ok(value) => Found::One(value),
+                Err(_) => Found::Unclear,
+            }
+        }
+        (Some(_), Some(_)) => Found::Unclear,
+        _ => Found::Nothing,
+    }
+}
+
+fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// Removes a cookie from every `Cookie` field, and the fields in which nothing is left.
+fn strip_cookie(headers: &mut HeaderMap, name: &str) {
+    let kept: Vec<HeaderValue> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| {
+            let Ok(text) = value.to_str() else {
+                return Some(value.clone());
+            };
+            let others: Vec<&str> = text
+                .split(';')
+                .map(str::trim)
+                .filter(|pair| pair.split('=').next() != Some(name) && !pair.is_empty())
+                .collect();
+            HeaderValue::from_str(&others.join("; "))
+                .ok()
+                .filter(|value| !value.is_empty())
+        })
+        .collect();
+    headers.remove(header::COOKIE);
+    for value in kept {
+        headers.append(header::COOKIE, value);
+    }
+}
+
+fn without_parameter(uri: &Uri, name: &str) -> Option<Uri> {
+    let query = uri.query()?;
+    let mut target = uri.path().to_owned();
+    let mut mark = '?';
+    let kept = query
+        .split('&')
+        .filter(|pair| pair.split('=').next() != Some(name));
+    for pair in kept {
+        // Writing to a string does not fail.
+        let _ = write!(target, "{mark}{pair}");
+        mark = '&';
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::from_maybe_shared(bytes::Bytes::from(target)).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn fields(values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::COOKIE, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_credential_that_comes_twice_is_unclear() {
+        let read = |headers: &HeaderMap| {
+            let found = in_header(headers, &header::COOKIE, Some);
+            matches!(found, Found::Unclear)
+        };
+        assert!(!read(&fields(&[])));
+        assert!(!read(&fields(&["a"])));
+        assert!(read(&fields(&["a", "a"])));
+        assert_eq!(in_query("a=1&b=2&a=3", "a"), Found::Unclear);
+        assert_eq!(in_query("a=%ff", "a"), Found::Unclear);
+        assert_eq!(in_query("a=x%2Dy&b=2", "a"), Found::One("x-y".into()));
+        assert_eq!(in_query("ab=1&a=&c", "a"), Found::Nothing);
+    }
+
+    #[test]
+    fn a_cookie_is_taken_from_among_the_others() {
+        for (before, after) in [
+            (&["t=1"][..], &[][..]),
+            (&["a=1; t=2; b=3"], &["a=1; b=3"]),
+            (&["t=1; t=2", "a=1"], &["a=1"]),
+            (&["at=1; T=2"], &["at=1; T=2"]),
+        ] {
+            let mut headers = fields(before);
+            strip_cookie(&mut headers, "t");
+            let left: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+            assert_eq!(left, after, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_taken_from_among_the_others() {
+        for (before, after) in [
+            ("/a?t=1", "/a"),
+            ("/a?t=1&b=2&t=3", "/a?b=2"),
+            ("/a?b=2&t", "/a?b=2"),
+            ("/a?tt=1&b=%20", "/a?tt=1&b=%20"),
+        ] {
+            let uri = without_parameter(&Uri::from_static(before), "t").unwrap();
+            assert_eq!(uri.to_string(), after, "{before}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use lintel_jose::Refusal;
+use serde_json::{Value, json};
+
+use super::{config::Config, verifier::Verifier};
+use crate::Context;
+
+const SECRET: &str = "a-secret-of-at-least-thirty-two-bytes";
+/// `sub` is `ada`; ends in 2100.
+const TOKEN: &str = concat!(
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.",
+    "eyJpc3MiOiJodHRwczovL2F1dGguZXhhbXBsZS5jb20vIiwiYXVkIjoiYXBpLmV4YW1wbGUuY29tIiwic3ViIjoiYWRhIiwi",
+    "c2NvcGUiOiJvcmRlcnM6cmVhZCIsImV4cCI6NDEwMjQ0NDgwMH0.TrqmtKLrZO5cRI5LSMxzlxKgT3IBbd4pQGNeb1iwYIg"
+);
+const END: u64 = 4_102_444_800;
+
+fn config(value: Value) -> Config {
+    serde_json::from_value(value).unwrap()
+}
+
+fn faults(value: Value) -> Vec<(String, String)> {
+    let built = config(value).build(&Context::default());
+    let faults = built.err().expect("a mistake");
+    faults
+        .into_iter()
+        .map(|fault| (fault.path.join("."), fault.message))
+        .collect()
+}
+
+fn verifier(value: Value) -> std::sync::Arc<Verifier> {
+    config(value).build(&Context::default()).unwrap().verifier
+}
+
+#[test]
+fn a_token_is_remembered_until_it_ends() {
+    let verifier = verifier(json!({"secret": SECRET, "leeway": "0s"}));
+    let first = verifier.verify(TOKEN, END - 10).unwrap();
+    let again = verifier.verify(TOKEN, END - 1).unwrap();
+    assert!(std::rc::Rc::ptr_eq(&first, &again), "it was remembered");
+    assert!(first.has_scope("orders:read") && !first.has_scope("orders"));
+    assert_eq!(verifier.verify(TOKEN, END), Err(Refusal::Expired));
+}
+
+#[test]
+fn what_is_refused_is_not_remembered_as_good() {
+    let verifier = verifier(json!({"secret": SECRET, "audience": ["other"]}));
+    for _ in 0..2 {
+        assert_eq!(verifier.verify(TOKEN, 0), Err(Refusal::Audience));
+    }
+}
+
+#[test]
+fn equal_settings_share_what_they_know() {
+    let settings = || json!({"secret": SECRET, "issuer": "https://auth.example.com/"});
+    let (one, two) = (verifier(settings()), verifier(settings()));
+    assert!(std::sync::Arc::ptr_eq(&one, &two));
+    let other = verifier(
+        json!({"secret": "another-secret-of-more-than-32-bytes", "issuer": "https://auth.example.com/"}),
+    );
+    assert!(!std::sync::Arc::ptr_eq(&one, &other));
+    assert!(matches!(other.verify(TOKEN, 0), Err(Refusal::Signature(_))));
+}
+
+#[test]
+fn mistakes_say_what_to_write() {
+    for (value, path, words) in [
+        (json!({}), "", "which keys"),
+        (
+            json!({"secret": SECRET, "public_key": "x"}),
+            "secret",
+            "combined",
+        ),
+        (json!({"secret": "short"}), "secret", "5 bytes"),
+        (
+            json!({"secret": SECRET, "algorithms": ["RS256"]}),
+            "algorithms.0",
+            "secret",
+        ),
+        (
+            json!({"jwks": "a", "algorithms": ["RS256", "HS256"]}),
+            "algorithms.1",
+            "share",
+        ),
+        (json!({"jwks": "https://a/"}), "jwks", "fetched"),
+        (json!({"jwks": "x"}), "jwks", "no JSON"),
+        (json!({"public_key": "x"}), "public_key", "BEGIN PUBLIC KEY"),
+        (json!({"keys": []}), "keys", "can be used"),
+        (
+            json!({"keys": [{"kty": "oct", "k": "AAAA"}]}),
+            "keys",
+            "secret",
+        ),
+        (
+            json!({"secret": SECRET, "from": [{"header": "a b"}]}),
+            "from.0.header",
+            "header name",
+        ),
+        (
+            json!({"secret": SECRET, "forward": {"X-A": "claims"}}),
+            "forward.X-A",
+            "needs a name",
+        ),
+        (
+            json!({"secret": SECRET, "forward": {"a b": "claims.sub"}}),
+            "forward.a b",
+            "header name",
+        ),
+        (
+            json!({"secret": SECRET, "realm": "a\"b"}),
+            "realm",
+            "quotes",
+        ),
+    ] {
+        let shown = value.to_string();
+        let found = faults(value);
+        assert!(
+            found
+                .iter()
+                .any(|(at, message)| at == path && message.contains(words)),
+            "{shown}: {found:?}"
+        );
+        assert!(!format!("{found:?}").contains(SECRET), "a secret is shown");
+    }
+}
