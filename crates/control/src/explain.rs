@@ -168,10 +168,13 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
         for endpoint in service.status() {
             let _ = writeln!(
                 text,
-                "  endpoint {} weight {} ({})",
-                endpoint.endpoint, endpoint.weight, endpoint.state
+                "  endpoint {} weight {}, {:.0}% of them now ({})",
+                endpoint.endpoint,
+                endpoint.weight,
+                endpoint.share * 100.0,
+                endpoint.state
             );
-            endpoints.push(json!({ "endpoint": endpoint.endpoint, "weight": endpoint.weight, "state": endpoint.state.to_string() }));
+            endpoints.push(json!({ "endpoint": endpoint.endpoint, "weight": endpoint.weight, "priority": endpoint.priority, "zone": endpoint.zone, "share": endpoint.share, "state": endpoint.state.to_string() }));
         }
         services.push(json!({ "service": service.name(), "share": share, "endpoints": endpoints }));
     }

@@ -1,6 +1,7 @@
 //! One running gateway: its workers, the configuration they serve, and the way to a newer one.
 
 use std::{
+    collections::HashMap,
     fmt,
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -10,7 +11,7 @@ use std::{
 use lintel_config::{Built, Loaded, Report, build, load};
 use lintel_server::{Inherited, Server, Settings};
 use lintel_telemetry::Catalogue;
-use lintel_upstream::Resolution;
+use lintel_upstream::{Resolution, Service, Supervision};
 use tokio::runtime::Handle;
 
 use crate::status::Status;
@@ -30,6 +31,7 @@ struct State {
     loaded: Arc<Loaded>,
     built: Built,
     resolutions: Vec<Resolution>,
+    supervisions: Vec<Supervision>,
     generation: u64,
 }
 
@@ -98,6 +100,7 @@ impl Gateway {
         };
         let server = Server::start(settings, built.generation.clone(), &catalogue)
             .map_err(StartError::Server)?;
+        let supervisions = supervise(&built, Vec::new(), &catalogue);
         catalogue.process().config_started(1);
         let status = Status::default();
         status.applied(1, &loaded.version, warnings(&loaded, &built));
@@ -105,6 +108,7 @@ impl Gateway {
             loaded: Arc::new(loaded),
             built,
             resolutions,
+            supervisions,
             generation: 1,
         });
         Ok(Arc::new(Self {
@@ -162,10 +166,13 @@ impl Gateway {
             .map_err(|error| error.to_string())?;
         self.status
             .applied(generation, &loaded.version, warnings(&loaded, &built));
+        let before = std::mem::take(&mut state.supervisions);
+        let supervisions = supervise(&built, before, &self.catalogue);
         *state = State {
             loaded: Arc::new(loaded),
             built,
             resolutions,
+            supervisions,
             generation,
         };
         Ok(Some(generation))
@@ -201,6 +208,13 @@ impl Gateway {
         self.state().built.clone()
     }
 
+    /// A service of the configuration that serves.
+    pub fn service(&self, name: &str) -> Option<Arc<Service>> {
+        let state = self.state();
+        let services = &state.built.generation.snapshot.services;
+        services.iter().find(|one| **one.name() == *name).cloned()
+    }
+
     /// Names that are kept resolved.
     pub fn resolutions(&self) -> usize {
         self.state().resolutions.len()
@@ -218,6 +232,33 @@ fn resolve(built: &Built, runtime: &Handle) -> Vec<Resolution> {
         .filter(|service| service.needs_resolution())
         .map(|service| Resolution::start(service, runtime))
         .collect()
+}
+
+/// Looks after every service; those that did not change are left alone.
+fn supervise(
+    built: &Built,
+    before: Vec<Supervision>,
+    catalogue: &Arc<Catalogue>,
+) -> Vec<Supervision> {
+    let mut before: HashMap<usize, Supervision> = before
+        .into_iter()
+        .map(|one| (one.service().slot(), one))
+        .collect();
+    let services = &built.generation.snapshot.services;
+    let now = services
+        .iter()
+        .map(|service| {
+            // Slots belong to living services alone, and the supervision keeps its own alive.
+            let known = before.remove(&service.slot());
+            known.unwrap_or_else(|| Supervision::start(service, catalogue))
+        })
+        .collect();
+    for gone in before.into_values() {
+        let name = Arc::clone(gone.service().name());
+        let next = services.iter().find(|service| *service.name() == name);
+        gone.succeeded_by(next, catalogue);
+    }
+    now
 }
 
 fn configured_workers(loaded: &Loaded) -> Option<NonZeroUsize> {

@@ -134,6 +134,7 @@ pub(crate) async fn forward(
         set_out(active, route, context)?;
     }
 
+    let key = service.key(&active.exchange);
     let pools = Rc::clone(&active.worker().pools);
     let begun = Instant::now();
     let body = if again || http_body::Body::is_end_stream(&body) {
@@ -159,7 +160,7 @@ pub(crate) async fn forward(
         deadline: Some(told.map_or(deadline, |told| told.at.min(deadline))),
         timer: &wire.timer,
         interim: &|status, headers| (wire.interim)(status, &headers),
-        key: None,
+        key,
         tried: Tried::default(),
         retry: route.terms.retry.as_ref(),
         hurried: told.is_some_and(|told| told.at < deadline),
@@ -168,7 +169,7 @@ pub(crate) async fn forward(
     let sent = pools.send(service, call).await;
     active.exchange.upstream_time += begun.elapsed();
     match sent {
-        Ok(answer) => Ok(answered(active, answer, pair)),
+        Ok(answer) => Ok(answered(active, service, answer, pair)),
         Err(failure) => Err(failed(active, failure)),
     }
 }
@@ -183,8 +184,19 @@ fn set_out(active: &mut Active, route: &Route, context: &Context<'_>) -> Result<
     Ok(())
 }
 
-fn answered(active: &mut Active, answer: Answer, pair: Option<Rc<Pair>>) -> Dispatched {
+/// Notes who answered, and gives the client the cookie of the session that begins with it.
+fn answered(
+    active: &mut Active,
+    service: &Service,
+    mut answer: Answer,
+    pair: Option<Rc<Pair>>,
+) -> Dispatched {
     let exchange = &mut active.exchange;
+    let cookie = |session| service.set_cookie(session, exchange.secure);
+    if let Some(cookie) = answer.session.and_then(cookie) {
+        let headers = answer.response.headers_mut();
+        headers.append(header::SET_COOKIE, cookie);
+    }
     exchange.endpoint = answer.endpoint;
     exchange.attempts = exchange.attempts.saturating_add(answer.attempts);
     active.places[1] = answer.place;

@@ -6,6 +6,7 @@
 //! - [`retry`]: when a request is tried again.
 //! - [`deadline`]: how long a caller still waits, told from hop to hop.
 //! - [`guard`]: what keeps a service from being overrun.
+//! - [`health`]: which endpoints are fit for requests.
 //! - [`Pools`]: one worker's connections, and the way of one request over them.
 //!
 //! A [`Service`] is shared by all threads and hardly ever changes. Everything that a request
@@ -15,11 +16,13 @@
 pub mod balance;
 pub mod deadline;
 pub mod guard;
+pub mod health;
 pub mod resolver;
 pub mod retry;
 pub mod service;
 mod worker;
 
+pub use health::Supervision;
 pub use resolver::Resolution;
 pub use retry::Retry;
 pub use service::{Service, ServiceSpec};

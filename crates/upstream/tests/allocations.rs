@@ -166,8 +166,13 @@ fn the_pool_adds_no_allocation_to_the_codec() {
         .unwrap();
     let address = origin();
     let codec = runtime.block_on(codec(address));
-    for balance in [Balance::RoundRobin, Balance::LeastRequest] {
-        let pooled = runtime.block_on(pooled(address, balance));
+    for balance in [
+        Balance::RoundRobin,
+        Balance::Random,
+        Balance::LeastRequest,
+        Balance::PeakEwma,
+    ] {
+        let pooled = runtime.block_on(pooled(address, balance.clone()));
         assert!(
             pooled <= codec + REQUESTS / 50,
             "{balance:?}: {pooled} allocations in {REQUESTS} requests, the codec alone {codec}"

@@ -1,6 +1,7 @@
 //! What the shape can't show: names that lead nowhere, settings that contradict each other, files
 //! that are not there, and what is legal but probably not meant.
 
+mod balance;
 mod beside;
 mod breaker;
 mod drills;
@@ -33,6 +34,7 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
     services::check(&mut check);
     retry::errors(&mut check);
     breaker::check(&mut check);
+    balance::check(&mut check);
     routes::check(&mut check);
     references::check(&mut check);
     expressions::check(&mut check);

@@ -19,6 +19,12 @@ pub struct Model {
     #[schemars(range(min = 1, max = 1024))]
     pub workers: Option<u16>,
 
+    /// The zone that this gateway runs in, such as `${env.ZONE}`. Endpoints of the same zone are
+    /// preferred.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"eu-1a")]
+    pub zone: Option<String>,
+
     /// Where clients connect, by name.
     #[schemars(extend("minProperties" = 1))]
     pub listeners: Named<Listener>,

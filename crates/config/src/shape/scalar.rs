@@ -25,6 +25,7 @@ pub(super) fn takes_numbers(format: &str) -> bool {
             | "status-pattern"
             | "failure-cause"
             | "retry-condition"
+            | "status-range"
             | "file-mode"
     )
 }

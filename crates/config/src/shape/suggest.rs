@@ -14,16 +14,6 @@ const PLANNED: &[(&str, &str, &str)] = &[
     ("", "plans", "remove it; plans come with the rate limits"),
     (
         "services.*",
-        "health",
-        "remove it; endpoints that can't be connected to are passed over without it",
-    ),
-    (
-        "services.*",
-        "eject",
-        "remove it; it comes with health checks",
-    ),
-    (
-        "services.*",
         "descriptors",
         "remove it; gRPC is passed through without descriptors",
     ),
@@ -352,8 +342,8 @@ mod tests {
 
     #[test]
     fn planned_keys_are_known_by_their_place() {
-        assert!(planned("services.orders", "health").is_some());
-        assert!(planned("routes.orders", "health").is_none());
+        assert!(planned("services.orders", "descriptors").is_some());
+        assert!(planned("routes.orders", "descriptors").is_none());
         assert!(planned("routes.orders.policies", "api_key").is_some());
         assert!(planned("defaults.policies", "cors").is_some());
     }

@@ -16,6 +16,7 @@ mod mode;
 mod name;
 mod pattern;
 mod retry;
+mod status;
 mod target;
 mod template;
 
@@ -31,7 +32,8 @@ pub use mode::FileMode;
 pub use name::{Name, StatusPattern};
 pub use pattern::{Host, Path, Regex};
 pub use retry::RetryOn;
-pub use target::TestUrl;
+pub use status::StatusRange;
+pub use target::{RequestPath, TestUrl};
 pub use template::{ExprText, TemplateText};
 
 /// Implements `Deserialize`, `Serialize` and `JsonSchema` for a type that is read by `FromStr`

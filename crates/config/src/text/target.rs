@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr};
 
-use http::Uri;
+use http::{Uri, uri::PathAndQuery};
 
 use super::{TextError, text_type};
 
@@ -33,3 +33,37 @@ impl fmt::Display for TestUrl {
 }
 
 text_type!(TestUrl, "test-url", pattern: "^(/|https?://)"; "/orders/7", "https://api.example.com/orders/7");
+
+/// A path, with a query if need be: `/healthz`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPath(pub PathAndQuery);
+
+impl FromStr for RequestPath {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        if let Some((_, rest)) = text.split_once("://") {
+            let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
+            return Err(
+                TextError::new("a path has no scheme and no host").hint(format!("write `{path}`"))
+            );
+        }
+        if !text.starts_with('/') {
+            return Err(
+                TextError::new(format!("`{text}` is not a path")).hint(format!("write `/{text}`"))
+            );
+        }
+        text.parse().map(Self).map_err(|_| {
+            TextError::new(format!("`{text}` is not a path"))
+                .hint("write it like `/healthz`, with `%20` for a blank")
+        })
+    }
+}
+
+impl fmt::Display for RequestPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text_type!(RequestPath, "request-path", pattern: "^/"; "/healthz");

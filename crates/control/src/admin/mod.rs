@@ -3,6 +3,7 @@
 //! Runs on the control runtime; nothing it does can hold up a worker.
 
 mod listen;
+mod services;
 mod view;
 
 use std::sync::Arc;
@@ -38,7 +39,6 @@ fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
         .route("/config/status", get(config_status))
         .route("/config/reload", post(reload))
         .route("/routes", get(routes))
-        .route("/services", get(services))
         .route("/listeners", get(listeners))
         .route("/workers", get(workers))
         .route(
@@ -46,6 +46,7 @@ fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
             get(|| async { log::level() + "\n" }).put(set_level),
         )
         .route("/log/reopen", post(reopen))
+        .merge(services::routes())
         .layer(middleware::from_fn_with_state(Arc::new(token), authorize));
     open.merge(guarded).with_state(gateway)
 }
@@ -88,7 +89,9 @@ async fn index() -> &'static str {
      GET  /config/status   which version serves, and why a newer one does not\n\
      POST /config/reload   read the configuration again\n\
      GET  /routes          routes, their policies and actions\n\
-     GET  /services        services and the state of their endpoints\n\
+     GET  /services        services and the state of their endpoints; /services/NAME for one\n\
+     PUT  /services/NAME/endpoints/ID/weight   another weight for an endpoint (DELETE takes it back)\n\
+     POST /services/NAME/endpoints/ID/drain    no new requests for it (DELETE takes it back)\n\
      GET  /listeners       bound addresses\n\
      GET  /workers         connections and requests of each worker\n\
      GET  /log/level       PUT text to change it\n\
@@ -176,10 +179,6 @@ async fn reload(State(gateway): Shared) -> Response {
 
 async fn routes(State(gateway): Shared) -> Json<Value> {
     Json(view::routes(&gateway))
-}
-
-async fn services(State(gateway): Shared) -> Json<Value> {
-    Json(view::services(&gateway))
 }
 
 async fn listeners(State(gateway): Shared) -> Json<Value> {

@@ -1,7 +1,6 @@
 //! What the admin API shows of a running gateway, as JSON.
 
 use lintel_proxy::snapshot::Action;
-use lintel_upstream::{Service, guard::WINDOW_SECS};
 use serde_json::{Map, Value, json};
 
 use crate::Gateway;
@@ -46,46 +45,6 @@ pub(super) fn routes(gateway: &Gateway) -> Value {
         (route.name.to_string(), value)
     });
     Value::Object(shown.collect::<Map<_, _>>())
-}
-
-pub(super) fn services(gateway: &Gateway) -> Value {
-    let built = gateway.built();
-    let shown = built.generation.snapshot.services.iter().map(|service| {
-        let endpoints: Vec<Value> = service
-            .status()
-            .into_iter()
-            .map(|endpoint| {
-                json!({
-                    "endpoint": endpoint.endpoint,
-                    "addresses": endpoint.addresses,
-                    "weight": endpoint.weight,
-                    "state": endpoint.state.to_string(),
-                    "in_flight": endpoint.in_flight,
-                    "idle_connections": endpoint.idle,
-                })
-            })
-            .collect();
-        (
-            service.name().to_string(),
-            json!({ "endpoints": endpoints, "guard": guard(service) }),
-        )
-    });
-    Value::Object(shown.collect::<Map<_, _>>())
-}
-
-/// What holds requests to a service back, or may.
-fn guard(service: &Service) -> Value {
-    let status = service.guard_status();
-    json!({
-        "breaker": status.breaker.name(),
-        "requests": status.requests,
-        "request_limit": status.limit,
-        "retry_budget": {
-            "window_seconds": WINDOW_SECS,
-            "requests": status.budget_requests,
-            "retries": status.budget_retries,
-        },
-    })
 }
 
 pub(super) fn listeners(gateway: &Gateway) -> Value {

@@ -13,6 +13,7 @@ mod clients;
 mod commands;
 mod drills;
 mod edges;
+mod endpoints;
 mod faults;
 mod grpc;
 mod h2load;

@@ -74,6 +74,12 @@ impl Catalogue {
         SharedGauge(self.lock().shared(family, values))
     }
 
+    /// Ends a series of a control thread, for labels that will not come again. Handles to it that
+    /// are left count into nothing.
+    pub fn forget(&self, family: &'static Family, values: &[&str]) {
+        self.lock().forget(family, values);
+    }
+
     /// Appends all metrics to `out`: OpenMetrics 1.0 or the Prometheus text format 0.0.4, see
     /// [`OPENMETRICS`](super::OPENMETRICS) and [`PROMETHEUS_TEXT`](super::PROMETHEUS_TEXT) for
     /// their media types. Reads a few files in `/proc`. Takes milliseconds for each thousand

@@ -137,6 +137,12 @@ families! {
         "Connections that could not be made.";
     UPSTREAM_POOL_HITS = Kind::Counter, "lintel_upstream_pool_hits_total" ["service", "from"]
         "Where the connection of an attempt came from: the worker's own pool, a sibling's, or a new dial.";
+    ENDPOINT_HEALTHY = Kind::Gauge, "lintel_upstream_endpoint_healthy" ["service", "endpoint"]
+        "1 while an endpoint is fit for requests, 0 while its checks fail, it was not checked yet, or it is ejected.";
+    UPSTREAM_EJECTIONS = Kind::Counter, "lintel_upstream_ejections_total" ["service", "reason"]
+        "Endpoints that were left out for a while for what requests to them had met with, by the rule that they broke.";
+    UPSTREAM_HEALTH_CHECKS = Kind::Counter, "lintel_upstream_health_checks_total" ["service", "result"]
+        "Health checks of endpoints: passed or failed.";
 
     CONNECTIONS_ACTIVE = Kind::Gauge, "lintel_connections_active" ["listener"]
         "Open client connections, idle ones included.";

@@ -111,6 +111,22 @@ impl Registry {
         series
     }
 
+    /// Ends a series that control threads write.
+    pub(crate) fn forget(&mut self, family: &'static Family, values: &[&str]) {
+        let key = (family.name, exposition::labels(family, values));
+        let Some(series) = self.shared.remove(&key) else {
+            return;
+        };
+        if let Some(group) = self.families.get_mut(family.name)
+            && let Some(cells) = group.series.get_mut(&key.1)
+        {
+            cells.retain(|cell| !Arc::ptr_eq(cell, &series));
+            if cells.is_empty() {
+                group.series.remove(&key.1);
+            }
+        }
+    }
+
     /// Drops the names that every worker has left alone for long; how many.
     pub(crate) fn retire(&mut self, now: u64) -> u64 {
         let before = self.names();

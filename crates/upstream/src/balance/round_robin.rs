@@ -26,7 +26,7 @@ impl RoundRobin {
 
     /// The next in turn that is usable.
     pub fn pick(&mut self, from: &impl Candidates) -> Option<usize> {
-        if from.weights().are_equal() {
+        if from.plan().weights().are_equal() {
             self.pick_equal(from)
         } else {
             self.pick_weighted(from)
@@ -34,7 +34,7 @@ impl RoundRobin {
     }
 
     fn pick_equal(&mut self, from: &impl Candidates) -> Option<usize> {
-        let len = from.weights().len();
+        let len = from.plan().weights().len();
         for _ in 0..len {
             let index = self.cursor.checked_rem(len)?;
             self.cursor = index + 1;
@@ -46,11 +46,14 @@ impl RoundRobin {
     }
 
     fn pick_weighted(&mut self, from: &impl Candidates) -> Option<usize> {
-        let weights = from.weights().each();
-        if self.credits.len() != weights.len() || self.total != from.weights().total() {
-            self.total = from.weights().total();
+        let weights = from.plan().weights().each();
+        let sum = from.plan().weights().total();
+        if self.credits.len() != weights.len() {
             self.begin(weights);
+        } else if self.total != sum {
+            self.rescale(sum);
         }
+        self.total = sum;
         let mut total = 0;
         let mut best: Option<(usize, i64)> = None;
         for (index, (credit, weight)) in self.credits.iter_mut().zip(weights).enumerate() {
@@ -68,6 +71,16 @@ impl RoundRobin {
             *credit -= total;
         }
         Some(index)
+    }
+
+    /// Goes on with other weights: what was owed stays owed, in proportion. Weights change often
+    /// while endpoints are ejected, or start slowly; beginning anew each time would favour the
+    /// first.
+    fn rescale(&mut self, total: u64) {
+        let (old, new) = (i128::from(self.total.max(1)), i128::from(total));
+        for credit in &mut self.credits {
+            *credit = i64::try_from(i128::from(*credit) * new / old).unwrap_or(0);
+        }
     }
 
     /// Starts a new cycle for another set of endpoints, at this worker's own place in it: credits

@@ -69,6 +69,8 @@ fn named(name: &str, weight: u32) -> EndpointSpec {
         host: EndpointHost::Name(name.into()),
         port: 80,
         weight,
+        priority: 0,
+        zone: None,
     }
 }
 

@@ -4,19 +4,22 @@ use std::{
     fmt,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use http::{HeaderValue, uri::Authority};
 
 use super::{
+    load::{Load, Tally},
+    lookup::{Lookup, LookupRule},
     slot::{Slot, Slots},
     spec::{EndpointHost, EndpointSpec, Scheme},
 };
-use crate::{balance::Weights, worker::shelf::Shelf};
+use crate::{
+    balance::{Weights, hash},
+    health::Health,
+    worker::shelf::Shelf,
+};
 
 static SLOTS: Slots = Slots::new();
 
@@ -29,8 +32,21 @@ pub struct Endpoint {
     host: HeaderValue,
     authority: Option<Authority>,
     tls_name: Box<str>,
+    /// What it is, in one text: the same in every process.
+    identity: Box<str>,
     pub(crate) shelf: Shelf,
+    pub(crate) health: Health,
+    /// The operator's word over the configuration's. Control side only.
+    pub(crate) order: Mutex<Option<Order>>,
     loads: Mutex<Vec<Weak<Load>>>,
+}
+
+/// A weight that the operator gave while the gateway runs. Holds until the configuration gives
+/// another one than it gave then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) weight: u32,
+    pub(crate) configured: u32,
 }
 
 /// What to connect to.
@@ -43,68 +59,39 @@ pub enum Target {
     Unix(PathBuf),
 }
 
-/// What one worker is doing with one endpoint. Written by that worker alone.
-#[derive(Default)]
-pub(crate) struct Load {
-    pub(crate) in_flight: Count,
-    pub(crate) idle: Count,
-}
-
-/// A counter with one writer: plain loads and stores, readable by other threads.
-#[derive(Default)]
-pub(crate) struct Count(AtomicU32);
-
 /// The endpoints of a service at one time. Immutable.
 pub struct EndpointSet {
     endpoints: Box<[Arc<Endpoint>]>,
+    placements: Box<[Placement]>,
     weights: Weights,
+    pub(crate) lookup: Lookup,
 }
 
-/// An endpoint as shown by the admin interface and `lintel explain`.
+/// An endpoint's part in a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndpointStatus {
-    /// As configured: `http://orders.svc:8080`.
-    pub endpoint: String,
-    /// Where connections go: addresses, or the path of a socket. Empty while a name is unresolved.
-    pub addresses: Vec<String>,
-    /// Its part of the service's traffic, relative to the others' weights here.
+pub struct Placement {
+    /// Its part of the traffic in proportion to the others'.
     pub weight: u32,
-    /// What it is able to do.
-    pub state: EndpointState,
-    /// Requests that are on their way, over all workers.
-    pub in_flight: u32,
-    /// Connections kept for the next request, over all workers.
-    pub idle: u32,
-}
-
-/// What an endpoint is able to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EndpointState {
-    /// Takes requests.
-    Ready,
-    /// Takes no new ones: its weight is 0.
-    Drained,
-    /// Its name is being resolved for the first time.
-    Resolving,
-    /// Its name has no address: why.
-    Unresolved(String),
-}
-
-impl fmt::Display for EndpointState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ready => f.write_str("ready"),
-            Self::Drained => f.write_str("drained"),
-            Self::Resolving => f.write_str("resolving"),
-            Self::Unresolved(why) => write!(f, "unresolved: {why}"),
-        }
-    }
+    /// Its weight in the configuration, before the addresses of a name divide it, whatever the
+    /// operator has said since.
+    pub configured: u32,
+    /// Whether it is asked first.
+    pub priority: u8,
+    /// The zone it is in.
+    pub zone: Option<Arc<str>>,
 }
 
 impl Endpoint {
-    pub(crate) fn new(spec: &EndpointSpec, target: Target) -> Arc<Self> {
+    pub(crate) fn new(spec: &EndpointSpec, target: Target, unchecked: bool) -> Arc<Self> {
         let authority = spec.authority();
         Arc::new(Self {
+            identity: match &spec.host {
+                EndpointHost::Name(_) => format!("{spec} {}", target.names().join(" ")),
+                EndpointHost::Ip(_) | EndpointHost::Unix(_) => spec.to_string(),
+            }
+            .into(),
+            health: Health::new(unchecked),
+            order: Mutex::default(),
             slot: SLOTS.take(),
             target,
             host: HeaderValue::from_str(&authority)
@@ -127,6 +114,16 @@ impl Endpoint {
 
     pub(crate) const fn slot(&self) -> usize {
         self.slot.index()
+    }
+
+    /// What it is, in one text: the same in every process.
+    pub(crate) const fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// What the admin interface knows it by.
+    pub fn id(&self) -> String {
+        format!("{:016x}", hash(self.identity.as_bytes()))
     }
 
     /// As configured.
@@ -170,22 +167,24 @@ impl Endpoint {
         loads.push(Arc::downgrade(load));
     }
 
-    pub(crate) fn status(&self, weight: u32) -> EndpointStatus {
+    /// What the operator has said about its weight, while the configuration says `configured`.
+    pub(crate) fn ordered(&self, configured: u32) -> Option<u32> {
+        let order = *self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        order
+            .filter(|order| order.configured == configured)
+            .map(|order| order.weight)
+    }
+
+    /// How requests have fared, over all workers that there are.
+    pub(crate) fn tally(&self) -> Tally {
+        let loads = self.loads();
+        let each = loads.iter().map(|load| load.results.tally());
+        each.fold(Tally::default(), Tally::plus)
+    }
+
+    pub(super) fn loads(&self) -> Vec<Arc<Load>> {
         let loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        let loads: Vec<Arc<Load>> = loads.iter().filter_map(Weak::upgrade).collect();
-        let shelved = u32::try_from(self.shelf.len()).unwrap_or(u32::MAX);
-        EndpointStatus {
-            endpoint: self.spec.to_string(),
-            addresses: self.target.names(),
-            weight,
-            state: if weight == 0 {
-                EndpointState::Drained
-            } else {
-                EndpointState::Ready
-            },
-            in_flight: loads.iter().map(|load| load.in_flight.value()).sum(),
-            idle: loads.iter().map(|load| load.idle.value()).sum::<u32>() + shelved,
-        }
+        loads.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -216,7 +215,7 @@ impl Target {
         Self::Tcp(addresses.into_iter().collect())
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         match self {
             Self::Tcp(addresses) => addresses.iter().map(SocketAddr::to_string).collect(),
             Self::Unix(path) => vec![show(path)],
@@ -237,12 +236,20 @@ fn show(path: &Path) -> String {
 }
 
 impl EndpointSet {
-    pub(crate) fn new(members: Vec<(Arc<Endpoint>, u32)>) -> Self {
-        let weights = Weights::new(members.iter().map(|(_, weight)| *weight));
+    pub(crate) fn new(members: Vec<(Arc<Endpoint>, Placement)>, rule: &LookupRule) -> Self {
+        let (endpoints, placements): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+        let weights: Vec<u32> = placements.iter().map(|one| one.weight).collect();
         Self {
-            endpoints: members.into_iter().map(|(endpoint, _)| endpoint).collect(),
-            weights,
+            lookup: rule.build(&endpoints, &weights),
+            weights: Weights::new(weights),
+            endpoints: endpoints.into(),
+            placements: placements.into(),
         }
+    }
+
+    /// The part of each endpoint, in the same order.
+    pub fn placements(&self) -> &[Placement] {
+        &self.placements
     }
 
     /// The endpoints, in the order of the configuration.
@@ -250,27 +257,9 @@ impl EndpointSet {
         &self.endpoints
     }
 
-    /// Their weights.
+    /// Their weights, before health and everything else is taken into account.
     pub const fn weights(&self) -> &Weights {
         &self.weights
-    }
-}
-
-impl Count {
-    pub(crate) fn value(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set(&self, value: u32) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    pub(crate) fn add(&self) {
-        self.set(self.value().wrapping_add(1));
-    }
-
-    pub(crate) fn subtract(&self) {
-        self.set(self.value().saturating_sub(1));
     }
 }
 

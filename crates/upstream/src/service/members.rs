@@ -11,21 +11,28 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 
 use super::{
-    endpoint::{Endpoint, EndpointSet, EndpointState, EndpointStatus, Target},
+    endpoint::{Endpoint, EndpointSet, Placement, Target},
+    lookup::SetRule,
     spec::{EndpointHost, EndpointSpec},
+    status::{EndpointState, EndpointStatus},
 };
-use crate::resolver::Task;
+use crate::{balance::Plan, health::News, resolver::Task};
 
 /// The changing part of a service. Shared by all versions of the service's configuration in which
 /// the endpoints are written the same.
 pub(crate) struct Members {
     specs: Vec<EndpointSpec>,
+    rule: SetRule,
     set: ArcSwap<EndpointSet>,
-    /// Counts the sets, so that workers see a new one without touching the old.
-    version: AtomicU64,
+    /// Counts changes of the sets and of the health of what is in them, so that workers see them
+    /// without touching more. Shared by all generations of the service: an endpoint may be in the
+    /// sets of several.
+    version: Arc<AtomicU64>,
+    /// Takes what workers have to tell of endpoints to whoever cares for them now. Shared likewise.
+    pub(crate) news: Arc<News>,
     names: Mutex<HashMap<Arc<str>, Name>>,
     changed: Notify,
     /// Tasks that look names up: one, or two for a moment while one takes over from another.
@@ -45,7 +52,7 @@ struct Name {
 
 impl Members {
     /// Takes over what is known of names, and every endpoint that stays the same.
-    pub(crate) fn new(specs: &[EndpointSpec], previous: Option<&Self>) -> Arc<Self> {
+    pub(crate) fn new(specs: &[EndpointSpec], rule: SetRule, previous: Option<&Self>) -> Arc<Self> {
         let known = previous
             .map(|previous| previous.names().clone())
             .unwrap_or_default();
@@ -68,11 +75,18 @@ impl Members {
             specs,
             &names,
             old.as_deref().map_or(&[], EndpointSet::endpoints),
+            rule.unchecked,
         );
         Arc::new(Self {
             specs: specs.to_vec(),
-            set: ArcSwap::from_pointee(EndpointSet::new(set)),
-            version: AtomicU64::new(0),
+            set: ArcSwap::from_pointee(EndpointSet::new(set, &rule.lookup)),
+            rule,
+            version: previous
+                .map(|previous| Arc::clone(&previous.version))
+                .unwrap_or_default(),
+            news: previous
+                .map(|previous| Arc::clone(&previous.news))
+                .unwrap_or_default(),
             names: Mutex::new(names),
             changed: Notify::new(),
             resolvers: AtomicUsize::new(0),
@@ -84,13 +98,32 @@ impl Members {
         &self.specs
     }
 
-    /// Changes whenever [`set`](Self::set) does.
+    pub(crate) const fn rule(&self) -> &SetRule {
+        &self.rule
+    }
+
+    /// Changes whenever [`set`](Self::set) does, or the health of something in it.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
+    /// The health of an endpoint has changed: workers shall look again.
+    pub(crate) fn touch(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
     pub(crate) fn set(&self) -> Arc<EndpointSet> {
         self.set.load_full()
+    }
+
+    /// Makes the set anew, for something that it is made of has changed.
+    pub(crate) fn renew(&self) {
+        self.publish(&self.names());
+    }
+
+    /// Ready when the set may have changed.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// Names that have to be looked up.
@@ -124,8 +157,9 @@ impl Members {
 
     fn publish(&self, names: &HashMap<Arc<str>, Name>) {
         let old = self.set.load_full();
-        let new = EndpointSet::new(assemble(&self.specs, names, old.endpoints()));
-        let same = old.weights() == new.weights()
+        let members = assemble(&self.specs, names, old.endpoints(), self.rule.unchecked);
+        let new = EndpointSet::new(members, &self.rule.lookup);
+        let same = old.placements() == new.placements()
             && old.endpoints().len() == new.endpoints().len()
             && old
                 .endpoints()
@@ -134,7 +168,8 @@ impl Members {
                 .all(|(old, new)| Arc::ptr_eq(old, new));
         if !same {
             self.set.store(Arc::new(new));
-            self.version.fetch_add(1, Ordering::Release);
+            self.touch();
+            self.changed.notify_waiters();
         }
     }
 
@@ -171,13 +206,10 @@ impl Members {
         }
     }
 
-    pub(crate) fn status(&self) -> Vec<EndpointStatus> {
-        let set = self.set.load();
-        let ready = set
-            .endpoints()
-            .iter()
-            .zip(set.weights().each())
-            .map(|(endpoint, weight)| endpoint.status(*weight));
+    pub(crate) fn status(&self, set: &EndpointSet, plan: &Plan) -> Vec<EndpointStatus> {
+        let members = (0..).zip(set.endpoints()).zip(set.placements());
+        let ready =
+            members.map(|((index, endpoint), place)| endpoint.status(place, plan.share(index)));
         let resolving = self.is_resolving();
         let names = self.names();
         let unresolved = self.specs.iter().filter_map(|spec| {
@@ -192,10 +224,18 @@ impl Members {
             };
             let endpoint = spec.to_string();
             Some(EndpointStatus {
+                id: String::new(),
                 endpoint,
                 addresses: Vec::new(),
                 weight: spec.weight,
+                configured_weight: None,
+                priority: spec.priority,
+                zone: spec.zone.clone(),
+                share: 0.0,
                 state,
+                since: None,
+                latency: None,
+                history: Vec::new(),
                 in_flight: 0,
                 idle: 0,
             })
@@ -208,20 +248,23 @@ impl Members {
     }
 }
 
-/// The endpoints of a configuration, each with its weight. Endpoints of `old` that are still the
+/// The endpoints of a configuration, each with its part. Endpoints of `old` that are still the
 /// same are used again.
 fn assemble(
     specs: &[EndpointSpec],
     names: &HashMap<Arc<str>, Name>,
     old: &[Arc<Endpoint>],
-) -> Vec<(Arc<Endpoint>, u32)> {
+    unchecked: bool,
+) -> Vec<(Arc<Endpoint>, Placement)> {
     let targets: Vec<Vec<Target>> = specs.iter().map(|spec| targets(spec, names)).collect();
     let unit = common_unit(targets.iter().map(Vec::len));
-    let mut members: Vec<(Arc<Endpoint>, u32)> = Vec::new();
+    let mut members: Vec<(Arc<Endpoint>, Placement)> = Vec::new();
     for (spec, targets) in specs.iter().zip(targets) {
         let parts = u64::try_from(targets.len()).unwrap_or(u64::MAX).max(1);
-        let weight = (u64::from(spec.weight) * unit).div_ceil(parts);
-        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        let part = |weight: u32| {
+            let part = (u64::from(weight) * unit).div_ceil(parts);
+            u32::try_from(part).unwrap_or(u32::MAX)
+        };
         for target in targets {
             let taken = |endpoint: &Arc<Endpoint>| {
                 members
@@ -232,7 +275,14 @@ fn assemble(
                 .iter()
                 .find(|endpoint| endpoint.is(spec, &target) && !taken(endpoint))
                 .cloned();
-            members.push((kept.unwrap_or_else(|| Endpoint::new(spec, target)), weight));
+            let endpoint = kept.unwrap_or_else(|| Endpoint::new(spec, target, unchecked));
+            let place = Placement {
+                weight: part(endpoint.ordered(spec.weight).unwrap_or(spec.weight)),
+                configured: spec.weight,
+                priority: spec.priority,
+                zone: spec.zone.clone(),
+            };
+            members.push((endpoint, place));
         }
     }
     members

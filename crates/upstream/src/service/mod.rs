@@ -1,150 +1,38 @@
 //! Services: what is configured, and which endpoints that means right now.
 
+mod balance;
+mod built;
 mod check;
 mod endpoint;
+mod load;
+mod lookup;
 mod members;
+mod orders;
 mod slot;
 mod spec;
+mod status;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod usage;
 
-use std::{fmt, sync::Arc};
-
-use lintel_http1::client;
-use lintel_kernel::Fault;
-
-use self::slot::{Slot, Slots};
 #[cfg(test)]
 pub(crate) use self::tls::connectors;
+pub use self::{
+    balance::{Balance, Hashing, Key, SameSite, Sticky, TableKind},
+    built::Service,
+    endpoint::{Endpoint, EndpointSet, Placement, Target},
+    orders::OrderError,
+    spec::{
+        Addresses, EndpointHost, EndpointSpec, HostRule, KeepAlive, Limits, Protocol, Resolve,
+        Scheme, ServiceSpec, Timeouts,
+    },
+    status::{EndpointState, EndpointStatus},
+};
 pub(crate) use self::{
-    endpoint::Load,
+    endpoint::Order,
+    load::{Load, Tally},
+    lookup::Lookup,
     members::{Members, greatest_common_divisor},
-    tls::Tls,
     usage::{Place, Room, Usage},
 };
-pub use self::{
-    endpoint::{Endpoint, EndpointSet, EndpointState, EndpointStatus, Target},
-    spec::{
-        Addresses, Balance, EndpointHost, EndpointSpec, HostRule, KeepAlive, Limits, Protocol,
-        Resolve, Scheme, ServiceSpec, Timeouts,
-    },
-};
-use crate::guard::Guard;
-
-static SLOTS: Slots = Slots::new();
-
-/// A service that requests can be sent to. Shared by all threads; immutable but for its endpoints.
-pub struct Service {
-    slot: Slot,
-    spec: ServiceSpec,
-    pub(crate) members: Arc<Members>,
-    pub(crate) tls: Option<Tls>,
-    pub(crate) usage: Arc<Usage>,
-    pub(crate) guard: Guard,
-    pub(crate) http1: client::Options,
-}
-
-impl Service {
-    /// Checks a specification and makes it ready for use. May read files (certificates); starts
-    /// nothing.
-    ///
-    /// `previous` is the service of the same name in the configuration before. An equal
-    /// specification gives the same service again. Otherwise everything that still holds is taken
-    /// over: endpoints that are written and reached the same keep their connections and counts, and
-    /// names keep their addresses.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with the specification, each with the key at fault.
-    pub fn build(spec: ServiceSpec, previous: Option<&Arc<Self>>) -> Result<Arc<Self>, Vec<Fault>> {
-        if let Some(previous) = previous.filter(|previous| previous.spec == spec) {
-            return Ok(Arc::clone(previous));
-        }
-        let mut faults = check::faults(&spec);
-        let tls = check::needs_tls(&spec)
-            .then(|| Tls::build(&spec.tls.clone().unwrap_or_default(), spec.protocol))
-            .transpose()
-            .unwrap_or_else(|errors| {
-                faults.extend(errors.iter().map(check::tls_fault));
-                None
-            });
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        let previous = previous.filter(|previous| previous.spec.name == spec.name);
-        let alike = previous
-            .filter(|previous| {
-                previous.spec.tls == spec.tls && previous.spec.protocol == spec.protocol
-            })
-            .map(|previous| &previous.members);
-        let members = match alike {
-            Some(members)
-                if members.specs() == spec.endpoints
-                    && previous.is_some_and(|previous| previous.spec.resolve == spec.resolve) =>
-            {
-                Arc::clone(members)
-            }
-            alike => Members::new(&spec.endpoints, alike.map(AsRef::as_ref)),
-        };
-        let usage = previous
-            .map(|previous| Arc::clone(&previous.usage))
-            .unwrap_or_default();
-        let kept = previous.map(|previous| (&previous.spec.guard, &previous.guard));
-        let guard = Guard::build(&spec.guard, kept);
-        let http1 = client::Options {
-            body_idle_timeout: spec.timeouts.idle,
-            write_timeout: spec.timeouts.first_byte,
-            ..client::Options::default()
-        };
-        Ok(Arc::new(Self {
-            slot: SLOTS.take(),
-            spec,
-            members,
-            tls,
-            usage,
-            guard,
-            http1,
-        }))
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &Arc<str> {
-        &self.spec.name
-    }
-
-    /// What it was built from.
-    pub const fn spec(&self) -> &ServiceSpec {
-        &self.spec
-    }
-
-    /// A small index that no other living service has, for tables that workers keep.
-    pub const fn slot(&self) -> usize {
-        self.slot.index()
-    }
-
-    /// The endpoints in use now.
-    pub fn endpoints(&self) -> Arc<EndpointSet> {
-        self.members.set()
-    }
-
-    /// Every endpoint with its state, for people. Not for the request path.
-    pub fn status(&self) -> Vec<EndpointStatus> {
-        self.members.status()
-    }
-
-    /// Whether any endpoint is given by a name that has to be looked up.
-    pub fn needs_resolution(&self) -> bool {
-        !self.members.to_resolve().is_empty()
-    }
-}
-
-impl fmt::Debug for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service")
-            .field("name", &self.spec.name)
-            .field("slot", &self.slot())
-            .finish_non_exhaustive()
-    }
-}

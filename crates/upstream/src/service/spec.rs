@@ -11,7 +11,13 @@ use std::{
 use http::HeaderValue;
 use lintel_tls::ClientSettings;
 
-use crate::{guard::GuardSpec, retry::Retry};
+use super::balance::Balance;
+use crate::{
+    balance::Rules,
+    guard::GuardSpec,
+    health::{Check, Eject},
+    retry::Retry,
+};
 
 /// Everything about one service. Two equal specifications describe the same service.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +47,16 @@ pub struct ServiceSpec {
     pub retry: Option<Retry>,
     /// Bounds on what it is made to do.
     pub guard: GuardSpec,
+    /// What the gateway itself asks of endpoints; none for nothing.
+    pub check: Option<Check>,
+    /// What of an endpoint's requests has it left out for a while; none for nothing.
+    pub eject: Option<Eject>,
+    /// When one group of endpoints takes over from another.
+    pub spread: Rules,
+    /// The zone that the gateway is in.
+    pub zone: Option<Arc<str>>,
+    /// How long a new endpoint takes to get its full part; zero for no time.
+    pub slow_start: Duration,
 }
 
 /// One place where a service runs.
@@ -55,6 +71,10 @@ pub struct EndpointSpec {
     /// Its share of the traffic relative to the others. 0 drains it. The addresses of one name
     /// divide the weight between them.
     pub weight: u32,
+    /// Endpoints of priority 0 are asked first; those of the next take over as they fall short.
+    pub priority: u8,
+    /// The zone that it is in, if it says so.
+    pub zone: Option<Arc<str>>,
 }
 
 /// Plain or TLS.
@@ -87,16 +107,6 @@ pub enum Protocol {
     /// Under TLS what ALPN settles, otherwise HTTP/1.1.
     #[default]
     Auto,
-}
-
-/// How an endpoint is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Balance {
-    /// In turn, by weight, spread as evenly as possible.
-    #[default]
-    RoundRobin,
-    /// The less busy of two random ones.
-    LeastRequest,
 }
 
 /// Time limits towards a service.
@@ -194,6 +204,11 @@ impl ServiceSpec {
             resolve: Resolve::default(),
             retry: None,
             guard: GuardSpec::default(),
+            check: None,
+            eject: Some(Eject::default()),
+            spread: Rules::default(),
+            zone: None,
+            slow_start: Duration::ZERO,
         }
     }
 }
@@ -206,6 +221,8 @@ impl EndpointSpec {
             host: EndpointHost::Ip(address.ip()),
             port: address.port(),
             weight: 1,
+            priority: 0,
+            zone: None,
         }
     }
 

@@ -5,7 +5,7 @@
     clippy::indexing_slicing
 )]
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use super::*;
 
@@ -183,6 +183,8 @@ fn endpoints_are_written_as_urls() {
             host,
             port,
             weight: 1,
+            priority: 0,
+            zone: None,
         }
         .to_string()
     };

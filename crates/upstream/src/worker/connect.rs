@@ -15,7 +15,7 @@ use tokio::{
     time,
 };
 
-use super::pool::Speaks;
+pub(crate) use super::pool::Speaks;
 use crate::service::{Endpoint, Protocol, Service, Target};
 
 /// How long one address has before the next is tried as well (RFC 8305 §5).

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request::Parts};
 use lintel_http::{Body, body::Lease};
 use lintel_http1::{
     Timer,
@@ -16,12 +16,16 @@ use tokio::time::Instant;
 use super::{
     failure::{Cause, code},
     http2::{self, Multiplexed},
-    patience::Patience,
+    observe,
+    patience::{Late, Patience},
     pool::Pool,
     send::{Replay, Sent, Tunnel},
     upload::{Progress, Upload},
 };
-use crate::service::{Endpoint, Place, Service};
+use crate::{
+    health::Verdict,
+    service::{Endpoint, Place, Service},
+};
 
 /// How long an upstream may take to ask for a body or to answer without it, before the body is sent
 /// unasked: not every server knows `Expect` (RFC 9110 §10.1.1). What curl allows as well.
@@ -35,6 +39,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) metrics: &'a Rc<ServiceMetrics>,
     pub(crate) timer: &'a Timer,
     pub(crate) deadline: Option<Instant>,
+    /// The deadline is the client's own, and sooner than the service's.
+    pub(crate) hurried: bool,
     pub(crate) upgrade: Option<&'a HeaderValue>,
     pub(crate) expect_continue: bool,
     pub(crate) te_trailers: bool,
@@ -51,7 +57,7 @@ pub(crate) struct Lost {
 
 /// Counts a try as cancelled if it is dropped before its end.
 struct Counted<'a> {
-    metrics: &'a ServiceMetrics,
+    attempt: &'a Attempt<'a>,
     outcome: Cell<AttemptOutcome>,
 }
 
@@ -65,7 +71,7 @@ impl Attempt<'_> {
         source: PoolSource,
     ) -> Result<Sent, Lost> {
         self.metrics.connection_from(source);
-        let counted = Counted::new(self.metrics);
+        let counted = Counted::new(self);
         let body = Upload::new(body);
         let begun = self.pool.now();
         let mut patience = self.patience(body.progress(), begun);
@@ -76,7 +82,7 @@ impl Attempt<'_> {
         };
         match sent {
             Ok(Ok(sent)) => {
-                counted.answered(sent.response.status(), sent.received_at - begun);
+                counted.answered(&sent.response, begun, sent.received_at);
                 let (response, upgraded) = match sent.upgraded {
                     Some(io) => (sent.response.map(Body::from), Some(Tunnel { io, lease })),
                     None => (
@@ -103,7 +109,7 @@ impl Attempt<'_> {
                     Replay::Never
                 };
                 let cause = Cause::http1(error.failure);
-                counted.set(cause.outcome());
+                counted.lost(cause.outcome(), replay);
                 Err(Lost {
                     cause,
                     body: untouched,
@@ -111,7 +117,7 @@ impl Attempt<'_> {
                 })
             }
             Err(late) => {
-                counted.set(AttemptOutcome::Timeout);
+                counted.late(late);
                 Err(Lost {
                     cause: Cause::late(late),
                     body: None,
@@ -135,7 +141,7 @@ impl Attempt<'_> {
         } else {
             PoolSource::Dial
         });
-        let counted = Counted::new(self.metrics);
+        let counted = Counted::new(self);
         let upload = Upload::new(body);
         let progress = upload.progress();
         let request = match http2::request(head, self.endpoint, self.te_trailers, upload) {
@@ -163,7 +169,7 @@ impl Attempt<'_> {
         match sent {
             Ok(Ok(response)) => {
                 let head_at = Instant::now();
-                counted.answered(response.status(), head_at - begun);
+                counted.answered(&response, begun, head_at);
                 let response =
                     http2::response(response, self.timer, self.service.spec().timeouts.idle);
                 let response = response.map(|body| body.with_lease(lease));
@@ -178,11 +184,11 @@ impl Attempt<'_> {
                     .take_message()
                     .map(|request| request.into_body().into_body());
                 let lost = lost_stream(&error.into_error(), unsent, progress.as_deref(), reused);
-                counted.set(lost.cause.outcome());
+                counted.lost(lost.cause.outcome(), lost.replay);
                 Err(lost)
             }
             Err(late) => {
-                counted.set(AttemptOutcome::Timeout);
+                counted.late(late);
                 Err(Lost {
                     cause: Cause::late(late),
                     body: None,
@@ -252,29 +258,56 @@ fn lost_stream(
 }
 
 impl<'a> Counted<'a> {
-    const fn new(metrics: &'a ServiceMetrics) -> Self {
+    const fn new(attempt: &'a Attempt<'a>) -> Self {
         Self {
-            metrics,
+            attempt,
             outcome: Cell::new(AttemptOutcome::Cancelled),
         }
     }
 
-    fn set(&self, outcome: AttemptOutcome) {
-        self.outcome.set(outcome);
-    }
-
-    fn answered(&self, status: StatusCode, waited: std::time::Duration) {
-        self.set(if status.is_server_error() {
+    fn answered<B>(&self, response: &Response<B>, begun: Instant, at: Instant) {
+        let status = response.status();
+        self.outcome.set(if status.is_server_error() {
             AttemptOutcome::ServerError
         } else {
             AttemptOutcome::Answered
         });
-        self.metrics.answered(waited);
+        let took = at - begun;
+        self.attempt.metrics.answered(took);
+        let http2 = response.version() == Version::HTTP_2;
+        let verdict = observe::verdict(status, response.headers(), http2);
+        self.observe(verdict, Some(took), at);
+    }
+
+    /// There is no answer. That a connection had grown stale says nothing about the endpoint.
+    fn lost(&self, outcome: AttemptOutcome, replay: Replay) {
+        self.outcome.set(outcome);
+        if replay == Replay::Never
+            && let Some(verdict) = observe::failure(outcome)
+        {
+            self.observe(verdict, None, Instant::now());
+        }
+    }
+
+    /// There was no answer in time. That the client wanted it sooner than the service must says
+    /// nothing about the endpoint.
+    fn late(&self, late: Late) {
+        if matches!(late, Late::Deadline) && self.attempt.hurried {
+            self.outcome.set(AttemptOutcome::Timeout);
+        } else {
+            self.lost(AttemptOutcome::Timeout, Replay::Never);
+        }
+    }
+
+    fn observe(&self, verdict: Verdict, took: Option<Duration>, now: Instant) {
+        let attempt = self.attempt;
+        let (endpoint, load) = (attempt.endpoint, &attempt.pool.load);
+        observe::observe(attempt.service, endpoint, load, verdict, took, now);
     }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.metrics.attempt(self.outcome.get());
+        self.attempt.metrics.attempt(self.outcome.get());
     }
 }

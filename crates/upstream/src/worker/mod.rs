@@ -3,11 +3,12 @@
 
 mod acquire;
 mod clock;
-mod connect;
+pub(crate) mod connect;
 mod exchange;
 mod failure;
-mod http2;
+pub(crate) mod http2;
 mod lease;
+mod observe;
 mod patience;
 mod pool;
 mod pools;
@@ -18,7 +19,7 @@ pub(crate) mod shelf;
 mod tests;
 mod trial;
 mod tries;
-mod upload;
+pub(crate) mod upload;
 
 pub use self::{
     failure::Failure,

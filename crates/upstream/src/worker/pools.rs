@@ -50,7 +50,7 @@ impl Pools {
         let services: Vec<_> = self.services.borrow().iter().flatten().cloned().collect();
         for service in services {
             if let Some(live) = service.service() {
-                service.view(&live, self);
+                service.tick(&live, self);
             }
         }
         for entry in self.services.borrow_mut().iter_mut() {

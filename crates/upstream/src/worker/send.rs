@@ -13,13 +13,16 @@ use super::{
     acquire::{Need, Ready, Route},
     exchange::{Attempt, Lost},
     failure::{Cause, Failure, code},
+    observe,
     patience::Late,
+    pool::Pool,
     pools::Pools,
     service::{View, WorkerService},
 };
 use crate::{
     deadline::Deadline,
     guard::Entered,
+    health::Verdict,
     retry::Retry,
     service::{Endpoint, HostRule, Protocol, Service},
 };
@@ -72,6 +75,8 @@ pub struct Answer {
     pub head_at: Instant,
     /// The request's place in the service's limit of requests: keep it as long as the answer.
     pub place: Option<Entered>,
+    /// The session that this answer begins: what the gateway's cookie is to say from now on.
+    pub session: Option<u64>,
 }
 
 /// A connection after the switch to another protocol.
@@ -161,6 +166,8 @@ struct Sending<'a> {
     tried: Tried,
     attempts: u8,
     endpoint: Option<SocketAddr>,
+    session: Option<u64>,
+    hurried: bool,
     again: Again,
 }
 
@@ -184,6 +191,8 @@ impl<'a> Sending<'a> {
             tried: call.tried,
             attempts: 0,
             endpoint: None,
+            session: None,
+            hurried: call.hurried,
             again: Again::default(),
         }
     }
@@ -207,7 +216,7 @@ impl<'a> Sending<'a> {
         };
         let ready = match self.connection(route).await {
             Ok(ready) => ready,
-            Err(cause) => return self.unconnected(cause).map(|()| None),
+            Err(cause) => return self.unconnected(cause, endpoint, pool).map(|()| None),
         };
         let body = self.body.take().unwrap_or_else(Body::empty);
         let attempt = Attempt {
@@ -217,6 +226,7 @@ impl<'a> Sending<'a> {
             metrics: &self.local.metrics,
             timer: self.timer,
             deadline: self.deadline,
+            hurried: self.hurried,
             upgrade: self.upgrade,
             expect_continue: self.expect_continue,
             te_trailers: self.te_trailers,
@@ -234,7 +244,10 @@ impl<'a> Sending<'a> {
             }
         };
         match sent {
-            Ok(sent) => Ok(Some(sent)),
+            Ok(sent) => {
+                self.session = self.local.session(&view, index, self.key);
+                Ok(Some(sent))
+            }
             Err(lost) => self.lost(lost, index).map(|()| None),
         }
     }
@@ -246,13 +259,16 @@ impl<'a> Sending<'a> {
             return Some(index);
         }
         if !self.tried.is_empty() {
-            let other = self.local.pick_other(&self.view, &self.tried);
+            let other = self
+                .local
+                .pick_other(&self.view, &self.tried, self.key, self.pools);
             if other.is_some() || self.attempts > 0 {
                 return other;
             }
             self.tried = Tried::default();
         }
-        self.local.pick(&self.view, &self.tried, self.key)
+        self.local
+            .pick(&self.view, &self.tried, self.key, self.pools)
     }
 
     fn begin(&mut self, endpoint: &Endpoint) {
@@ -291,11 +307,29 @@ impl<'a> Sending<'a> {
     }
 
     /// Nothing was sent: another endpoint may be better.
-    fn unconnected(&mut self, cause: Cause) -> Result<(), Cause> {
+    fn unconnected(
+        &mut self,
+        cause: Cause,
+        endpoint: &Arc<Endpoint>,
+        pool: &Pool,
+    ) -> Result<(), Cause> {
         self.local.metrics.attempt(cause.outcome());
         let failed = matches!(cause.code, code::CONNECT_FAILED | code::CONNECT_TIMEOUT);
+        if failed {
+            let now = self.pools.clock().now();
+            observe::observe(
+                self.service,
+                endpoint,
+                &pool.load,
+                Verdict::Failure,
+                None,
+                now,
+            );
+        }
         if failed && !std::mem::replace(&mut self.again.moved, true) {
-            self.again.same = self.local.pick_other(&self.view, &self.tried);
+            self.again.same = self
+                .local
+                .pick_other(&self.view, &self.tried, self.key, self.pools);
             if self.again.same.is_some() {
                 return Ok(());
             }
@@ -328,7 +362,7 @@ impl<'a> Sending<'a> {
                 if self.view.set.endpoints().is_empty() {
                     "no name of the service resolves to an address"
                 } else if self.tried.is_empty() {
-                    "every endpoint is drained"
+                    "every endpoint is drained or unhealthy"
                 } else {
                     "every endpoint was tried"
                 },
@@ -360,6 +394,7 @@ impl<'a> Sending<'a> {
             attempts: self.attempts,
             head_at: sent.head_at,
             place: None,
+            session: self.session,
         }
     }
 }

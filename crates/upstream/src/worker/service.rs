@@ -7,11 +7,13 @@ use std::{
 };
 
 use lintel_telemetry::metrics::ServiceMetrics;
+use tokio::time::Instant;
 
 use super::{pool::Pool, pools::Pools, send::Tried};
 use crate::{
-    balance::{Balancer, Candidates, Weights},
-    service::{EndpointSet, Service},
+    balance::{Balancer, Candidates, Plan, Table},
+    health::Moment,
+    service::{EndpointSet, Lookup, Service},
 };
 
 /// Made when the worker first sends to the service.
@@ -27,12 +29,16 @@ pub(crate) struct View {
     version: u64,
     pub(crate) set: Arc<EndpointSet>,
     pub(crate) pools: Box<[Rc<Pool>]>,
+    plan: Plan,
 }
 
 /// What a request may choose from.
 struct Choice<'a> {
     view: &'a View,
     tried: &'a Tried,
+    now: Instant,
+    /// Endpoints on trial get one request at a time from each worker.
+    probe_gently: bool,
 }
 
 impl WorkerService {
@@ -42,7 +48,7 @@ impl WorkerService {
         Rc::new(Self {
             service: Arc::downgrade(service),
             metrics,
-            balancer: RefCell::new(Balancer::new(service.spec().balance, pools.worker())),
+            balancer: RefCell::new(Balancer::new(&service.spec().balance, pools.worker())),
             view: RefCell::new(Rc::new(view)),
         })
     }
@@ -53,6 +59,14 @@ impl WorkerService {
 
     pub(crate) fn service(&self) -> Option<Arc<Service>> {
         self.service.upgrade()
+    }
+
+    /// Looks at what changes with time alone.
+    pub(crate) fn tick(&self, service: &Arc<Service>, pools: &Pools) {
+        let known = self.view(service, pools);
+        if known.plan.is_ramping() {
+            *self.view.borrow_mut() = Rc::new(View::new(service, pools, &self.metrics));
+        }
     }
 
     /// The endpoints as they are now. Costs one load of a shared number while they don't change.
@@ -67,17 +81,36 @@ impl WorkerService {
     }
 
     /// Chooses an endpoint.
-    pub(crate) fn pick(&self, view: &View, tried: &Tried, key: Option<u64>) -> Option<usize> {
-        self.balancer
-            .borrow_mut()
-            .pick(&Choice { view, tried }, key)
+    pub(crate) fn pick(
+        &self,
+        view: &View,
+        tried: &Tried,
+        key: Option<u64>,
+        pools: &Pools,
+    ) -> Option<usize> {
+        let mut balancer = self.balancer.borrow_mut();
+        Choice::new(view, tried, pools).choose(|from| balancer.pick(from, key))
+    }
+
+    /// The session that begins where a request without one, or with another, was answered by this
+    /// endpoint. None where the service has no sessions, or it is the request's own.
+    pub(crate) fn session(&self, view: &View, index: usize, key: Option<u64>) -> Option<u64> {
+        let Lookup::Sessions(sessions) = &view.set.lookup else {
+            return None;
+        };
+        sessions.number(index).filter(|number| Some(*number) != key)
     }
 
     /// Chooses one that was not tried yet.
-    pub(crate) fn pick_other(&self, view: &View, tried: &Tried) -> Option<usize> {
-        self.balancer
-            .borrow_mut()
-            .pick_other(&Choice { view, tried })
+    pub(crate) fn pick_other(
+        &self,
+        view: &View,
+        tried: &Tried,
+        key: Option<u64>,
+        pools: &Pools,
+    ) -> Option<usize> {
+        let mut balancer = self.balancer.borrow_mut();
+        Choice::new(view, tried, pools).choose(|from| balancer.pick_other(from, key))
     }
 }
 
@@ -92,17 +125,40 @@ impl View {
             .iter()
             .map(|endpoint| pools.pool(service, endpoint, metrics))
             .collect();
+        let plan = service.plan(&set, Moment::now());
         Self {
             version,
             set,
             pools,
+            plan,
         }
     }
 }
 
+impl<'a> Choice<'a> {
+    fn new(view: &'a View, tried: &'a Tried, pools: &Pools) -> Self {
+        Self {
+            view,
+            tried,
+            now: pools.clock().now(),
+            probe_gently: view.plan.has_probes(),
+        }
+    }
+
+    /// Where only endpoints on trial are left, they get what comes.
+    fn choose(mut self, mut pick: impl FnMut(&Self) -> Option<usize>) -> Option<usize> {
+        let chosen = pick(&self);
+        if chosen.is_none() && self.probe_gently {
+            self.probe_gently = false;
+            return pick(&self);
+        }
+        chosen
+    }
+}
+
 impl Candidates for Choice<'_> {
-    fn weights(&self) -> &Weights {
-        self.view.set.weights()
+    fn plan(&self) -> &Plan {
+        &self.view.plan
     }
 
     fn load(&self, index: usize) -> u32 {
@@ -112,7 +168,33 @@ impl Candidates for Choice<'_> {
             .map_or(0, |pool| pool.load.in_flight.value())
     }
 
+    fn latency(&self, index: usize) -> f64 {
+        let pool = self.view.pools.get(index);
+        pool.map_or(0.0, |pool| pool.load.results.latency(Moment::of(self.now)))
+    }
+
+    fn table(&self) -> Option<&Table> {
+        match &self.view.set.lookup {
+            Lookup::Hash(table) => Some(table),
+            Lookup::None | Lookup::Sessions(_) => None,
+        }
+    }
+
+    /// Sessions stay at an endpoint that is drained, so that they can end there.
+    fn session(&self, session: u64) -> Option<usize> {
+        let Lookup::Sessions(sessions) = &self.view.set.lookup else {
+            return None;
+        };
+        let index = sessions.find(session)?;
+        let endpoint = self.view.set.endpoints().get(index)?;
+        let may = endpoint.health.is_available() || self.view.plan.share(index) > 0.0;
+        (may && !self.tried.contains(endpoint.slot())).then_some(index)
+    }
+
     fn usable(&self, index: usize) -> bool {
+        if self.probe_gently && self.view.plan.is_probing(index) && self.load(index) > 0 {
+            return false;
+        }
         if self.tried.is_empty() {
             return true;
         }

@@ -1,5 +1,8 @@
 mod balance;
 mod breaker;
+mod eject;
+mod failover;
+mod health;
 mod keep_alive;
 mod protocol;
 mod resolve;
@@ -7,11 +10,17 @@ mod retry;
 mod target;
 mod timeout;
 
-use lintel_kernel::config;
+use lintel_kernel::{Duration, config};
+use lintel_policies::Setting;
 
 pub use self::{
-    balance::Balance,
+    balance::{
+        Balance, HashBalance, HashTable, KeyedBalance, PlainBalance, SameSite, StickyBalance,
+    },
     breaker::{AdaptiveLimit, Breaker, SlowAnswers},
+    eject::{Eject, LatencyOutlier, SuccessRate},
+    failover::Failover,
+    health::{Health, HealthKind, InitialHealth},
     keep_alive::KeepAlive,
     protocol::ServiceProtocol,
     resolve::{AddressFamily, Resolve},
@@ -25,7 +34,7 @@ use crate::text::HostRule;
 /// Something that requests are sent to.
 #[config]
 pub struct Service {
-    /// Where it runs: URLs, or URLs with a weight. A name that has several addresses is several
+    /// Where it runs: URLs, or URLs with weight, priority and zone. A name that has several addresses is several
     /// endpoints.
     #[schemars(length(min = 1), example = ["http://10.0.0.7:8080"])]
     pub endpoints: Vec<Target>,
@@ -37,6 +46,24 @@ pub struct Service {
     /// How requests are spread over its endpoints.
     #[serde(default = "round_robin")]
     pub balance: Balance,
+
+    /// How long an endpoint that is new or was out takes to get its full part, beginning with a
+    /// tenth. Without effect on `balance: { hash: … }` and on sticky sessions that exist.
+    #[serde(default)]
+    pub slow_start: Duration,
+
+    /// When endpoints of another priority or zone take over.
+    #[serde(default)]
+    pub failover: Failover,
+
+    /// Checks that decide which endpoints get requests. Default: none.
+    #[serde(default)]
+    pub health: Option<Health>,
+
+    /// When an endpoint is left out for a while because of what requests to it meet with; `off`
+    /// for never. On by default, for endpoints that don't answer at all or answer 502, 503 or 504.
+    #[serde(default)]
+    pub eject: Option<Setting<Eject>>,
 
     /// How long it may take: each step by itself, or one duration for the whole request.
     #[serde(default)]
@@ -74,5 +101,5 @@ const fn auto() -> ServiceProtocol {
 }
 
 const fn round_robin() -> Balance {
-    Balance::RoundRobin
+    Balance::Plain(PlainBalance::RoundRobin)
 }

@@ -7,6 +7,8 @@
 )]
 
 mod cancellation;
+mod checks;
+mod ejection;
 mod endpoints;
 mod guard;
 mod http2;

@@ -248,6 +248,8 @@ fn unix_sockets_are_endpoints() {
             host: EndpointHost::Unix(path),
             port: 0,
             weight: 1,
+            priority: 0,
+            zone: None,
         };
         let gateway = Gateway::new(ServiceSpec::new("orders", vec![endpoint]));
         for _ in 0..2 {

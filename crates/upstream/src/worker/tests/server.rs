@@ -259,10 +259,32 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Answer,
                 .with_trailers(std::future::ready(Some(Ok(trailers))))
                 .boxed()
         }
+        "/grpc.health.v1.Health/Check" => {
+            let asked = body.collect().await.unwrap().to_bytes();
+            return Ok(health(asked.get(7..).unwrap_or_default()));
+        }
         "/empty" => Empty::new().map_err(Into::into).boxed(),
         _ => full("ok"),
     };
     Ok(Response::new(body))
+}
+
+/// gRPC's health service, as its servers answer: `sick` is not serving, `nobody` is not known.
+fn health(service: &[u8]) -> Answer {
+    let grpc = |status: &'static str| {
+        let mut fields = HeaderMap::new();
+        fields.insert("grpc-status", HeaderValue::from_static(status));
+        fields
+    };
+    if service == b"nobody" {
+        let mut answer = Response::new(Empty::new().map_err(Into::into).boxed());
+        *answer.headers_mut() = grpc("5");
+        return answer;
+    }
+    let serving = if service == b"sick" { 2 } else { 1 };
+    let message = Full::new(Bytes::copy_from_slice(&[0, 0, 0, 0, 2, 8, serving]));
+    let trailers = std::future::ready(Some(Ok(grpc("0"))));
+    Response::new(message.map_err(Into::into).with_trailers(trailers).boxed())
 }
 
 /// One frame, and then nothing.

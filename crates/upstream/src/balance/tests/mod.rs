@@ -5,29 +5,51 @@
     clippy::indexing_slicing
 )]
 
+mod hashing;
+mod plan;
+mod random;
+
 use proptest::prelude::*;
 
 use super::*;
 
 struct Fixed {
-    weights: Weights,
+    plan: Plan,
     loads: Vec<u32>,
     usable: Vec<bool>,
+    latencies: Vec<f64>,
+    table: Option<Table>,
 }
 
 impl Fixed {
     fn new(weights: &[u32]) -> Self {
         Self {
-            weights: Weights::new(weights.iter().copied()),
+            plan: Plan::flat(weights),
             loads: vec![0; weights.len()],
             usable: vec![true; weights.len()],
+            latencies: vec![0.0; weights.len()],
+            table: None,
         }
     }
 }
 
 impl Candidates for Fixed {
-    fn weights(&self) -> &Weights {
-        &self.weights
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn latency(&self, index: usize) -> f64 {
+        self.latencies[index]
+    }
+
+    fn table(&self) -> Option<&Table> {
+        self.table.as_ref()
+    }
+
+    fn session(&self, session: u64) -> Option<usize> {
+        usize::try_from(session)
+            .ok()
+            .filter(|index| self.usable[*index])
     }
 
     fn load(&self, index: usize) -> u32 {
@@ -51,8 +73,12 @@ fn counts(picks: &[usize], len: usize) -> Vec<usize> {
         .collect()
 }
 
+fn seeded(balance: &Balance, seed: u64) -> Balancer {
+    Balancer::with(balance, 0, Draw::with_seed(seed))
+}
+
 fn round_robin(worker: usize) -> Balancer {
-    Balancer::new(Balance::RoundRobin, worker)
+    Balancer::new(&Balance::RoundRobin, worker)
 }
 
 #[test]
@@ -72,13 +98,21 @@ fn weights_are_spread_smoothly() {
 #[test]
 fn drained_endpoints_get_nothing() {
     let from = Fixed::new(&[0, 3, 0]);
-    for balance in [Balance::RoundRobin, Balance::LeastRequest] {
-        assert_eq!(picks(&mut Balancer::new(balance, 0), &from, 20), [1; 20]);
+    for balance in [
+        Balance::RoundRobin,
+        Balance::Random,
+        Balance::LeastRequest,
+        Balance::PeakEwma,
+    ] {
+        assert_eq!(picks(&mut Balancer::new(&balance, 0), &from, 20), [1; 20]);
         assert_eq!(
-            Balancer::new(balance, 0).pick(&Fixed::new(&[0, 0]), None),
+            Balancer::new(&balance, 0).pick(&Fixed::new(&[0, 0]), None),
             None
         );
-        assert_eq!(Balancer::new(balance, 0).pick(&Fixed::new(&[]), None), None);
+        assert_eq!(
+            Balancer::new(&balance, 0).pick(&Fixed::new(&[]), None),
+            None
+        );
     }
 }
 
@@ -99,7 +133,7 @@ fn second_choices_take_no_turns() {
         assert_eq!(first, turn % 2);
         if first == 0 {
             from.usable[0] = false;
-            assert_eq!(balancer.pick_other(&from), Some(1));
+            assert_eq!(balancer.pick_other(&from, None), Some(1));
             from.usable[0] = true;
         }
     }
@@ -110,14 +144,14 @@ fn least_request_prefers_the_less_busy() {
     let mut from = Fixed::new(&[1, 1]);
     from.loads = vec![5, 4];
     assert_eq!(
-        picks(&mut Balancer::new(Balance::LeastRequest, 0), &from, 50),
+        picks(&mut Balancer::new(&Balance::LeastRequest, 0), &from, 50),
         [1; 50]
     );
     // Twice the weight carries twice the load.
     let mut from = Fixed::new(&[2, 1]);
     from.loads = vec![5, 3];
     assert_eq!(
-        picks(&mut Balancer::new(Balance::LeastRequest, 0), &from, 50),
+        picks(&mut Balancer::new(&Balance::LeastRequest, 0), &from, 50),
         [0; 50]
     );
 }
@@ -125,7 +159,7 @@ fn least_request_prefers_the_less_busy() {
 #[test]
 fn idle_endpoints_share_by_weight() {
     let from = Fixed::new(&[3, 1]);
-    let mut balancer = Balancer::with(Balance::LeastRequest, 0, LeastRequest::with_seed(7));
+    let mut balancer = seeded(&Balance::LeastRequest, 7);
     let counts = counts(&picks(&mut balancer, &from, 10_000), 2);
     assert!((7_300..7_700).contains(&counts[0]), "{counts:?}");
 }
@@ -134,7 +168,7 @@ fn idle_endpoints_share_by_weight() {
 fn two_choices_keep_queues_short() {
     // 1,000 requests that never end over 10 endpoints: random choice alone would be some 25 apart.
     let mut from = Fixed::new(&[1; 10]);
-    let mut balancer = Balancer::with(Balance::LeastRequest, 0, LeastRequest::with_seed(1));
+    let mut balancer = seeded(&Balance::LeastRequest, 1);
     for _ in 0..1000 {
         let index = balancer.pick(&from, None).unwrap();
         from.loads[index] += 1;
@@ -150,11 +184,11 @@ proptest! {
     #[test]
     fn any_cycle_is_exact(weights in proptest::collection::vec(0..20_u32, 1..8), worker in 0..40_usize, cycles in 1..4_u64) {
         let from = Fixed::new(&weights);
-        prop_assume!(from.weights.total() > 0);
+        prop_assume!(from.plan.weights().total() > 0);
         let mut balancer = round_robin(worker);
-        let cycle = usize::try_from(from.weights.total() * cycles).unwrap();
+        let cycle = usize::try_from(from.plan.weights().total() * cycles).unwrap();
         let picked = counts(&picks(&mut balancer, &from, cycle), weights.len());
-        for (index, weight) in from.weights.each().iter().enumerate() {
+        for (index, weight) in from.plan.weights().each().iter().enumerate() {
             prop_assert_eq!(picked[index] as u64, u64::from(*weight) * cycles);
         }
     }
@@ -163,12 +197,12 @@ proptest! {
     fn only_usable_endpoints_are_picked(
         weights in proptest::collection::vec(0..5_u32, 1..10),
         usable in proptest::collection::vec(any::<bool>(), 10),
-        least in any::<bool>(),
+        balance in 0..4_usize,
     ) {
         let mut from = Fixed::new(&weights);
         from.usable = usable[..weights.len()].to_vec();
-        let balance = if least { Balance::LeastRequest } else { Balance::RoundRobin };
-        let mut balancer = Balancer::new(balance, 0);
+        let balance = [Balance::RoundRobin, Balance::Random, Balance::LeastRequest, Balance::PeakEwma][balance].clone();
+        let mut balancer = Balancer::new(&balance, 0);
         let some = (0..weights.len()).any(|index| from.usable[index] && weights[index] > 0);
         for _ in 0..20 {
             match balancer.pick(&from, None) {

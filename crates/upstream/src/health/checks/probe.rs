@@ -1,0 +1,148 @@
+//! One request on a connection of its own.
+
+use std::{future::poll_fn, pin::Pin, rc::Rc};
+
+use ::http::{HeaderMap, StatusCode, request::Parts};
+use bytes::Bytes;
+use http_body::Body as _;
+use hyper::client::conn::http2::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lintel_http::{Body, h2::LocalExecutor};
+use lintel_http1::{
+    Timer,
+    client::{Conn, Recycle, SendOptions},
+};
+use lintel_kernel::Side;
+use lintel_tls::Stream;
+use tokio::task::JoinHandle;
+
+use crate::{
+    service::{Endpoint, Service},
+    worker::{
+        connect::{self, Offer, Speaks},
+        http2,
+        upload::Upload,
+    },
+};
+
+/// Bytes of a body that are looked at.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What an endpoint answered.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// The beginning of the body.
+    pub(super) body: Vec<u8>,
+    pub(super) trailers: Option<HeaderMap>,
+}
+
+/// Sends a request, over whatever version of HTTP the endpoint speaks. `head` has an origin-form
+/// target and a `Host`.
+pub(super) async fn ask(
+    service: &Service,
+    endpoint: &Endpoint,
+    head: &Parts,
+    body: Bytes,
+    read_body: bool,
+) -> Result<Reply, String> {
+    let (stream, speaks) = connect::connect(service, endpoint, Offer::Any)
+        .await
+        .map_err(|error| error.text)?;
+    let body = if body.is_empty() {
+        Body::empty()
+    } else {
+        Body::from(body)
+    };
+    match speaks {
+        Speaks::Http1 => over_http1(service, stream, head, body, read_body).await,
+        Speaks::Http2 => over_http2(stream, endpoint, head, body, read_body).await,
+    }
+}
+
+async fn over_http1(
+    service: &Service,
+    stream: Stream,
+    head: &Parts,
+    body: Body,
+    read_body: bool,
+) -> Result<Reply, String> {
+    /// The connection is closed after its one request.
+    struct Close;
+    impl Recycle<Stream> for Close {
+        fn recycle(&self, conn: Conn<Stream>) {
+            drop(conn);
+        }
+    }
+    let timer = Timer::new();
+    let options = SendOptions::new(&service.http1, &timer);
+    let sent = Conn::new(stream)
+        .send(head, body, options, |_, _| {}, Rc::new(Close))
+        .await
+        .map_err(|error| error.failure.to_string())?;
+    let (parts, body) = sent.response.map(Body::from).into_parts();
+    read(parts.status, parts.headers, body, read_body).await
+}
+
+async fn over_http2(
+    stream: Stream,
+    endpoint: &Endpoint,
+    head: &Parts,
+    body: Body,
+    read_body: bool,
+) -> Result<Reply, String> {
+    let request =
+        http2::request(head, endpoint, false, Upload::new(body)).map_err(|(why, _)| why)?;
+    let (mut sender, connection) = Builder::new(LocalExecutor)
+        .timer(TokioTimer::new())
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| format!("HTTP/2 could not be begun: {error}"))?;
+    let _driver = Aborted(tokio::task::spawn_local(async move {
+        // How it ends shows in the answer.
+        let _ = connection.await;
+    }));
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| format!("no answer: {error}"))?;
+    let (parts, body) = response.into_parts();
+    let body = Body::http2(body, Side::Upstream);
+    read(parts.status, parts.headers, body, read_body).await
+}
+
+async fn read(
+    status: StatusCode,
+    headers: HeaderMap,
+    mut body: Body,
+    read_body: bool,
+) -> Result<Reply, String> {
+    let mut reply = Reply {
+        status,
+        headers,
+        body: Vec::new(),
+        trailers: None,
+    };
+    while read_body && reply.body.len() < MAX_BODY {
+        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|error| format!("the answer broke off: {}", error.cause))?;
+        match frame.into_data() {
+            Ok(data) => {
+                let room = MAX_BODY - reply.body.len();
+                reply.body.extend(data.into_iter().take(room));
+            }
+            Err(frame) => reply.trailers = frame.into_trailers().ok(),
+        }
+    }
+    Ok(reply)
+}
+
+/// Ends a task when dropped.
+struct Aborted(JoinHandle<()>);
+
+impl Drop for Aborted {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
