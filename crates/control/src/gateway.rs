@@ -5,21 +5,25 @@ use std::{
     fmt,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    time::{Duration, Instant},
 };
 
 use lintel_config::{Built, Loaded, Report, build, load};
 use lintel_server::{Inherited, Server, Settings};
 use lintel_telemetry::Catalogue;
-use lintel_upstream::{Resolution, Service, Supervision};
+use lintel_upstream::{Control, Resolution, Service, Supervision};
 use tokio::runtime::Handle;
 
 use crate::status::Status;
 
+/// How long a source of endpoints that is required may take until its first answer.
+const FIRST_ANSWER: Duration = Duration::from_secs(30);
+
 /// A running gateway.
 pub struct Gateway {
     path: PathBuf,
-    runtime: Handle,
+    control: Control,
     server: Server,
     catalogue: Arc<Catalogue>,
     status: Status,
@@ -56,6 +60,8 @@ pub enum Reloaded {
 pub enum StartError {
     /// The configuration is wrong.
     Config(Report),
+    /// A source of endpoints that is required has not answered.
+    Discovery(String),
     /// The listeners or workers could not be started.
     Server(lintel_server::StartError),
 }
@@ -88,7 +94,12 @@ impl Gateway {
             catalogue,
         } = started;
         let built = build(&loaded, 1, None).map_err(StartError::Config)?;
-        let resolutions = resolve(&built, &runtime);
+        let control = Control {
+            runtime,
+            catalogue: Arc::clone(&catalogue),
+            readers: lintel_config::READERS,
+        };
+        let resolutions = resolve(&built, &control).map_err(StartError::Discovery)?;
         let default = Settings::default();
         let settings = Settings {
             workers: workers
@@ -113,7 +124,7 @@ impl Gateway {
         });
         Ok(Arc::new(Self {
             path,
-            runtime,
+            control,
             server,
             catalogue,
             status,
@@ -160,7 +171,7 @@ impl Gateway {
             return Ok(None);
         }
         // The new look-ups begin before the old ones end, so that shared ones go on.
-        let resolutions = resolve(&built, &self.runtime);
+        let resolutions = resolve(&built, &self.control)?;
         self.server
             .publish(&built.generation)
             .map_err(|error| error.to_string())?;
@@ -226,12 +237,57 @@ impl Gateway {
     }
 }
 
-fn resolve(built: &Built, runtime: &Handle) -> Vec<Resolution> {
+/// Begins to look names up and to follow sources of endpoints. Blocks until those sources have
+/// answered that are required.
+fn resolve(built: &Built, control: &Control) -> Result<Vec<Resolution>, String> {
     let services = built.generation.snapshot.services.iter();
-    services
+    let started: Vec<(&Arc<Service>, Resolution)> = services
         .filter(|service| service.needs_resolution())
-        .map(|service| Resolution::start(service, runtime))
-        .collect()
+        .map(|service| (service, Resolution::start(service, control)))
+        .collect();
+    let until = Instant::now() + FIRST_ANSWER;
+    let awaited = started
+        .iter()
+        .filter(|(_, resolution)| resolution.is_awaited());
+    let missing: Vec<String> = awaited
+        .filter(|(_, resolution)| !arrives(resolution, control, until))
+        .map(|(service, _)| missing(service))
+        .collect();
+    if missing.is_empty() {
+        Ok(started.into_iter().map(|(_, started)| started).collect())
+    } else {
+        Err(missing.join("\n"))
+    }
+}
+
+/// Whether the source answers in time.
+fn arrives(resolution: &Resolution, control: &Control, until: Instant) -> bool {
+    let (done, answered) = mpsc::channel();
+    let arrived = resolution.arrived();
+    let waiting = control.runtime.spawn(async move {
+        arrived.await;
+        // Fails only if nobody waits any more.
+        let _ = done.send(());
+    });
+    let left = until.saturating_duration_since(Instant::now());
+    let arrived = answered.recv_timeout(left).is_ok();
+    waiting.abort();
+    arrived
+}
+
+fn missing(service: &Service) -> String {
+    let status = service.source_status();
+    let source = status
+        .as_ref()
+        .map_or("its source", |status| &status.source);
+    let failing = status.as_ref().and_then(|status| status.failing.as_ref());
+    let why = failing.map_or("no answer", |failing| &failing.error);
+    format!(
+        "service `{}` requires endpoints from {source}, which has listed none within {} s: {why}; \
+         remove `required` to serve without",
+        service.name(),
+        FIRST_ANSWER.as_secs()
+    )
 }
 
 /// Looks after every service; those that did not change are left alone.
@@ -274,6 +330,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(report) => f.write_str(&report.render(&lintel_config::Style::plain())),
+            Self::Discovery(error) => f.write_str(error),
             Self::Server(error) => error.fmt(f),
         }
     }

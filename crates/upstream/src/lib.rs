@@ -2,6 +2,7 @@
 //!
 //! - [`service`]: what is configured, and which endpoints that means right now.
 //! - [`resolver`]: keeps names resolved, on the control runtime.
+//! - [`discovery`]: follows sources of endpoints, there too.
 //! - [`balance`]: chooses an endpoint; one algorithm a file.
 //! - [`retry`]: when a request is tried again.
 //! - [`deadline`]: how long a caller still waits, told from hop to hop.
@@ -15,6 +16,7 @@
 
 pub mod balance;
 pub mod deadline;
+pub mod discovery;
 pub mod guard;
 pub mod health;
 pub mod resolver;
@@ -23,7 +25,7 @@ pub mod service;
 mod worker;
 
 pub use health::Supervision;
-pub use resolver::Resolution;
+pub use resolver::{Control, Resolution};
 pub use retry::Retry;
 pub use service::{Service, ServiceSpec};
 pub use worker::{Answer, Call, Failure, Pools, Tried, Tunnel};

@@ -3,13 +3,14 @@
 use super::Check;
 use crate::{
     diagnostic::code,
-    model::{Service, TimeoutSetting},
+    model::{Discover, DiscoverScheme, Service, TimeoutSetting},
     text::Scheme,
 };
 
 pub(super) fn check(check: &mut Check<'_>) {
     for (name, service) in &check.loaded.model.services {
         endpoints(check, name.as_str(), service);
+        discover(check, name.as_str(), service);
         tls(check, name.as_str(), service);
         timeouts(check, name.as_str(), service);
     }
@@ -17,7 +18,11 @@ pub(super) fn check(check: &mut Check<'_>) {
 
 fn endpoints(check: &mut Check<'_>, name: &str, service: &Service) {
     let path = ["services", name, "endpoints"];
-    if service.endpoints.iter().all(|target| target.weight() == 0) {
+    if service.endpoints.is_empty() && service.discover.is_none() {
+        nowhere(check, name);
+    } else if service.discover.is_none()
+        && service.endpoints.iter().all(|target| target.weight() == 0)
+    {
         let diagnostic = check
             .error(
                 code::CONFLICT,
@@ -63,6 +68,30 @@ fn endpoints(check: &mut Check<'_>, name: &str, service: &Service) {
     }
 }
 
+fn nowhere(check: &mut Check<'_>, name: &str) {
+    let path = ["services", name];
+    // An empty list has been found fault with before.
+    if check
+        .loaded
+        .tree
+        .find(&["services", name, "endpoints"])
+        .is_some()
+    {
+        return;
+    }
+    let diagnostic = check
+        .error(
+            code::MISSING_KEY,
+            &path,
+            format!("service `{name}` has neither `endpoints` nor `discover`"),
+        )
+        .at(check.loaded.locate_key(&path), "where does it run?")
+        .help(
+            "add `endpoints: [http://10.0.0.7:8080]`, or say with `discover` where they are listed",
+        );
+    check.push(diagnostic);
+}
+
 /// Where an endpoint's URL is, below `endpoints`.
 fn url_path(service: &Service, at: usize) -> Vec<String> {
     let mut path = vec![at.to_string()];
@@ -75,10 +104,15 @@ fn url_path(service: &Service, at: usize) -> Vec<String> {
 fn tls(check: &mut Check<'_>, name: &str, service: &Service) {
     let Some(tls) = &service.tls else { return };
     let path = ["services", name, "tls"];
-    let plain = service
-        .endpoints
-        .iter()
-        .all(|target| target.endpoint().scheme() == Scheme::Http);
+    let discovered = service
+        .discover
+        .as_ref()
+        .is_none_or(|discover| discover.scheme() == DiscoverScheme::Http);
+    let plain = discovered
+        && service
+            .endpoints
+            .iter()
+            .all(|target| target.endpoint().scheme() == Scheme::Http);
     if plain {
         let diagnostic = check
             .error(
@@ -122,6 +156,51 @@ fn tls(check: &mut Check<'_>, name: &str, service: &Service) {
             )
             .expected("the name in the certificate, such as `orders.internal`");
         check.push(diagnostic);
+    }
+}
+
+fn discover(check: &mut Check<'_>, name: &str, service: &Service) {
+    let Some(discover) = &service.discover else {
+        return;
+    };
+    let path = ["services", name, "discover", discover.key()];
+    let scheme = match discover.scheme() {
+        DiscoverScheme::Http => Scheme::Http,
+        DiscoverScheme::Https => Scheme::Https,
+    };
+    let other = (0..service.endpoints.len()).find(|at| {
+        let target = service.endpoints.get(*at);
+        target.is_some_and(|target| target.endpoint().scheme() != scheme)
+    });
+    if let Some(at) = other {
+        let url = url_path(service, at);
+        let endpoint: Vec<&str> = ["services", name, "endpoints"]
+            .into_iter()
+            .chain(url.iter().map(String::as_str))
+            .collect();
+        let scheme_path = [path[0], path[1], path[2], path[3], "scheme"];
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &path,
+                format!("service `{name}` has endpoints with and without TLS"),
+            )
+            .at(
+                check.loaded.locate(&scheme_path),
+                "discovered endpoints are the one",
+            )
+            .also(check.loaded.locate(&endpoint), "this one is the other")
+            .help("give `scheme` and the URLs the same, or make two services of them");
+        check.push(diagnostic);
+    }
+    match discover {
+        Discover::File(_) => {}
+        Discover::DnsSrv(srv) => {
+            check.positive(
+                &[path[0], path[1], path[2], path[3], "max_ttl"],
+                srv.max_ttl,
+            );
+        }
     }
 }
 

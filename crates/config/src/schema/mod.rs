@@ -14,13 +14,19 @@ use crate::model::Model;
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<Model>().to_value();
-    tidy::tidy(&mut schema);
+    let mut schema = tidied(generator.into_root_schema_for::<Model>());
     if let Some(root) = schema.as_object_mut() {
         root.insert("title".into(), "Lintel configuration".into());
     }
     schema
 });
+
+/// A derived schema in the form in which it is read here.
+pub(crate) fn tidied(schema: schemars::Schema) -> Value {
+    let mut schema = schema.to_value();
+    tidy::tidy(&mut schema);
+    schema
+}
 
 /// The JSON Schema of the configuration, for editors and other validators.
 ///

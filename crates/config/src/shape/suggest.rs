@@ -18,11 +18,6 @@ const PLANNED: &[(&str, &str, &str)] = &[
         "remove it; gRPC is passed through without descriptors",
     ),
     (
-        "services.*",
-        "discovery",
-        "write endpoints with a DNS name: every address behind it is used",
-    ),
-    (
         "routes.*.to",
         "compose",
         "call the legs one by one, or use a service that does",
@@ -81,6 +76,8 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("backends", "services"),
     ("clusters", "services"),
     ("servers", "endpoints"),
+    ("discovery", "discover"),
+    ("service_discovery", "discover"),
     ("targets", "endpoints"),
     ("nodes", "endpoints"),
     ("hosts", "host"),

@@ -14,6 +14,7 @@ use axum::{
 };
 use lintel_upstream::{
     Service,
+    discovery::SourceStatus,
     guard::WINDOW_SECS,
     service::{EndpointStatus, OrderError},
 };
@@ -99,7 +100,23 @@ fn not_found(why: &str) -> Response {
 
 fn view(service: &Service) -> Value {
     let endpoints: Vec<Value> = service.status().iter().map(endpoint_view).collect();
-    json!({ "endpoints": endpoints, "guard": guard(service) })
+    let mut shown = json!({ "endpoints": endpoints, "guard": guard(service) });
+    if let (Some(status), Some(shown)) = (service.source_status(), shown.as_object_mut()) {
+        shown.insert("discovery".to_owned(), source(&status));
+    }
+    shown
+}
+
+/// How the source of a service's endpoints does.
+fn source(status: &SourceStatus) -> Value {
+    json!({
+        "source": status.source,
+        "endpoints": status.endpoints,
+        "last_success": status.last_success.map(seconds),
+        "last_error": status.failing.as_ref().map(|failing| &failing.error),
+        "stale_since": status.failing.as_ref().map(|failing| seconds(failing.since)),
+        "notes": status.notes,
+    })
 }
 
 /// What holds requests to a service back, or may.

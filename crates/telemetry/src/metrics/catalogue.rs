@@ -80,6 +80,13 @@ impl Catalogue {
         self.lock().forget(family, values);
     }
 
+    /// Ends a series of control threads, so that it does not show a value for ever that nobody
+    /// keeps up any more. To be called by whoever drops a handle to it; it stays while others than
+    /// the caller hold one.
+    pub fn release(&self, family: &'static Family, values: &[&str]) {
+        self.lock().release(family, values);
+    }
+
     /// Appends all metrics to `out`: OpenMetrics 1.0 or the Prometheus text format 0.0.4, see
     /// [`OPENMETRICS`](super::OPENMETRICS) and [`PROMETHEUS_TEXT`](super::PROMETHEUS_TEXT) for
     /// their media types. Reads a few files in `/proc`. Takes milliseconds for each thousand

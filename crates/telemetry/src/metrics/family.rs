@@ -144,6 +144,15 @@ families! {
     UPSTREAM_HEALTH_CHECKS = Kind::Counter, "lintel_upstream_health_checks_total" ["service", "result"]
         "Health checks of endpoints: passed or failed.";
 
+    DISCOVERY_UPDATES = Kind::Counter, "lintel_discovery_updates_total" ["service", "result"]
+        "News from the source of a service's endpoints: applied, unchanged, empty (and not believed), or failed.";
+    DISCOVERY_ENDPOINTS = Kind::Gauge, "lintel_discovery_endpoints" ["service"]
+        "Endpoints that the source of a service listed in its last good answer.";
+    DISCOVERY_LAST_SUCCESS = Kind::Gauge, "lintel_discovery_last_success_timestamp_seconds" ["service"]
+        "When the source of a service's endpoints was last in touch, in seconds since 1970.";
+    DISCOVERY_FAILING = Kind::Gauge, "lintel_discovery_failing" ["service"]
+        "1 while the source of a service's endpoints fails and its last good answer is used.";
+
     CONNECTIONS_ACTIVE = Kind::Gauge, "lintel_connections_active" ["listener"]
         "Open client connections, idle ones included.";
     CONNECTIONS = Kind::Counter, "lintel_connections_total" ["listener"]

@@ -127,6 +127,26 @@ impl Registry {
         }
     }
 
+    /// Drops the one cell of these labels, unless two or more threads hold it.
+    pub(crate) fn release(&mut self, family: &'static Family, values: &[&str]) {
+        // The two maps here hold one each, and so may the caller.
+        const HELD: usize = 3;
+        let key = (family.name, exposition::labels(family, values));
+        let Some(series) = self.shared.get(&key) else {
+            return;
+        };
+        if Arc::strong_count(series) > HELD {
+            return;
+        }
+        if let Some(group) = self.families.get_mut(family.name) {
+            group.series.retain(|_, cells| {
+                cells.retain(|cell| !Arc::ptr_eq(cell, series));
+                !cells.is_empty()
+            });
+        }
+        self.shared.remove(&key);
+    }
+
     /// Drops the names that every worker has left alone for long; how many.
     pub(crate) fn retire(&mut self, now: u64) -> u64 {
         let before = self.names();

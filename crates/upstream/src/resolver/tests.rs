@@ -9,13 +9,29 @@ use std::{
     collections::VecDeque,
     net::{IpAddr, SocketAddr},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
 };
 
-use super::*;
-use crate::service::{EndpointHost, EndpointSpec, EndpointState, Scheme, ServiceSpec};
+use hickory_resolver::proto::{
+    op::ResponseCode,
+    rr::{RData, RecordType, rdata::AAAA},
+};
+use lintel_telemetry::Catalogue;
+use tokio::{runtime::Handle, time};
+
+use super::{
+    scripted::{Dns, Say, a},
+    *,
+};
+use crate::{
+    discovery::Readers,
+    service::{
+        Addresses, EndpointHost, EndpointSpec, EndpointState, Resolve, Scheme, Service,
+        ServiceSpec,
+    },
+};
 
 /// Answers from a script; the last answer is given again and again.
 #[derive(Default)]
@@ -292,7 +308,7 @@ async fn the_hosts_file_is_honoured() {
         })
         .next_back()
         .expect("every machine has an entry for itself");
-    let answer = SystemLookup::new()
+    let answer = SystemLookup::default()
         .lookup(name, Addresses::Auto)
         .await
         .unwrap();
@@ -324,7 +340,7 @@ async fn the_families_of_addresses_are_those_of_the_service() {
 /// `localhost` by the system's own files, which have both families or IPv4 alone.
 #[tokio::test]
 async fn the_system_is_asked_for_the_families_alone() {
-    let lookup = SystemLookup::new();
+    let lookup = SystemLookup::default();
     let v4 = lookup.lookup("localhost", Addresses::Ipv4).await.unwrap();
     assert!(v4.addresses.iter().all(IpAddr::is_ipv4), "{v4:?}");
     if let Ok(v6) = lookup.lookup("localhost", Addresses::Ipv6).await {
@@ -333,4 +349,96 @@ async fn the_system_is_asked_for_the_families_alone() {
         assert!(both.addresses.iter().any(IpAddr::is_ipv4), "{both:?}");
         assert!(both.addresses.iter().any(IpAddr::is_ipv6), "{both:?}");
     }
+}
+
+/// A service whose name is asked of a scripted server.
+async fn asking(dns: &Dns, addresses: Addresses) -> (Arc<Service>, Resolution) {
+    let spec = ServiceSpec {
+        resolve: Resolve {
+            servers: [dns.address].into(),
+            addresses,
+            min_ttl: Duration::from_millis(20),
+            retry: Duration::from_millis(20),
+            ..Resolve::default()
+        },
+        ..ServiceSpec::new("orders", vec![named("orders.test", 1)])
+    };
+    let service = Service::build(spec, None).unwrap();
+    let control = Control {
+        runtime: Handle::current(),
+        catalogue: Catalogue::new(),
+        readers: Readers {
+            endpoints: |_, _| Err(String::new()),
+            yaml: |_, _| Err(String::new()),
+        },
+    };
+    let resolution = Resolution::start(&service, &control);
+    resolution.settled().await;
+    (service, resolution)
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    let waiting = async {
+        while !condition() {
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    time::timeout(Duration::from_secs(30), waiting)
+        .await
+        .expect("the condition never came true");
+}
+
+#[tokio::test]
+async fn a_server_that_lies_or_fails_changes_nothing() {
+    let dns = Dns::start(|_| Say::Records(0, vec![a("10.0.0.1")])).await;
+    let (service, _resolution) = asking(&dns, Addresses::Ipv4).await;
+    let lies: [fn() -> Say; 5] = [
+        || Say::Records(0, vec![a("0.0.0.0")]),
+        || Say::Records(0, vec![a("255.255.255.255"), a("224.0.0.1")]),
+        || Say::Records(0, Vec::new()),
+        || Say::Code(ResponseCode::NXDomain),
+        || Say::Code(ResponseCode::ServFail),
+    ];
+    for lie in lies {
+        for say in [lie, || Say::Records(0, vec![a("10.0.0.1")])] {
+            dns.say(move |_| say());
+            // The second question comes after the answer to the first was heard.
+            let before = dns.asked().len();
+            until(|| dns.asked().len() > before + 1).await;
+            assert_eq!(addresses(&service), sockets(&["10.0.0.1"]));
+        }
+    }
+    // One good address among bad ones is used.
+    dns.say(|_| Say::Truncated(0, vec![a("0.0.0.0"), a("10.0.0.2")]));
+    until(|| addresses(&service) == sockets(&["10.0.0.2"])).await;
+    assert!(dns.asked().iter().any(|asked| asked.tcp));
+}
+
+#[tokio::test]
+async fn the_family_of_addresses_is_as_configured() {
+    let six = "fd00::1".parse().unwrap();
+    for (choice, wanted) in [
+        (Addresses::Auto, vec!["10.0.0.1"]),
+        (Addresses::Ipv4, vec!["10.0.0.1"]),
+        (Addresses::Ipv6, vec!["fd00::1"]),
+        (Addresses::Both, vec!["10.0.0.1", "fd00::1"]),
+    ] {
+        let dns = Dns::start(move |asked| match asked.record {
+            RecordType::A => Say::Records(60, vec![a("10.0.0.1")]),
+            _ => Say::Records(60, vec![RData::AAAA(AAAA(six))]),
+        })
+        .await;
+        let (service, _resolution) = asking(&dns, choice).await;
+        assert_eq!(addresses(&service), sockets(&wanted), "{choice:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
+    let dns = Dns::start(|_| Say::Nothing).await;
+    let (service, _resolution) = asking(&dns, Addresses::Ipv4).await;
+    assert!(matches!(
+        &service.status()[0].state,
+        EndpointState::Unresolved(_)
+    ));
 }

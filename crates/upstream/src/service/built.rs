@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     balance::{Plan, Standing, ramp},
+    discovery::SourceStatus,
     guard::Guard,
     health::Moment,
 };
@@ -65,25 +66,11 @@ impl Service {
             return Err(faults);
         }
         let previous = previous.filter(|previous| previous.spec.name == spec.name);
-        let alike = previous
-            .filter(|previous| {
-                previous.spec.tls == spec.tls && previous.spec.protocol == spec.protocol
-            })
-            .map(|previous| &previous.members);
         let rule = SetRule {
             lookup: LookupRule::of(&spec.balance, &spec.name),
             unchecked: spec.check.as_ref().is_some_and(|check| check.before_use),
         };
-        let members = match alike {
-            Some(members)
-                if members.specs() == spec.endpoints
-                    && *members.rule() == rule
-                    && previous.is_some_and(|previous| previous.spec.resolve == spec.resolve) =>
-            {
-                Arc::clone(members)
-            }
-            alike => Members::new(&spec.endpoints, rule, alike.map(AsRef::as_ref)),
-        };
+        let members = Members::of(&spec, rule, previous);
         let usage = previous
             .map(|previous| Arc::clone(&previous.usage))
             .unwrap_or_default();
@@ -167,9 +154,14 @@ impl Service {
         Plan::new(&standings, &spec.spread)
     }
 
-    /// Whether any endpoint is given by a name that has to be looked up.
+    /// How the source of its endpoints does, for people. Nothing where there is none.
+    pub fn source_status(&self) -> Option<SourceStatus> {
+        self.members.source_status()
+    }
+
+    /// Whether its endpoints are discovered, or any is given by a name that has to be looked up.
     pub fn needs_resolution(&self) -> bool {
-        !self.members.to_resolve().is_empty()
+        self.spec.discover.is_some() || !self.members.to_resolve().is_empty()
     }
 }
 

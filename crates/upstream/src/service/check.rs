@@ -16,18 +16,23 @@ pub(crate) fn needs_tls(spec: &ServiceSpec) -> bool {
     spec.endpoints
         .iter()
         .any(|endpoint| endpoint.scheme == Scheme::Https)
+        || spec
+            .discover
+            .as_ref()
+            .is_some_and(|discover| discover.source.scheme == Scheme::Https)
 }
 
 /// Everything that can be told without reading a file.
 pub(crate) fn faults(spec: &ServiceSpec) -> Vec<Fault> {
     let mut faults = Vec::new();
-    if spec.endpoints.is_empty() {
+    let discovered = spec.discover.is_some();
+    if spec.endpoints.is_empty() && !discovered {
         faults.push(
             Fault::new("a service needs an endpoint")
                 .with_hint("list at least one, such as `http://10.0.0.7:8080`")
                 .under("endpoints"),
         );
-    } else if spec.endpoints.iter().all(|endpoint| endpoint.weight == 0) {
+    } else if !discovered && spec.endpoints.iter().all(|endpoint| endpoint.weight == 0) {
         faults.push(
             Fault::new("every endpoint has weight 0, so none would get a request")
                 .with_hint("give at least one a weight of 1 or more")
@@ -73,6 +78,14 @@ pub(crate) fn faults(spec: &ServiceSpec) -> Vec<Fault> {
         );
     }
     faults
+}
+
+/// The first thing that is wrong with an endpoint.
+pub(crate) fn endpoint_fault(endpoint: &EndpointSpec) -> Option<String> {
+    endpoint_faults(endpoint)
+        .into_iter()
+        .next()
+        .map(|fault| fault.message)
 }
 
 fn endpoint_faults(endpoint: &EndpointSpec) -> Vec<Fault> {

@@ -2,8 +2,7 @@
 //! addresses that they resolve to.
 
 use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -14,17 +13,29 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, futures::Notified};
 
 use super::{
-    endpoint::{Endpoint, EndpointSet, Placement, Target},
+    Service,
+    endpoint::EndpointSet,
+    known::{Known, assemble},
     lookup::SetRule,
-    spec::{EndpointHost, EndpointSpec},
+    spec::{EndpointHost, EndpointSpec, ServiceSpec},
     status::{EndpointState, EndpointStatus},
 };
-use crate::{balance::Plan, health::News, resolver::Task};
+use crate::{
+    balance::Plan,
+    discovery::{Discover, Found, SourceStatus, Watcher},
+    health::News,
+    resolver::Task,
+};
+
+/// Why a source's answer has no effect.
+const NOT_BELIEVED: &str =
+    "it lists no endpoint now; without `allow_empty` the last ones stay in use";
 
 /// The changing part of a service. Shared by all versions of the service's configuration in which
 /// the endpoints are written the same.
 pub(crate) struct Members {
-    specs: Vec<EndpointSpec>,
+    fixed: Vec<EndpointSpec>,
+    discover: Option<Discover>,
     rule: SetRule,
     set: ArcSwap<EndpointSet>,
     /// Counts changes of the sets and of the health of what is in them, so that workers see them
@@ -33,52 +44,84 @@ pub(crate) struct Members {
     version: Arc<AtomicU64>,
     /// Takes what workers have to tell of endpoints to whoever cares for them now. Shared likewise.
     pub(crate) news: Arc<News>,
-    names: Mutex<HashMap<Arc<str>, Name>>,
+    known: Mutex<Known>,
     changed: Notify,
     /// Tasks that look names up: one, or two for a moment while one takes over from another.
     resolvers: AtomicUsize,
     pub(crate) task: Mutex<Weak<Task>>,
 }
 
-/// What is known of a name.
-#[derive(Clone, Default)]
-struct Name {
-    addresses: Vec<IpAddr>,
-    /// Why the last look-up gave no address.
-    error: Option<Arc<str>>,
-    /// There was an answer, good or bad.
-    answered: bool,
+/// What came of a source's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is in use, or will be when its names are looked up.
+    Applied,
+    /// It says the same as the one before.
+    Unchanged,
+    /// It is empty and not believed.
+    Empty,
 }
 
 impl Members {
-    /// Takes over what is known of names, and every endpoint that stays the same.
-    pub(crate) fn new(specs: &[EndpointSpec], rule: SetRule, previous: Option<&Self>) -> Arc<Self> {
-        let known = previous
-            .map(|previous| previous.names().clone())
+    /// Those of a specification. Where endpoints are written and reached as before, they are the
+    /// same as those of the service before.
+    pub(crate) fn of(
+        spec: &ServiceSpec,
+        rule: SetRule,
+        previous: Option<&Arc<Service>>,
+    ) -> Arc<Self> {
+        let alike = previous.filter(|previous| {
+            previous.spec.tls == spec.tls && previous.spec.protocol == spec.protocol
+        });
+        match alike {
+            Some(alike)
+                if alike.spec.endpoints == spec.endpoints
+                    && alike.members.rule == rule
+                    && alike.spec.discover == spec.discover
+                    && alike.spec.resolve == spec.resolve =>
+            {
+                Arc::clone(&alike.members)
+            }
+            alike => Self::new(
+                &spec.endpoints,
+                spec.discover.as_ref(),
+                rule,
+                alike.map(|alike| &*alike.members),
+            ),
+        }
+    }
+
+    /// Takes over what is known of names and from the same source, and every endpoint that stays
+    /// the same.
+    fn new(
+        specs: &[EndpointSpec],
+        discover: Option<&Discover>,
+        rule: SetRule,
+        previous: Option<&Self>,
+    ) -> Arc<Self> {
+        let mut known = previous
+            .map(|previous| previous.known().clone())
             .unwrap_or_default();
-        let names: HashMap<_, _> = specs
-            .iter()
-            .filter(|spec| Target::known(spec).is_none())
-            .filter_map(|spec| match &spec.host {
-                EndpointHost::Name(name) => Some(Arc::clone(name)),
-                _ => None,
-            })
-            .map(|name| {
-                (
-                    Arc::clone(&name),
-                    known.get(&name).cloned().unwrap_or_default(),
-                )
-            })
-            .collect();
+        let source = |discover: &Discover| discover.source.clone();
+        let before = previous.and_then(|previous| previous.discover.as_ref());
+        if before.map(source) != discover.map(source) {
+            known = Known {
+                names: known.names,
+                ..Known::default()
+            };
+        }
+        known.watcher = Weak::new();
+        known.keep_wanted_names(specs);
         let old = previous.map(|previous| previous.set.load_full());
         let set = assemble(
             specs,
-            &names,
+            &known,
             old.as_deref().map_or(&[], EndpointSet::endpoints),
             rule.unchecked,
         );
         Arc::new(Self {
-            specs: specs.to_vec(),
+            fixed: specs.to_vec(),
+            discover: discover.cloned(),
             set: ArcSwap::from_pointee(EndpointSet::new(set, &rule.lookup)),
             rule,
             version: previous
@@ -87,19 +130,16 @@ impl Members {
             news: previous
                 .map(|previous| Arc::clone(&previous.news))
                 .unwrap_or_default(),
-            names: Mutex::new(names),
+            known: Mutex::new(known),
             changed: Notify::new(),
             resolvers: AtomicUsize::new(0),
             task: Mutex::new(Weak::new()),
         })
     }
 
-    pub(crate) fn specs(&self) -> &[EndpointSpec] {
-        &self.specs
-    }
-
-    pub(crate) const fn rule(&self) -> &SetRule {
-        &self.rule
+    /// Where more endpoints come from.
+    pub(crate) const fn discover(&self) -> Option<&Discover> {
+        self.discover.as_ref()
     }
 
     /// Changes whenever [`set`](Self::set) does, or the health of something in it.
@@ -118,7 +158,7 @@ impl Members {
 
     /// Makes the set anew, for something that it is made of has changed.
     pub(crate) fn renew(&self) {
-        self.publish(&self.names());
+        self.publish(&mut self.known());
     }
 
     /// Ready when the set may have changed.
@@ -128,36 +168,74 @@ impl Members {
 
     /// Names that have to be looked up.
     pub(crate) fn to_resolve(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<_> = self.names().keys().cloned().collect();
+        let mut names: Vec<_> = self.known().names.keys().cloned().collect();
         names.sort_unstable();
         names
     }
 
     /// The result of a look-up. A failed or empty one leaves the last good addresses in use.
     pub(crate) fn resolved(&self, name: &str, result: Result<Vec<IpAddr>, Arc<str>>) {
-        let mut names = self.names();
-        let Some(known) = names.get_mut(name) else {
+        let mut known = self.known();
+        let Some(name) = known.names.get_mut(name) else {
             return;
         };
-        known.answered = true;
+        name.answered = true;
         match result {
             Ok(mut addresses) => {
                 // Servers rotate their answers; an unchanged set must not look changed.
                 addresses.sort_unstable();
                 addresses.dedup();
-                known.addresses = addresses;
-                known.error = None;
+                name.addresses = addresses;
+                name.error = None;
             }
-            Err(error) => known.error = Some(error),
+            Err(error) => name.error = Some(error),
         }
-        self.publish(&names);
-        drop(names);
+        self.publish(&mut known);
+        drop(known);
         self.changed.notify_waiters();
     }
 
-    fn publish(&self, names: &HashMap<Arc<str>, Name>) {
+    /// What the source lists now.
+    pub(crate) fn discovered(&self, found: &Arc<[Found]>) -> Taken {
+        let believed = self
+            .discover
+            .as_ref()
+            .is_some_and(|source| source.allow_empty);
+        let mut known = self.known();
+        known.answered = true;
+        let refused = found.is_empty() && !believed;
+        let before = std::mem::replace(&mut known.refused, refused);
+        let taken = if refused && before {
+            Taken::Unchanged
+        } else if refused {
+            Taken::Empty
+        } else if known.coming.as_ref().or(known.found.as_ref()) == Some(found) {
+            Taken::Unchanged
+        } else {
+            known.coming = Some(Arc::clone(found));
+            self.publish(&mut known);
+            Taken::Applied
+        };
+        drop(known);
+        self.changed.notify_waiters();
+        taken
+    }
+
+    /// The source does not answer.
+    pub(crate) fn source_failed(&self) {
+        self.known().answered = true;
+        self.changed.notify_waiters();
+    }
+
+    /// Who follows the source.
+    pub(crate) fn followed_by(&self, watcher: &Arc<Watcher>) {
+        self.known().watcher = Arc::downgrade(watcher);
+    }
+
+    fn publish(&self, known: &mut Known) {
         let old = self.set.load_full();
-        let members = assemble(&self.specs, names, old.endpoints(), self.rule.unchecked);
+        known.switch(&self.fixed);
+        let members = assemble(&self.fixed, known, old.endpoints(), self.rule.unchecked);
         let new = EndpointSet::new(members, &self.rule.lookup);
         let same = old.placements() == new.placements()
             && old.endpoints().len() == new.endpoints().len()
@@ -188,22 +266,55 @@ impl Members {
         self.resolvers.load(Ordering::Acquire) > 0
     }
 
-    /// Whether a name is being looked up that never had an answer.
+    /// Whether something is being asked, a source or about a name, that never had an answer.
     pub(crate) fn is_settling(&self) -> bool {
-        self.is_resolving() && self.names().values().any(|name| !name.answered)
+        if !self.is_resolving() {
+            return false;
+        }
+        let known = self.known();
+        self.discover.is_some() && !known.answered
+            || known.names.values().any(|name| !name.answered)
     }
 
     /// Ready once every name had an answer, good or bad, or nobody looks them up any more.
     pub(crate) async fn settled(&self) {
+        self.until(|| !self.is_settling()).await;
+    }
+
+    /// Ready once the source has listed endpoints that are in use, or nobody asks any more.
+    pub(crate) async fn arrived(&self) {
+        self.until(|| !self.is_resolving() || self.known().found.is_some())
+            .await;
+    }
+
+    /// Ready once the names to look up are others than these.
+    pub(crate) async fn renamed(&self, names: &[Arc<str>]) {
+        self.until(|| self.to_resolve() != names).await;
+    }
+
+    async fn until(&self, condition: impl Fn() -> bool) {
         loop {
             let changed = self.changed.notified();
             let mut changed = std::pin::pin!(changed);
             changed.as_mut().enable();
-            if !self.is_settling() {
+            if condition() {
                 return;
             }
             changed.await;
         }
+    }
+
+    /// How the source does; nothing where there is none, or nobody follows it.
+    pub(crate) fn source_status(&self) -> Option<SourceStatus> {
+        let (watcher, refused) = {
+            let known = self.known();
+            (known.watcher.upgrade()?, known.refused)
+        };
+        let mut status = watcher.status();
+        if refused {
+            status.notes.insert(0, NOT_BELIEVED.to_owned());
+        }
+        Some(status)
     }
 
     pub(crate) fn status(&self, set: &EndpointSet, plan: &Plan) -> Vec<EndpointStatus> {
@@ -211,12 +322,15 @@ impl Members {
         let ready =
             members.map(|((index, endpoint), place)| endpoint.status(place, plan.share(index)));
         let resolving = self.is_resolving();
-        let names = self.names();
-        let unresolved = self.specs.iter().filter_map(|spec| {
+        let known = self.known();
+        let unresolved = known.specs(&self.fixed).filter_map(|spec| {
             let EndpointHost::Name(name) = &spec.host else {
                 return None;
             };
-            let name = names.get(name).filter(|name| name.addresses.is_empty())?;
+            let name = known
+                .names
+                .get(name)
+                .filter(|name| name.addresses.is_empty())?;
             let state = match &name.error {
                 None if resolving => EndpointState::Resolving,
                 None => EndpointState::Unresolved("nobody has looked it up".to_owned()),
@@ -243,85 +357,7 @@ impl Members {
         ready.chain(unresolved).collect()
     }
 
-    fn names(&self) -> MutexGuard<'_, HashMap<Arc<str>, Name>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The endpoints of a configuration, each with its part. Endpoints of `old` that are still the
-/// same are used again.
-fn assemble(
-    specs: &[EndpointSpec],
-    names: &HashMap<Arc<str>, Name>,
-    old: &[Arc<Endpoint>],
-    unchecked: bool,
-) -> Vec<(Arc<Endpoint>, Placement)> {
-    let targets: Vec<Vec<Target>> = specs.iter().map(|spec| targets(spec, names)).collect();
-    let unit = common_unit(targets.iter().map(Vec::len));
-    let mut members: Vec<(Arc<Endpoint>, Placement)> = Vec::new();
-    for (spec, targets) in specs.iter().zip(targets) {
-        let parts = u64::try_from(targets.len()).unwrap_or(u64::MAX).max(1);
-        let part = |weight: u32| {
-            let part = (u64::from(weight) * unit).div_ceil(parts);
-            u32::try_from(part).unwrap_or(u32::MAX)
-        };
-        for target in targets {
-            let taken = |endpoint: &Arc<Endpoint>| {
-                members
-                    .iter()
-                    .any(|(known, _)| Arc::ptr_eq(known, endpoint))
-            };
-            let kept = old
-                .iter()
-                .find(|endpoint| endpoint.is(spec, &target) && !taken(endpoint))
-                .cloned();
-            let endpoint = kept.unwrap_or_else(|| Endpoint::new(spec, target, unchecked));
-            let place = Placement {
-                weight: part(endpoint.ordered(spec.weight).unwrap_or(spec.weight)),
-                configured: spec.weight,
-                priority: spec.priority,
-                zone: spec.zone.clone(),
-            };
-            members.push((endpoint, place));
-        }
-    }
-    members
-}
-
-fn targets(spec: &EndpointSpec, names: &HashMap<Arc<str>, Name>) -> Vec<Target> {
-    match (Target::known(spec), &spec.host) {
-        (Some(target), _) => vec![target],
-        (None, EndpointHost::Name(name)) => {
-            let addresses = names.get(name).map_or(&[][..], |name| &name.addresses);
-            addresses
-                .iter()
-                .map(|ip| Target::tcp([SocketAddr::new(*ip, spec.port)]))
-                .collect()
-        }
-        (None, _) => Vec::new(),
-    }
-}
-
-/// The smallest factor by which weights can be multiplied so that every name's weight divides
-/// evenly among its addresses; 5,040, which nearly does, where that would be larger.
-fn common_unit(parts: impl Iterator<Item = usize>) -> u64 {
-    const LARGEST: u64 = 5_040;
-    let mut unit = 1;
-    for part in parts
-        .filter_map(|part| u64::try_from(part).ok())
-        .filter(|part| *part > 1)
-    {
-        unit = unit / greatest_common_divisor(unit, part) * part;
-        if unit > LARGEST {
-            return LARGEST;
-        }
-    }
-    unit
-}
-
-pub(crate) const fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }

@@ -4,6 +4,7 @@ mod balance;
 mod built;
 mod check;
 mod endpoint;
+mod known;
 mod load;
 mod lookup;
 mod members;
@@ -30,9 +31,11 @@ pub use self::{
     status::{EndpointState, EndpointStatus},
 };
 pub(crate) use self::{
+    check::endpoint_fault,
     endpoint::Order,
+    known::greatest_common_divisor,
     load::{Load, Tally},
     lookup::Lookup,
-    members::{Members, greatest_common_divisor},
+    members::{Members, Taken},
     usage::{Place, Room, Usage},
 };

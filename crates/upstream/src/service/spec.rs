@@ -14,6 +14,7 @@ use lintel_tls::ClientSettings;
 use super::balance::Balance;
 use crate::{
     balance::Rules,
+    discovery::Discover,
     guard::GuardSpec,
     health::{Check, Eject},
     retry::Retry,
@@ -24,7 +25,7 @@ use crate::{
 pub struct ServiceSpec {
     /// Its name in the configuration, metrics and logs.
     pub name: Arc<str>,
-    /// Where it runs. At least one.
+    /// Where it runs. At least one, unless endpoints are discovered.
     pub endpoints: Vec<EndpointSpec>,
     /// Which HTTP version is spoken to it.
     pub protocol: Protocol,
@@ -57,6 +58,8 @@ pub struct ServiceSpec {
     pub zone: Option<Arc<str>>,
     /// How long a new endpoint takes to get its full part; zero for no time.
     pub slow_start: Duration,
+    /// Where endpoints come from besides `endpoints`, which may be empty then.
+    pub discover: Option<Discover>,
 }
 
 /// One place where a service runs.
@@ -162,8 +165,10 @@ pub struct Limits {
 }
 
 /// How names are resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolve {
+    /// Servers to ask; none for those of the system.
+    pub servers: Arc<[SocketAddr]>,
     /// An answer is used for at least this long, whatever its TTL.
     pub min_ttl: Duration,
     /// An answer is used for at most this long, whatever its TTL.
@@ -209,6 +214,7 @@ impl ServiceSpec {
             spread: Rules::default(),
             zone: None,
             slow_start: Duration::ZERO,
+            discover: None,
         }
     }
 }
@@ -316,6 +322,7 @@ impl Default for Limits {
 impl Default for Resolve {
     fn default() -> Self {
         Self {
+            servers: [].into(),
             min_ttl: Duration::from_secs(1),
             max_ttl: Duration::from_secs(300),
             addresses: Addresses::Auto,

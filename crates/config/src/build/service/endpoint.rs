@@ -3,6 +3,7 @@
 use http::HeaderValue;
 use lintel_upstream::service as runtime;
 
+use super::discover;
 use crate::{
     model,
     text::{Endpoint, HostRule, Scheme},
@@ -18,25 +19,27 @@ pub(super) fn host(rule: &HostRule) -> runtime::HostRule {
     }
 }
 
-pub(super) fn endpoint(target: &model::Target) -> runtime::EndpointSpec {
-    let scheme = match target.endpoint().scheme() {
-        Scheme::Http => runtime::Scheme::Http,
-        Scheme::Https => runtime::Scheme::Https,
-    };
-    let (host, port) = match target.endpoint() {
-        Endpoint::Unix(path) => (runtime::EndpointHost::Unix(path.clone()), 0),
-        Endpoint::Tcp { host, port, .. } => match host.parse() {
-            Ok(ip) => (runtime::EndpointHost::Ip(ip), *port),
-            Err(_) => (runtime::EndpointHost::Name(host.as_str().into()), *port),
-        },
-    };
-    runtime::EndpointSpec {
-        scheme,
-        host,
-        port,
-        weight: target.weight(),
-        priority: target.priority(),
-        zone: target.zone().map(Into::into),
+impl From<&model::Target> for runtime::EndpointSpec {
+    fn from(target: &model::Target) -> Self {
+        let scheme = match target.endpoint().scheme() {
+            Scheme::Http => runtime::Scheme::Http,
+            Scheme::Https => runtime::Scheme::Https,
+        };
+        let (host, port) = match target.endpoint() {
+            Endpoint::Unix(path) => (runtime::EndpointHost::Unix(path.clone()), 0),
+            Endpoint::Tcp { host, port, .. } => match host.parse() {
+                Ok(ip) => (runtime::EndpointHost::Ip(ip), *port),
+                Err(_) => (runtime::EndpointHost::Name(host.as_str().into()), *port),
+            },
+        };
+        Self {
+            scheme,
+            host,
+            port,
+            weight: target.weight(),
+            priority: target.priority(),
+            zone: target.zone().map(Into::into),
+        }
     }
 }
 
@@ -50,6 +53,7 @@ pub(super) fn resolve(resolve: &model::Resolve) -> runtime::Resolve {
             model::AddressFamily::Ipv4 => runtime::Addresses::Ipv4,
             model::AddressFamily::Ipv6 => runtime::Addresses::Ipv6,
         },
+        servers: discover::servers(&resolve.servers),
         ..runtime::Resolve::default()
     }
 }

@@ -1,6 +1,7 @@
 //! Services.
 
 mod balance;
+mod discover;
 mod endpoint;
 mod health;
 mod retry;
@@ -103,9 +104,7 @@ fn spec(
         resolve: endpoint::resolve(&service.resolve),
         retry: service.retry.as_ref().map(retry),
         guard: retry::guard(&service.breaker),
-        ..runtime::ServiceSpec::new(
-            name,
-            service.endpoints.iter().map(endpoint::endpoint).collect(),
-        )
+        discover: service.discover.as_ref().map(discover::build),
+        ..runtime::ServiceSpec::new(name, service.endpoints.iter().map(Into::into).collect())
     })
 }

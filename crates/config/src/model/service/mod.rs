@@ -1,5 +1,6 @@
 mod balance;
 mod breaker;
+mod discover;
 mod eject;
 mod failover;
 mod health;
@@ -18,6 +19,7 @@ pub use self::{
         Balance, HashBalance, HashTable, KeyedBalance, PlainBalance, SameSite, StickyBalance,
     },
     breaker::{AdaptiveLimit, Breaker, SlowAnswers},
+    discover::{Discover, DiscoverFile, DiscoverScheme, DiscoverSrv},
     eject::{Eject, LatencyOutlier, SuccessRate},
     failover::Failover,
     health::{Health, HealthKind, InitialHealth},
@@ -34,10 +36,15 @@ use crate::text::HostRule;
 /// Something that requests are sent to.
 #[config]
 pub struct Service {
-    /// Where it runs: URLs, or URLs with weight, priority and zone. A name that has several addresses is several
-    /// endpoints.
+    /// Where it runs: URLs, or URLs with weight, priority and zone. A name that has several
+    /// addresses is several endpoints. Needed unless they are discovered; with both, all of them are used.
+    #[serde(default)]
     #[schemars(length(min = 1), example = ["http://10.0.0.7:8080"])]
     pub endpoints: Vec<Target>,
+
+    /// Where endpoints come from that are not known when this is written.
+    #[serde(default)]
+    pub discover: Option<Discover>,
 
     /// The version of HTTP it speaks.
     #[serde(default = "auto")]

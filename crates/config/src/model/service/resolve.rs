@@ -1,6 +1,8 @@
 use lintel_kernel::{Duration, config};
 use serde::Serialize;
 
+use crate::text::ServerAddress;
+
 /// How the names of endpoints are looked up.
 #[config]
 #[derive(PartialEq, Serialize)]
@@ -12,6 +14,10 @@ pub struct Resolve {
     pub max_ttl: Duration,
     /// Which addresses are used.
     pub addresses: AddressFamily,
+    /// Name servers that are asked, instead of those of the system; its hosts file is not looked at
+    /// then.
+    #[schemars(example = ["127.0.0.1:8600"])]
+    pub servers: Vec<ServerAddress>,
 }
 
 impl Default for Resolve {
@@ -20,6 +26,7 @@ impl Default for Resolve {
             min_ttl: Duration::from_secs(1),
             max_ttl: Duration::from_secs(60),
             addresses: AddressFamily::Auto,
+            servers: Vec::new(),
         }
     }
 }

@@ -1,0 +1,160 @@
+//! One connection, for one request after the other.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT},
+};
+use http_body_util::Full;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use lintel_tls::Stream;
+use serde_json::Value;
+use tokio::{task::AbortHandle, time};
+
+use super::{
+    answer::{Answer, Refused, refusal},
+    body::{self, Lines},
+};
+
+/// Until an answer that nothing is waited for is whole.
+pub(in super::super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// A connection to a server, for one request after the other.
+pub(in super::super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    host: HeaderValue,
+    /// Header fields of every request.
+    pub(in super::super) fields: HeaderMap,
+    driver: AbortHandle,
+}
+
+impl Connection {
+    pub(super) async fn over(stream: Stream, host: &str) -> Result<Self, String> {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| error.to_string())?;
+        let driver = tokio::spawn(async move {
+            // Whoever waits for an answer is told the error.
+            let _ = connection.await;
+        });
+        Ok(Self {
+            sender,
+            host: HeaderValue::from_str(host).map_err(|_| "the host can't be sent".to_owned())?,
+            fields: HeaderMap::new(),
+            driver: driver.abort_handle(),
+        })
+    }
+
+    /// Sends a field that holds a secret with every request.
+    pub(in super::super) fn secret(&mut self, name: HeaderName, value: &str) -> Result<(), String> {
+        let mut value = HeaderValue::from_str(value.trim())
+            .map_err(|_| format!("the secret for `{name}` holds characters that can't be sent"))?;
+        value.set_sensitive(true);
+        self.fields.insert(name, value);
+        Ok(())
+    }
+
+    /// Gets a resource whole, within a time limit.
+    pub(in super::super) async fn get(&mut self, target: &str, limit: Duration) -> Result<Answer, String> {
+        self.whole(Method::GET, target, None, limit).await
+    }
+
+    /// Posts JSON and gets JSON.
+    pub(in super::super) async fn post(&mut self, target: &str, body: &Value) -> Result<Answer, String> {
+        self.whole(Method::POST, target, Some(body), ANSWER_TIMEOUT)
+            .await
+    }
+
+    async fn whole(
+        &mut self,
+        method: Method,
+        target: &str,
+        body: Option<&Value>,
+        limit: Duration,
+    ) -> Result<Answer, String> {
+        let asked = async {
+            let response = self.send(method, target, body).await?;
+            let (head, incoming) = response.into_parts();
+            Ok(Answer {
+                status: head.status,
+                fields: head.headers,
+                body: body::whole(incoming).await?,
+            })
+        };
+        time::timeout(limit, asked)
+            .await
+            .map_err(|_| format!("no answer within {} s", limit.as_secs()))?
+    }
+
+    /// Begins a request whose answer comes line by line, for as long as there is news.
+    ///
+    /// # Errors
+    ///
+    /// Also an answer that is no 200, with what it says.
+    pub(in super::super) async fn lines(
+        &mut self,
+        method: Method,
+        target: &str,
+        body: Option<&Value>,
+    ) -> Result<Lines, Refused> {
+        let sent = self.send(method, target, body);
+        let response = time::timeout(ANSWER_TIMEOUT, sent).await.map_err(|_| {
+            Refused::of(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))
+        })??;
+        let status = response.status();
+        if status == StatusCode::OK {
+            return Ok(Lines::new(response.into_body()));
+        }
+        let body = time::timeout(ANSWER_TIMEOUT, body::whole(response.into_body())).await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default();
+        Err(Refused {
+            status: Some(status),
+            text: refusal(status, &body),
+        })
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        target: &str,
+        body: Option<&Value>,
+    ) -> Result<http::Response<hyper::body::Incoming>, String> {
+        let bytes = body.map_or_else(Bytes::new, |body| body.to_string().into());
+        let mut request = Request::new(Full::new(bytes));
+        *request.method_mut() = method;
+        *request.uri_mut() = target
+            .parse()
+            .map_err(|_| format!("`{target}` is no request target"))?;
+        let fields = request.headers_mut();
+        fields.clone_from(&self.fields);
+        fields.insert(HOST, self.host.clone());
+        fields.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        fields.insert(USER_AGENT, HeaderValue::from_static("lintel"));
+        if body.is_some() {
+            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let sent = async {
+            self.sender.ready().await?;
+            self.sender.send_request(request).await
+        };
+        sent.await.map_err(|error| explain(&error))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+fn explain(error: &hyper::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}

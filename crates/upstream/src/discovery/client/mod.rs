@@ -1,0 +1,16 @@
+//! A small HTTP/1.1 client for the APIs of registries.
+//!
+//! It runs on the control runtime, whose tasks move between threads; the gateway's own codec is
+//! made for one thread and for proxying. Here hyper's does: nothing is measured in microseconds.
+
+mod answer;
+mod body;
+mod connection;
+mod server;
+
+pub use self::server::Server;
+pub(super) use self::{
+    answer::Refused,
+    body::Lines,
+    connection::{ANSWER_TIMEOUT, Connection},
+};
