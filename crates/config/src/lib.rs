@@ -33,7 +33,6 @@ mod yaml;
 pub use build::{Built, build, server_tls};
 pub use diagnostic::{Diagnostic, Label, Report, Severity, Style};
 pub use diff::{Change, ChangeKind, FieldChange, diff, diff_effective};
-pub use diff::{Change, ChangeKind, FieldChange, diff};
 pub use endpoints::READERS;
 pub use loaded::{Loaded, Loader, load};
 pub use model::Model;

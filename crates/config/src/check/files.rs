@@ -6,7 +6,7 @@ use super::Check;
 use crate::{
     diagnostic::code,
     loaded::is_readable,
-    model::{Certificate, ListenerTls, Model},
+    model::{Certificate, ListenerTls, Model, UpstreamTls},
     text::FilePath,
 };
 
@@ -31,14 +31,14 @@ pub(crate) fn files(model: &Model) -> Vec<Named> {
         found.listener(&["admin", "tls"], tls);
     }
     for (name, service) in &model.services {
-        let Some(tls) = &service.tls else { continue };
-        let base = ["services", name.as_str(), "tls"];
-        found.maybe(&base, "ca", tls.ca.as_ref());
-        if let Some(certificate) = &tls.client_certificate {
-            found.certificate(
-                &[base[0], base[1], base[2], "client_certificate"],
-                certificate,
-            );
+        if let Some(tls) = &service.tls {
+            found.upstream(&["services", name.as_str(), "tls"], tls);
+        }
+        if let Some(discover) = &service.discover
+            && let (_, Some(tls)) = discover.servers()
+        {
+            let key = discover.key();
+            found.upstream(&["services", name.as_str(), "discover", key, "tls"], tls);
         }
     }
     found.0
@@ -58,6 +58,13 @@ impl Found {
             let base = [base, &["client_auth"]].concat();
             self.maybe(&base, "ca", Some(&auth.ca));
             self.maybe(&base, "crl", auth.crl.as_ref());
+        }
+    }
+
+    fn upstream(&mut self, base: &[&str], tls: &UpstreamTls) {
+        self.maybe(base, "ca", tls.ca.as_ref());
+        if let Some(certificate) = &tls.client_certificate {
+            self.certificate(&[base, &["client_certificate"]].concat(), certificate);
         }
     }
 

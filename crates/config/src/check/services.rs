@@ -4,7 +4,7 @@ use super::Check;
 use crate::{
     diagnostic::code,
     model::{Discover, DiscoverScheme, Service, TimeoutSetting},
-    text::Scheme,
+    text::{Endpoint, Scheme},
 };
 
 pub(super) fn check(check: &mut Check<'_>) {
@@ -193,14 +193,50 @@ fn discover(check: &mut Check<'_>, name: &str, service: &Service) {
             .help("give `scheme` and the URLs the same, or make two services of them");
         check.push(diagnostic);
     }
+    registry(check, &path, discover);
     match discover {
-        Discover::File(_) => {}
+        Discover::File(_) | Discover::Consul(_) | Discover::Etcd(_) => {}
         Discover::DnsSrv(srv) => {
             check.positive(
                 &[path[0], path[1], path[2], path[3], "max_ttl"],
                 srv.max_ttl,
             );
         }
+    }
+}
+
+/// Servers that are asked for endpoints.
+fn registry(check: &mut Check<'_>, path: &[&str], discover: &Discover) {
+    let (servers, tls) = discover.servers();
+    for (place, server) in &servers {
+        if let Endpoint::Unix(_) = server {
+            let at: Vec<&str> = path
+                .iter()
+                .copied()
+                .chain(place.iter().map(String::as_str))
+                .collect();
+            let diagnostic = check
+                .error(
+                    code::INVALID_VALUE,
+                    &at,
+                    format!("`{}` is not asked over a Unix socket", discover.key()),
+                )
+                .help("write its URL, such as `http://127.0.0.1:8500`");
+            check.push(diagnostic);
+        }
+    }
+    let secure = |(_, server): &(_, &Endpoint)| server.scheme() == Scheme::Https;
+    if tls.is_some() && !servers.iter().any(secure) {
+        let at: Vec<&str> = path.iter().copied().chain(["tls"]).collect();
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &at,
+                format!("`{}` has `tls`, but no URL of it is `https`", discover.key()),
+            )
+            .at(check.loaded.locate_key(&at), "has no effect")
+            .help("write `https://…` for its URL, or remove `tls`; TLS towards the endpoints is the service's own `tls`");
+        check.push(diagnostic);
     }
 }
 

@@ -41,11 +41,11 @@ pub use mirror::{Compare, Mirror};
 pub use overload::{Overload, Priority};
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{
-    AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, Discover, DiscoverFile,
-    DiscoverScheme, DiscoverSrv, Eject, Failover, HashBalance, HashTable, Health, HealthKind,
-    InitialHealth, KeepAlive, KeyedBalance, LatencyOutlier, PlainBalance, Resolve, Retry,
-    RetryBudget, SameSite, Service, ServiceProtocol, ServiceTimeout, SlowAnswers, StickyBalance,
-    SuccessRate, Target, TimeoutSetting,
+    AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, Discover,
+    DiscoverConsul, DiscoverEtcd, DiscoverFile, DiscoverScheme, DiscoverSrv, Eject, EtcdUser,
+    Failover, HashBalance, HashTable, Health, HealthKind, InitialHealth, KeepAlive, KeyedBalance,
+    LatencyOutlier, PlainBalance, Resolve, Retry, RetryBudget, SameSite, Service, ServiceProtocol,
+    ServiceTimeout, SlowAnswers, StickyBalance, SuccessRate, Target, TimeoutSetting,
     WeightedEndpoint,
 };
 pub use table::{Named, OneOrMany, Table};

@@ -10,6 +10,9 @@
 //! is over; [`watcher`] starts the next.
 
 mod backoff;
+mod client;
+mod consul;
+mod etcd;
 mod file;
 mod found;
 mod srv;
@@ -23,6 +26,9 @@ use std::{fmt, path::Path};
 use serde_json::Value;
 
 pub use self::{
+    client::Server,
+    consul::ConsulSource,
+    etcd::EtcdSource,
     file::FileSource,
     found::{Entries, Found},
     srv::SrvSource,
@@ -61,6 +67,10 @@ pub enum Kind {
     File(FileSource),
     /// DNS service records.
     Srv(SrvSource),
+    /// Consul's catalogue.
+    Consul(ConsulSource),
+    /// Keys in etcd.
+    Etcd(EtcdSource),
 }
 
 /// How texts are read that this crate has no parser for.
@@ -77,6 +87,8 @@ impl fmt::Display for Kind {
         match self {
             Self::File(source) => source.fmt(f),
             Self::Srv(source) => source.fmt(f),
+            Self::Consul(source) => source.fmt(f),
+            Self::Etcd(source) => source.fmt(f),
         }
     }
 }

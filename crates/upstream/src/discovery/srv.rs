@@ -9,15 +9,14 @@ use super::{
     found::{Entries, Found},
     watcher::Session,
 };
-use crate::{
-    resolver::SystemLookup,
-    service::Scheme,
-};
+use crate::{resolver::SystemLookup, service::Scheme};
 
 /// Bounds on how long an answer is used, whatever its TTL.
 const MIN_TTL: Duration = Duration::from_secs(1);
 /// After this a look-up counts as failed.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Hosts of more priorities than this share the last rank.
+const LAST_RANK: u8 = 254;
 
 /// A name with service records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +59,7 @@ fn entries(records: &[SRV], scheme: Scheme) -> Entries {
         let mut found = Found::at(scheme, target.trim_end_matches('.'), record.port);
         found.spec.weight = u32::from(record.weight).max(1);
         let rank = priorities.range(..record.priority).count();
-        found.spec.priority = u8::try_from(rank).unwrap_or(u8::MAX);
+        found.spec.priority = u8::try_from(rank).unwrap_or(LAST_RANK).min(LAST_RANK);
         found
     });
     Entries {

@@ -10,7 +10,7 @@ use tokio::{runtime::Handle, sync::watch, task::AbortHandle, time};
 use super::{
     Kind, Readers, Source,
     backoff::Backoff,
-    file,
+    consul, etcd, file,
     found::{Entries, Found},
     srv,
     status::{SourceError, SourceStatus},
@@ -206,5 +206,7 @@ async fn one_session(kind: &Kind, session: &Session) -> Result<(), String> {
     match kind {
         Kind::File(source) => file::follow(source, session).await,
         Kind::Srv(source) => srv::follow(source, session).await,
+        Kind::Consul(source) => consul::follow(source, session).await,
+        Kind::Etcd(source) => etcd::follow(source, session).await,
     }
 }

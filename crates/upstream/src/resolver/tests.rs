@@ -28,8 +28,7 @@ use super::{
 use crate::{
     discovery::Readers,
     service::{
-        Addresses, EndpointHost, EndpointSpec, EndpointState, Resolve, Scheme, Service,
-        ServiceSpec,
+        Addresses, EndpointHost, EndpointSpec, EndpointState, Resolve, Scheme, Service, ServiceSpec,
     },
 };
 

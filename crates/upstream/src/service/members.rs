@@ -71,14 +71,14 @@ impl Members {
         previous: Option<&Arc<Service>>,
     ) -> Arc<Self> {
         let alike = previous.filter(|previous| {
-            previous.spec.tls == spec.tls && previous.spec.protocol == spec.protocol
+            previous.spec().tls == spec.tls && previous.spec().protocol == spec.protocol
         });
         match alike {
             Some(alike)
-                if alike.spec.endpoints == spec.endpoints
+                if alike.spec().endpoints == spec.endpoints
                     && alike.members.rule == rule
-                    && alike.spec.discover == spec.discover
-                    && alike.spec.resolve == spec.resolve =>
+                    && alike.spec().discover == spec.discover
+                    && alike.spec().resolve == spec.resolve =>
             {
                 Arc::clone(&alike.members)
             }

@@ -3,11 +3,15 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use lintel_upstream::{
-    discovery::{self, FileSource, Kind, SrvSource},
+    discovery::{self, ConsulSource, EtcdSource, FileSource, Kind, Server, SrvSource},
     service::Scheme,
 };
 
-use crate::{model, text::ServerAddress};
+use super::tls::tls;
+use crate::{
+    model::{self, UpstreamTls},
+    text::{self, Endpoint, ServerAddress},
+};
 
 pub(super) fn build(discover: &model::Discover) -> discovery::Discover {
     let kind = match discover {
@@ -19,6 +23,26 @@ pub(super) fn build(discover: &model::Discover) -> discovery::Discover {
             servers: servers(&srv.servers),
             max_ttl: srv.max_ttl.to_std(),
         }),
+        model::Discover::Consul(consul) => Kind::Consul(ConsulSource {
+            server: server(&consul.url, consul.tls.as_ref()),
+            service: consul.service.as_str().into(),
+            token: consul.token.clone(),
+            datacenter: consul.datacenter.as_deref().map(Arc::from),
+            namespace: consul.namespace.as_deref().map(Arc::from),
+            tags: consul.tags.iter().map(|tag| tag.as_str().into()).collect(),
+            filter: consul.filter.as_deref().map(Arc::from),
+        }),
+        model::Discover::Etcd(etcd) => {
+            let members = etcd.endpoints.iter();
+            let user = etcd.user.as_ref();
+            Kind::Etcd(EtcdSource {
+                servers: members
+                    .map(|member| server(member, etcd.tls.as_ref()))
+                    .collect(),
+                prefix: etcd.prefix.as_str().into(),
+                user: user.map(|user| (user.name.as_str().into(), user.password.clone())),
+            })
+        }
     };
     discovery::Discover {
         source: discovery::Source {
@@ -35,4 +59,18 @@ pub(super) fn build(discover: &model::Discover) -> discovery::Discover {
 
 pub(super) fn servers(servers: &[ServerAddress]) -> Arc<[SocketAddr]> {
     servers.iter().map(|server| server.0).collect()
+}
+
+/// Unix sockets have been refused by the check.
+fn server(endpoint: &Endpoint, settings: Option<&UpstreamTls>) -> Server {
+    let (host, port) = match endpoint {
+        Endpoint::Tcp { host, port, .. } => (host.as_str(), *port),
+        Endpoint::Unix(_) => ("localhost", 0),
+    };
+    let secure = endpoint.scheme() == text::Scheme::Https;
+    Server {
+        host: host.into(),
+        port,
+        tls: secure.then(|| settings.map(tls).unwrap_or_default()),
+    }
 }

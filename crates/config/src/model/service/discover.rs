@@ -1,7 +1,10 @@
-use lintel_kernel::{Duration, config};
+use lintel_kernel::{Duration, Secret, config};
 use serde::Serialize;
 
-use crate::text::{FilePath, ServerAddress};
+use crate::{
+    model::UpstreamTls,
+    text::{Endpoint, FilePath, Scheme, ServerAddress},
+};
 
 /// Where endpoints come from. The last good answer stays in use whatever happens to the source.
 #[config]
@@ -10,6 +13,11 @@ pub enum Discover {
     File(DiscoverFile),
     /// DNS service records (RFC 2782), asked for again when their time to live is over.
     DnsSrv(DiscoverSrv),
+    /// Consul's catalogue: the instances of a service that pass their health checks, told of changes
+    /// as they happen.
+    Consul(DiscoverConsul),
+    /// The values of all keys under a prefix in etcd (v3), told of changes as they happen.
+    Etcd(DiscoverEtcd),
 }
 
 impl Discover {
@@ -18,6 +26,8 @@ impl Discover {
         match self {
             Self::File(_) => "file",
             Self::DnsSrv(_) => "dns_srv",
+            Self::Consul(_) => "consul",
+            Self::Etcd(_) => "etcd",
         }
     }
 
@@ -26,6 +36,25 @@ impl Discover {
         match self {
             Self::File(source) => source.scheme,
             Self::DnsSrv(source) => source.scheme,
+            Self::Consul(source) => source.scheme,
+            Self::Etcd(source) => source.scheme,
+        }
+    }
+
+    /// The servers that are asked, with their places below the source, and TLS towards them.
+    pub fn servers(&self) -> (Vec<(Vec<String>, &Endpoint)>, Option<&UpstreamTls>) {
+        match self {
+            Self::File(_) | Self::DnsSrv(_) => (Vec::new(), None),
+            Self::Consul(source) => {
+                let url = (vec!["url".to_owned()], &source.url);
+                (vec![url], source.tls.as_ref())
+            }
+            Self::Etcd(source) => {
+                let members = source.endpoints.iter().enumerate();
+                let placed = members
+                    .map(|(at, member)| (vec!["endpoints".to_owned(), at.to_string()], member));
+                (placed.collect(), source.tls.as_ref())
+            }
         }
     }
 
@@ -34,6 +63,8 @@ impl Discover {
         match self {
             Self::File(source) => source.allow_empty,
             Self::DnsSrv(source) => source.allow_empty,
+            Self::Consul(source) => source.allow_empty,
+            Self::Etcd(source) => source.allow_empty,
         }
     }
 
@@ -42,6 +73,8 @@ impl Discover {
         match self {
             Self::File(source) => source.required,
             Self::DnsSrv(source) => source.required,
+            Self::Consul(source) => source.required,
+            Self::Etcd(source) => source.required,
         }
     }
 }
@@ -110,6 +143,115 @@ pub struct DiscoverSrv {
     /// there is one.
     #[serde(default)]
     pub required: bool,
+}
+
+/// Consul's catalogue. Weights are those of Consul for passing instances.
+#[config]
+pub struct DiscoverConsul {
+    /// The agent, or a server.
+    #[serde(default = "consul_agent")]
+    pub url: Endpoint,
+
+    /// The service's name in Consul.
+    #[schemars(length(min = 1), example = &"orders")]
+    pub service: String,
+
+    /// The ACL token, which needs `service:read` and `node:read`.
+    #[serde(default)]
+    #[schemars(example = &"${env.CONSUL_TOKEN}")]
+    pub token: Option<Secret>,
+
+    /// The datacenter, if it is not the agent's own.
+    #[serde(default)]
+    #[schemars(example = &"dc1")]
+    pub datacenter: Option<String>,
+
+    /// The namespace (Consul Enterprise).
+    #[serde(default)]
+    #[schemars(example = &"default")]
+    pub namespace: Option<String>,
+
+    /// Tags that an instance must have, all of them.
+    #[serde(default)]
+    #[schemars(example = ["v2"])]
+    pub tags: Vec<String>,
+
+    /// A filter expression of Consul's.
+    #[serde(default)]
+    #[schemars(example = &"Service.Meta.env == prod")]
+    pub filter: Option<String>,
+
+    /// TLS towards an `https` agent. Without it, it is verified by the system's authorities.
+    #[serde(default)]
+    pub tls: Option<UpstreamTls>,
+
+    /// What the endpoints speak.
+    #[serde(default = "http")]
+    pub scheme: DiscoverScheme,
+
+    /// Whether an answer without any is believed. Otherwise the last endpoints stay in use.
+    #[serde(default)]
+    pub allow_empty: bool,
+
+    /// Whether the gateway waits for a first good answer, at most 30 s, before it serves this
+    /// configuration, and does not serve it without. Otherwise requests are answered with 503 until
+    /// there is one.
+    #[serde(default)]
+    pub required: bool,
+}
+
+/// Keys in etcd. Values are written like endpoints: a URL, or `{"url": "…", "weight": 2}`.
+#[config]
+pub struct DiscoverEtcd {
+    /// Its members, any of which is asked.
+    #[schemars(length(min = 1), example = ["https://10.0.0.5:2379"])]
+    pub endpoints: Vec<Endpoint>,
+
+    /// What the keys begin with. End it with the separator, or `/orders` is also the beginning of
+    /// `/orders2/a`.
+    #[schemars(length(min = 1), example = &"/services/orders/")]
+    pub prefix: String,
+
+    /// The user that may read the keys, where etcd asks for one.
+    #[serde(default)]
+    pub user: Option<EtcdUser>,
+
+    /// TLS towards `https` members. Without it they are verified by the system's authorities.
+    #[serde(default)]
+    pub tls: Option<UpstreamTls>,
+
+    /// What the endpoints speak.
+    #[serde(default = "http")]
+    pub scheme: DiscoverScheme,
+
+    /// Whether an answer without any is believed. Otherwise the last endpoints stay in use.
+    #[serde(default)]
+    pub allow_empty: bool,
+
+    /// Whether the gateway waits for a first good answer, at most 30 s, before it serves this
+    /// configuration, and does not serve it without. Otherwise requests are answered with 503 until
+    /// there is one.
+    #[serde(default)]
+    pub required: bool,
+}
+
+/// A user of etcd.
+#[config]
+pub struct EtcdUser {
+    /// Its name.
+    #[schemars(length(min = 1), example = &"lintel")]
+    pub name: String,
+    /// Its password.
+    #[schemars(example = &"${env.ETCD_PASSWORD}")]
+    pub password: Secret,
+}
+
+fn consul_agent() -> Endpoint {
+    Endpoint::Tcp {
+        scheme: Scheme::Http,
+        host: "127.0.0.1".to_owned(),
+        port: 8500,
+    }
 }
 
 const fn http() -> DiscoverScheme {

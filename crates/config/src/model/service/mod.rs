@@ -19,7 +19,9 @@ pub use self::{
         Balance, HashBalance, HashTable, KeyedBalance, PlainBalance, SameSite, StickyBalance,
     },
     breaker::{AdaptiveLimit, Breaker, SlowAnswers},
-    discover::{Discover, DiscoverFile, DiscoverScheme, DiscoverSrv},
+    discover::{
+        Discover, DiscoverConsul, DiscoverEtcd, DiscoverFile, DiscoverScheme, DiscoverSrv, EtcdUser,
+    },
     eject::{Eject, LatencyOutlier, SuccessRate},
     failover::Failover,
     health::{Health, HealthKind, InitialHealth},

@@ -22,27 +22,8 @@ impl Answer {
         if self.status != StatusCode::OK {
             return Err(refusal(self.status, &self.body));
         }
-        serde_json::from_slice(&self.body).map_err(|error| format!("the answer can't be read: {error}"))
-    }
-}
-
-/// A request that was not answered as it should be.
-#[derive(Debug)]
-pub(in super::super) struct Refused {
-    /// None where there was no answer.
-    pub(in super::super) status: Option<StatusCode>,
-    pub(in super::super) text: String,
-}
-
-impl Refused {
-    pub(super) fn of(text: String) -> Self {
-        Self { status: None, text }
-    }
-}
-
-impl From<String> for Refused {
-    fn from(text: String) -> Self {
-        Self::of(text)
+        serde_json::from_slice(&self.body)
+            .map_err(|error| format!("the answer can't be read: {error}"))
     }
 }
 

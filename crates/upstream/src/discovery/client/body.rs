@@ -48,7 +48,9 @@ impl Lines {
                 return Ok(Some(line));
             }
             if self.buffer.len() > MAX_LINE {
-                return Err(format!("a line of the answer has more than {MAX_LINE} bytes"));
+                return Err(format!(
+                    "a line of the answer has more than {MAX_LINE} bytes"
+                ));
             }
             match self.body.frame().await {
                 Some(Ok(frame)) => {

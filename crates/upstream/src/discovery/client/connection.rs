@@ -15,12 +15,12 @@ use serde_json::Value;
 use tokio::{task::AbortHandle, time};
 
 use super::{
-    answer::{Answer, Refused, refusal},
+    answer::{Answer, refusal},
     body::{self, Lines},
 };
 
 /// Until an answer that nothing is waited for is whole.
-pub(in super::super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection to a server, for one request after the other.
 pub(in super::super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -57,12 +57,20 @@ impl Connection {
     }
 
     /// Gets a resource whole, within a time limit.
-    pub(in super::super) async fn get(&mut self, target: &str, limit: Duration) -> Result<Answer, String> {
+    pub(in super::super) async fn get(
+        &mut self,
+        target: &str,
+        limit: Duration,
+    ) -> Result<Answer, String> {
         self.whole(Method::GET, target, None, limit).await
     }
 
     /// Posts JSON and gets JSON.
-    pub(in super::super) async fn post(&mut self, target: &str, body: &Value) -> Result<Answer, String> {
+    pub(in super::super) async fn post(
+        &mut self,
+        target: &str,
+        body: &Value,
+    ) -> Result<Answer, String> {
         self.whole(Method::POST, target, Some(body), ANSWER_TIMEOUT)
             .await
     }
@@ -98,21 +106,18 @@ impl Connection {
         method: Method,
         target: &str,
         body: Option<&Value>,
-    ) -> Result<Lines, Refused> {
+    ) -> Result<Lines, String> {
         let sent = self.send(method, target, body);
-        let response = time::timeout(ANSWER_TIMEOUT, sent).await.map_err(|_| {
-            Refused::of(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))
-        })??;
+        let response = time::timeout(ANSWER_TIMEOUT, sent)
+            .await
+            .map_err(|_| format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))??;
         let status = response.status();
         if status == StatusCode::OK {
             return Ok(Lines::new(response.into_body()));
         }
         let body = time::timeout(ANSWER_TIMEOUT, body::whole(response.into_body())).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
-        Err(Refused {
-            status: Some(status),
-            text: refusal(status, &body),
-        })
+        Err(refusal(status, &body))
     }
 
     async fn send(

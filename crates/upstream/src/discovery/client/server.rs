@@ -62,7 +62,11 @@ impl Server {
         Connection::over(stream, &self.authority()).await
     }
 
-    async fn handshake(&self, settings: ClientSettings, socket: TcpStream) -> Result<Stream, String> {
+    async fn handshake(
+        &self,
+        settings: ClientSettings,
+        socket: TcpStream,
+    ) -> Result<Stream, String> {
         let settings = ClientSettings {
             alpn: vec![Alpn::Http1],
             ..settings
@@ -117,4 +121,3 @@ impl fmt::Display for Server {
         write!(f, "{scheme}://{}", self.authority())
     }
 }
-

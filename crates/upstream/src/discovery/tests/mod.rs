@@ -5,6 +5,9 @@
     clippy::indexing_slicing
 )]
 
+mod consul;
+mod etcd;
+mod fake;
 mod file;
 mod service;
 mod srv;
