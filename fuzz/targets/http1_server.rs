@@ -30,7 +30,7 @@ impl Service<DuplexStream> for Echo {
         Response::new(Full::new(body.unwrap_or_default())).into()
     }
 
-    fn refused(&self, refusal: Refusal, RequestLine, _: RequestLine) -> Response<Bytes> {
+    fn refused(&self, refusal: Refusal, _: RequestLine) -> Response<Bytes> {
         let mut response = Response::new(Bytes::from(refusal.to_string()));
         *response.status_mut() = refusal.status;
         response

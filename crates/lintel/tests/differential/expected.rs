@@ -92,16 +92,24 @@ impl Found<'_> {
     /// Whether the request is of the kind that the list names.
     fn is(&self, kind: &str) -> bool {
         let (method, target) = self.start();
+        let text = crate::text(&self.input.bytes).to_ascii_lowercase();
         match kind {
             "absolute-form" => target.starts_with("http:") || target.starts_with("https:"),
             "asterisk-form" => target == "*",
             "unusual method" => !method
                 .bytes()
                 .all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte)),
-            "upgrade" => {
-                let text = crate::text(&self.input.bytes).to_ascii_lowercase();
-                text.contains("\nupgrade:")
-            }
+            "upgrade" => text.contains("\nupgrade:"),
+            "several expectations" => text.matches("\nexpect:").count() > 1,
+            "tab before a value" => text
+                .lines()
+                .filter_map(|line| line.split_once(':'))
+                .any(|(_, value)| value.trim_start_matches(' ').starts_with('\t')),
+            "host of dots" => text.contains("\nhost: ."),
+            "future address" => text.contains("host: [v"),
+            "length in the trailers" => text
+                .split_once("\r\n0\r\n")
+                .is_some_and(|(_, trailers)| trailers.contains("content-length")),
             "path not canonical" => self.differs_in_path_alone(),
             _ => panic!("expected.txt names an unknown kind: {kind}"),
         }
