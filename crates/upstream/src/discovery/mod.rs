@@ -7,7 +7,7 @@
 //! shown by the admin interface, and it is asked again with growing pauses.
 //!
 //! One source a file. Each is an `async fn follow` that returns when its session with the source
-//! is over; [`watcher`] starts the next.
+//! is over; the watcher starts the next.
 
 mod backoff;
 mod client;

@@ -2,7 +2,7 @@
 //!
 //! Two sources say so: requests themselves (in the workers: an endpoint that fails
 //! again and again is *ejected* for a while, then *on trial*), and checks that the control side
-//! makes. An endpoint's [`Health`] is shared by all workers through atomics, and outlives reloads.
+//! makes. An endpoint's `Health` is shared by all workers through atomics, and outlives reloads.
 //! What it means for the traffic is worked out by [`Plan`](crate::balance::Plan).
 
 pub(crate) mod checks;
