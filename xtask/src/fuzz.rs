@@ -6,66 +6,73 @@ use std::{
     process::Command,
 };
 
-/// Every target, with where its first inputs are.
-const TARGETS: &[(&str, &str)] = &[
-    ("http1_server", "fuzz/seeds/http1_server"),
-    ("http1_client", "fuzz/seeds/http1_client"),
-    ("router_patterns", "fuzz/seeds/router_patterns"),
-    ("proxy_protocol", "fuzz/seeds/proxy_protocol"),
-    ("path", "fuzz/seeds/path"),
-    ("expression", "fuzz/seeds/expression"),
-    ("config", "examples"),
-];
-
 /// What cargo-fuzz passes too, but for the address sanitizer, which needs a nightly compiler.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
      -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
 
-/// Builds all targets, and runs each for so many seconds, or only the one that is named.
+/// Runs each target for so many seconds, or only the one that is named.
 pub(crate) fn run(root: &Path, seconds: &str, only: Option<&str>) -> Result<(), String> {
-    let known = |name: &str| TARGETS.iter().any(|(target, _)| *target == name);
-    if let Some(unknown) = only.filter(|name| !known(name)) {
-        return Err(format!("fuzz: no target `{unknown}`"));
+    let targets = targets(root)?;
+    if let Some(unknown) = only.filter(|name| !targets.iter().any(|target| target == name)) {
+        return Err(format!(
+            "fuzz: no target `{unknown}`; there are {}",
+            targets.join(", ")
+        ));
     }
-    let programs = build(root)?;
-    let chosen = TARGETS
-        .iter()
-        .filter(|(name, _)| only.is_none_or(|only| only == *name));
-    for (name, seeds) in chosen {
-        let corpus = root.join("fuzz/corpus").join(name);
-        fs::create_dir_all(&corpus).map_err(|error| format!("fuzz: {error}"))?;
-        let mut command = Command::new(programs.join(name));
-        command
-            .current_dir(root)
-            .args([
-                "-seed=1",
-                "-timeout=20",
-                "-rss_limit_mb=2048",
-                "-verbosity=0",
-            ])
-            .args(["-print_final_stats=1", "-use_value_profile=1"])
-            .arg(format!("-max_total_time={seconds}"))
-            .arg(format!("-artifact_prefix=fuzz/corpus/{name}-"))
-            .args([corpus.as_path(), Path::new(seeds)]);
-        let output = command
-            .output()
-            .map_err(|error| format!("fuzz: {name}: {error}"))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() {
-            return Err(format!("fuzz: {name} failed:\n{said}"));
+    let program = build(root)?;
+    for target in targets {
+        if only.is_none_or(|only| only == target) {
+            drive(root, &program, &target, seconds)?;
         }
-        let runs = said
-            .lines()
-            .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))
-            .ok_or_else(|| format!("fuzz: {name} tells no number of runs:\n{said}"))?;
-        println!("fuzz: {name}: {} runs in {seconds} s", runs.trim());
     }
     Ok(())
 }
 
-/// Builds with coverage counters in everything but build scripts and macros; returns the folder of
-/// the programs.
+/// Names of the targets: each has a folder of seeds.
+fn targets(root: &Path) -> Result<Vec<String>, String> {
+    let entries = fs::read_dir(root.join("fuzz/seeds"))
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| format!("fuzz: seeds: {error}"))?;
+    let mut names: Vec<String> = entries
+        .iter()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+fn drive(root: &Path, program: &Path, target: &str, seconds: &str) -> Result<(), String> {
+    let corpus = root.join("fuzz/corpus").join(target);
+    fs::create_dir_all(&corpus).map_err(|error| format!("fuzz: {error}"))?;
+    let output = Command::new(program)
+        .current_dir(root)
+        .env("LINTEL_FUZZ_TARGET", target)
+        .args([
+            "-seed=1",
+            "-timeout=20",
+            "-rss_limit_mb=2048",
+            "-verbosity=0",
+        ])
+        .args(["-print_final_stats=1", "-use_value_profile=1"])
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-artifact_prefix=fuzz/corpus/{target}-"))
+        .args([corpus.as_path(), &Path::new("fuzz/seeds").join(target)])
+        .output()
+        .map_err(|error| format!("fuzz: {target}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("fuzz: {target} failed:\n{said}"));
+    }
+    let runs = said
+        .lines()
+        .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"))
+        .ok_or_else(|| format!("fuzz: {target} tells no number of runs:\n{said}"))?;
+    println!("fuzz: {target}: {} runs in {seconds} s", runs.trim());
+    Ok(())
+}
+
+/// Builds with coverage counters in everything but build scripts and macros; returns the program.
 fn build(root: &Path) -> Result<PathBuf, String> {
     let versions = Command::new("rustc")
         .arg("-vV")
@@ -76,15 +83,12 @@ fn build(root: &Path) -> Result<PathBuf, String> {
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
         .ok_or("fuzz: rustc names no host")?;
-    // The same dependencies as in the product.
-    let lock = [root.join("Cargo.lock"), root.join("fuzz/Cargo.lock")];
-    fs::copy(&lock[0], &lock[1]).map_err(|error| format!("fuzz: {error}"))?;
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let target = target.join("fuzz");
     let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--bins", "--target", host])
-        .arg("--manifest-path")
-        .arg(root.join("fuzz/Cargo.toml"))
+        .current_dir(root)
+        .args(["build", "--quiet", "--profile", "fuzz", "--target", host])
+        .args(["--package", "lintel-fuzz", "--features", "libfuzzer"])
         .env("CARGO_TARGET_DIR", &target)
         .env("RUSTFLAGS", FLAGS)
         .status()
@@ -92,5 +96,5 @@ fn build(root: &Path) -> Result<PathBuf, String> {
     if !built.success() {
         return Err("fuzz: the targets do not build".to_owned());
     }
-    Ok(target.join(host).join("debug"))
+    Ok(target.join(host).join("fuzz/lintel-fuzz"))
 }

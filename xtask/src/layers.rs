@@ -26,7 +26,7 @@ pub(crate) const LAYERS: &[&str] = &[
 ];
 
 /// Crates outside the product: they may use anything, nothing may use them.
-const TOOLS: &[&str] = &["xtask", "lintel-bench"];
+const TOOLS: &[&str] = &["xtask", "lintel-bench", "lintel-fuzz"];
 
 /// Libraries with one door: only the named crates may depend on them.
 const DOORS: &[(&str, &[&str])] = &[

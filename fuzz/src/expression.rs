@@ -1,15 +1,18 @@
 //! Any text as an expression and as a template: it compiles and gives a value or none, or the error
 //! points into the text.
-#![no_main]
 
-use std::{rc::Rc, sync::Arc, time::{Duration, Instant}};
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{Request, uri::PathAndQuery};
-use libfuzzer_sys::fuzz_target;
 use lintel_kernel::{
-    Exchange, RequestId, Trace,
+    Exchange,
     exchange::{Detour, Names, Params},
     expr::{Expr, Scope, Template},
+    trace::{RequestId, Trace},
 };
 
 struct Fixed([Arc<str>; 1]);
@@ -47,7 +50,11 @@ fn exchange() -> Exchange {
         target: PathAndQuery::from_static(target),
         grpc: false,
         route: Some(0),
-        params: Params { names: 0, spans: [(8, 9)].into_iter().collect() },
+        identity: None,
+        params: Params {
+            names: 0,
+            spans: [(8, 9)].into_iter().collect(),
+        },
         service: Some(0),
         endpoint: None,
         attempts: 0,
@@ -59,12 +66,20 @@ fn exchange() -> Exchange {
     }
 }
 
-fuzz_target!(|source: &str| {
+pub(crate) fn run(input: &[u8]) {
+    let Ok(source) = std::str::from_utf8(input) else {
+        return;
+    };
     let exchange = exchange();
     let scope = Scope::request(&exchange);
     match Expr::parse(source) {
         Ok(expr) => {
-            let _ = (expr.text(scope), expr.holds(scope), expr.needs_response(), expr.path_params());
+            let _ = (
+                expr.text(scope),
+                expr.holds(scope),
+                expr.needs_response(),
+                expr.path_params(),
+            );
         }
         Err(error) => assert!(source.is_char_boundary(error.offset), "{error:?}"),
     }
@@ -75,4 +90,4 @@ fuzz_target!(|source: &str| {
         }
         Err(error) => assert!(source.is_char_boundary(error.offset), "{error:?}"),
     }
-});
+}

@@ -1,12 +1,10 @@
 //! Any bytes from an upstream, whole and cut in two at the place that the first byte names: same answer, no panic.
-#![no_main]
 
 use std::rc::Rc;
 
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
-use libfuzzer_sys::fuzz_target;
 use lintel_http1::Timer;
 use lintel_http1::client::{Conn, Options, Recycle, SendOptions};
 use tokio::io::{AsyncWriteExt, DuplexStream};
@@ -31,19 +29,32 @@ async fn fetch(pieces: [&[u8]; 2]) -> Option<String> {
     let asking = async {
         let back: Rc<dyn Recycle<DuplexStream>> = Rc::new(Drop);
         let how = SendOptions::new(&options, &timer);
-        let sent = Conn::new(near).send(&head, Full::new(Bytes::new()), how, |_, _| {}, back).await.ok()?;
+        let sent = Conn::new(near)
+            .send(&head, Full::new(Bytes::new()), how, |_, _| {}, back)
+            .await
+            .ok()?;
         let (head, body) = sent.response.into_parts();
-        let body = body.collect().await.map(|body| body.to_bytes()).map_err(|error| error.to_string());
+        let body = body
+            .collect()
+            .await
+            .map(|body| body.to_bytes())
+            .map_err(|error| error.to_string());
         Some(format!("{} {:?} {body:?}", head.status, head.headers))
     };
     tokio::join!(asking, upstream).0
 }
 
-fuzz_target!(|data: &[u8]| {
-    let Some((place, data)) = data.split_first() else { return };
+pub(crate) fn run(data: &[u8]) {
+    let Some((place, data)) = data.split_first() else {
+        return;
+    };
     let cut = usize::from(*place).min(data.len());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
     let whole = runtime.block_on(fetch([data, b""]));
     let split = runtime.block_on(fetch([&data[..cut], &data[cut..]]));
     assert_eq!(whole, split);
-});
+}

@@ -1,5 +1,4 @@
 //! Any bytes from a client, whole and cut in two at the place that the first byte names: same requests, same answers, no panic.
-#![no_main]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,9 +6,8 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use libfuzzer_sys::fuzz_target;
-use lintel_http1::Refusal;
 use lintel_http1::server::{self, Drain, Handle, Incoming, Meta, Options, Reply, Service};
+use lintel_http1::{Refusal, RequestLine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 struct Echo(Rc<RefCell<Vec<String>>>);
@@ -25,7 +23,10 @@ impl Service<DuplexStream> for Echo {
     ) -> Reply<Full<Bytes>, DuplexStream> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes());
-        let seen = format!("{} {} {:?} {:?} {body:?}", head.method, head.uri, head.headers, meta.upgrade);
+        let seen = format!(
+            "{} {} {:?} {:?} {body:?}",
+            head.method, head.uri, head.headers, meta.upgrade
+        );
         self.0.borrow_mut().push(seen);
         Response::new(Full::new(body.unwrap_or_default())).into()
     }
@@ -41,7 +42,10 @@ async fn serve(pieces: [&[u8]; 2]) -> (Vec<String>, Vec<u8>) {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let (near, mut far) = tokio::io::duplex(1 << 20);
     let (service, drain) = (Echo(Rc::clone(&seen)), Drain::new());
-    let options = Options { half_close: true, ..Options::default() };
+    let options = Options {
+        half_close: true,
+        ..Options::default()
+    };
     let mut output = Vec::new();
     let serving = async {
         drop(server::serve(near, BytesMut::new(), &service, &options, &drain).await);
@@ -58,11 +62,17 @@ async fn serve(pieces: [&[u8]; 2]) -> (Vec<String>, Vec<u8>) {
     (seen.take(), output)
 }
 
-fuzz_target!(|data: &[u8]| {
-    let Some((place, data)) = data.split_first() else { return };
+pub(crate) fn run(data: &[u8]) {
+    let Some((place, data)) = data.split_first() else {
+        return;
+    };
     let cut = usize::from(*place).min(data.len());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
     let whole = runtime.block_on(serve([data, b""]));
     let split = runtime.block_on(serve([&data[..cut], &data[cut..]]));
     assert_eq!(whole, split);
-});
+}
