@@ -4,6 +4,7 @@
 //! `mod.rs`, a `config.rs`, and one line in the list below, in the order of phases.
 
 mod chain;
+mod consumers;
 mod credential;
 mod described;
 mod forward;
@@ -14,6 +15,7 @@ mod registry;
 mod tests;
 
 pub use chain::{Chain, Depth};
+pub use consumers::{ConsumerConfig, Directory, TokenConfig};
 pub use credential::Place;
 pub use policy::{Context, Off, Policy, Setting, Wait};
 pub use registry::Entry;

@@ -1,6 +1,6 @@
 //! What a policy is.
 
-use std::{future::poll_fn, path::PathBuf};
+use std::{future::poll_fn, path::PathBuf, sync::Arc};
 
 use http::{HeaderValue, Response};
 use lintel_http::{Body, http1::Timer};
@@ -10,6 +10,8 @@ use lintel_kernel::{
 };
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+
+use crate::Directory;
 
 /// One cross-cutting rule, built from its part of a route's configuration and shared by all
 /// workers.
@@ -95,6 +97,8 @@ pub struct Context {
     /// For `check` and `test`: nothing outside the process is to be opened or made. Requests may
     /// still come.
     pub dry: bool,
+    /// The declared consumers.
+    pub consumers: Arc<Directory>,
 }
 
 impl Context {

@@ -15,7 +15,7 @@ pub use listener::settings as server_tls;
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use lintel_kernel::Fault;
-use lintel_policies::{Chain, Context};
+use lintel_policies::{Chain, Context, Directory};
 use lintel_proxy::Snapshot;
 use lintel_server::{Generation, ListenerSpec};
 
@@ -39,11 +39,18 @@ pub struct Built {
 /// What only shows when things are put together: routes that tie, certificates that don't fit
 /// their keys, policies that can't be built.
 pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Result<Built, Report> {
+    let consumers = crate::check::directory(loaded).map_err(|faults| {
+        let faults = faults
+            .iter()
+            .map(|fault| loaded.fault(&["consumers"], fault));
+        loaded.report(faults.collect())
+    })?;
     let names = loaded.model.services.keys().enumerate();
     let service_index = names.map(|(index, name)| (name.as_str(), index)).collect();
     let mut builder = Builder {
         loaded,
         previous,
+        consumers: Arc::new(consumers),
         service_index,
         out: Vec::new(),
     };
@@ -85,6 +92,7 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
 struct Builder<'a> {
     loaded: &'a Loaded,
     previous: Option<&'a Built>,
+    consumers: Arc<Directory>,
     /// Services are kept in the order of their names.
     service_index: HashMap<&'a str, usize>,
     out: Vec<Diagnostic>,
@@ -100,12 +108,27 @@ impl Builder<'_> {
     /// The default policies that observe, for requests that match no route.
     fn unmatched(&mut self) -> Chain {
         let observing = self.loaded.model.defaults.policies.observing();
-        match Chain::build(&observing, &context(self.loaded)) {
+        match Chain::build(&observing, &self.context()) {
             Ok(chain) => chain,
             Err(faults) => {
                 self.faults(&["defaults", "policies"], faults);
                 Chain::default()
             }
+        }
+    }
+
+    /// What policies are built with: paths start from the folder of the first file. A rehearsal
+    /// opens nothing.
+    fn context(&self) -> Context {
+        let first = self.loaded.sources.iter().next();
+        let folder = first
+            .and_then(|source| source.path.parent())
+            .map_or_else(PathBuf::new, PathBuf::from);
+        Context {
+            folder,
+            dry: self.loaded.rehearsed,
+            consumers: Arc::clone(&self.consumers),
+            ..Context::default()
         }
     }
 
@@ -115,19 +138,5 @@ impl Builder<'_> {
             .listeners
             .iter()
             .find(|spec| &*spec.name == name)
-    }
-}
-
-/// What policies are built with: paths start from the folder of the first file. A rehearsal opens
-/// nothing.
-fn context(loaded: &Loaded) -> Context {
-    let first = loaded.sources.iter().next();
-    let folder = first
-        .and_then(|source| source.path.parent())
-        .map_or_else(PathBuf::new, PathBuf::from);
-    Context {
-        folder,
-        dry: loaded.rehearsed,
-        ..Context::default()
     }
 }

@@ -16,13 +16,13 @@ use lintel_upstream::guard::Bulkhead;
 
 pub(super) use overload::overload;
 
-use super::{Builder, context, page, service::retry};
+use super::{Builder, page, service::retry};
 use crate::model::{self, Defaults, Model, To};
 
 pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
     let loaded = builder.loaded;
     let model = &loaded.model;
-    let shared = context(loaded);
+    let shared = builder.context();
     let inherited = Chain::build(&model.defaults.policies, &shared);
     if let Err(faults) = inherited {
         builder.faults(&["defaults", "policies"], faults);

@@ -4,6 +4,7 @@
 mod balance;
 mod beside;
 mod breaker;
+mod consumers;
 mod drills;
 mod expressions;
 mod files;
@@ -17,8 +18,12 @@ mod services;
 mod splits;
 mod warnings;
 
+pub(crate) use consumers::directory;
 pub(crate) use files::files;
+use std::sync::Arc;
+
 use lintel_kernel::Duration;
+use lintel_policies::Directory;
 
 use crate::{
     diagnostic::{Diagnostic, code},
@@ -28,7 +33,12 @@ use crate::{
 
 /// Everything that stops the configuration from being used.
 pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnostic>) {
-    let mut check = Check { loaded, out };
+    let mut check = Check {
+        loaded,
+        out,
+        consumers: Arc::default(),
+    };
+    consumers::check(&mut check);
     listeners::check(&mut check);
     overload::check(&mut check);
     services::check(&mut check);
@@ -53,6 +63,7 @@ pub(crate) fn warnings(
     let mut check = Check {
         loaded,
         out: &mut out,
+        consumers: Arc::default(),
     };
     warnings::check(&mut check, secrets, check_files);
     out
@@ -61,6 +72,8 @@ pub(crate) fn warnings(
 struct Check<'a> {
     loaded: &'a Loaded,
     out: &'a mut Vec<Diagnostic>,
+    /// What policies know of the consumers; empty where something is wrong with them.
+    consumers: Arc<Directory>,
 }
 
 impl<'a> Check<'a> {

@@ -1,5 +1,7 @@
 //! The policies of a route or of the defaults: each is built once for its mistakes alone.
 
+use std::sync::Arc;
+
 use lintel_policies::{Chain, Context, RoutePolicies};
 
 use super::Check;
@@ -14,6 +16,7 @@ pub(super) fn check(
     let context = Context {
         params,
         dry: true,
+        consumers: Arc::clone(&check.consumers),
         ..Context::default()
     };
     if let Err(faults) = Chain::build(policies, &context) {

@@ -38,37 +38,61 @@ pub(super) fn check(check: &mut Check<'_>) {
         }
         for (at, listener) in settings.matches.listeners().iter().enumerate() {
             let path = [base[0], base[1], "match", "listeners", &at.to_string()];
-            reference(check, "listeners", code::UNKNOWN_LISTENER, &path, listener);
+            reference(
+                check,
+                "listeners",
+                code::UNKNOWN_LISTENER,
+                &path,
+                listener.as_str(),
+            );
         }
     }
     for (at, test) in model.tests.iter().enumerate() {
         let at = at.to_string();
         if let Some(route) = &test.expect.route {
             let path = ["tests", &at, "expect", "route"];
-            reference(check, "routes", code::UNKNOWN_ROUTE, &path, route);
+            reference(check, "routes", code::UNKNOWN_ROUTE, &path, route.as_str());
         }
         if let Some(name) = &test.expect.service {
             service(check, &["tests", &at, "expect", "service"], name);
         }
         if let Some(listener) = &test.request.listener {
             let path = ["tests", &at, "request", "listener"];
-            reference(check, "listeners", code::UNKNOWN_LISTENER, &path, listener);
+            reference(
+                check,
+                "listeners",
+                code::UNKNOWN_LISTENER,
+                &path,
+                listener.as_str(),
+            );
         }
     }
 }
 
 fn service(check: &mut Check<'_>, path: &[&str], name: &Name) {
-    reference(check, "services", code::UNKNOWN_SERVICE, path, name);
+    reference(
+        check,
+        "services",
+        code::UNKNOWN_SERVICE,
+        path,
+        name.as_str(),
+    );
 }
 
-fn reference(check: &mut Check<'_>, section: &str, code: &'static str, path: &[&str], name: &Name) {
-    if check.has(section, name.as_str()) {
+pub(super) fn reference(
+    check: &mut Check<'_>,
+    section: &str,
+    code: &'static str,
+    path: &[&str],
+    name: &str,
+) {
+    if check.has(section, name) {
         return;
     }
     let noun = section.trim_end_matches('s');
     let names = check.names(section);
     let hidden = check.loaded.is_hidden(path);
-    let help = match nearest(name.as_str(), names.iter().copied()) {
+    let help = match nearest(name, names.iter().copied()) {
         Some(near) if !hidden => format!("did you mean `{near}`?"),
         _ if names.is_empty() => format!("add it under `{section}`"),
         _ => match names.as_slice() {
@@ -76,10 +100,10 @@ fn reference(check: &mut Check<'_>, section: &str, code: &'static str, path: &[&
             names => format!("the {section} are {}", crate::shape::list(names, "and")),
         },
     };
-    let shown = check.loaded.shown(path, name.as_str());
+    let shown = check.loaded.shown(path, name);
     // In a split the name is a key.
     let place = match path.last() {
-        Some(last) if *last == name.as_str() && path.len() > 4 => check.loaded.locate_key(path),
+        Some(last) if *last == name && path.len() > 4 => check.loaded.locate_key(path),
         _ => check.loaded.locate(path),
     };
     let diagnostic = check

@@ -66,6 +66,8 @@ codes! {
     UNKNOWN_LISTENER = "unknown-listener";
     /// A route that is not declared.
     UNKNOWN_ROUTE = "unknown-route";
+    /// A plan that is not declared.
+    UNKNOWN_PLAN = "unknown-plan";
     /// Two listeners on one address.
     DUPLICATE_BIND = "duplicate-bind";
     /// A file that is named and is not there or can't be read.

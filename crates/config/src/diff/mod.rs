@@ -55,7 +55,15 @@ pub struct FieldChange {
 }
 
 /// Sections of named items.
-const NAMED: [&str; 5] = ["listeners", "stores", "services", "routes", "errors"];
+const NAMED: [&str; 7] = [
+    "listeners",
+    "stores",
+    "consumers",
+    "plans",
+    "services",
+    "routes",
+    "errors",
+];
 
 /// What changed from one configuration to another. Items are in the order of the first; new ones
 /// follow. The order of keys, comments and the files things are written in make no difference.

@@ -1,8 +1,8 @@
 use lintel_kernel::{Duration, config};
 
 use super::{
-    Admin, Defaults, ErrorPage, Expectation, Listener, Log, Named, Overload, Route, Service, Store,
-    Table, Tracing,
+    Admin, ConsumerConfig, Defaults, ErrorPage, Expectation, Listener, Log, Named, Overload, Plan,
+    Route, Service, Store, Table, Tracing,
 };
 use crate::text::StatusPattern;
 
@@ -37,6 +37,15 @@ pub struct Model {
     /// Stores that replicas share, by name. Reserved: no policy of this version uses one.
     #[serde(default)]
     pub stores: Named<Store>,
+
+    /// Who may call, by name: what they prove themselves with, the plan they are on, the groups they
+    /// are in. Which proofs a route takes is up to its policies.
+    #[serde(default)]
+    pub consumers: Named<ConsumerConfig>,
+
+    /// Plans that consumers are on, by name.
+    #[serde(default)]
+    pub plans: Named<Plan>,
 
     /// What every route inherits. A route's own key replaces the default of the same name.
     #[serde(default)]

@@ -15,6 +15,7 @@ mod listener;
 mod log;
 mod mirror;
 mod overload;
+mod plan;
 mod route;
 mod service;
 mod table;
@@ -31,7 +32,7 @@ pub use fallback::Fallback;
 pub use gateway::Model;
 pub use limits::{BodyLimit, Http2Limits, Limits, Unlimited};
 pub(crate) use limits::{LARGEST_HEAD, SMALLEST_HEAD};
-pub use lintel_policies::RoutePolicies;
+pub use lintel_policies::{ConsumerConfig, RoutePolicies};
 pub use listener::{
     Check, DotSegments, EncodedSlash, ForwardMode, Forwarding, HalfClose, Listener, PathMode,
     PathRules, Protocol, ProxyProtocol, RequestIdRules,
@@ -39,6 +40,7 @@ pub use listener::{
 pub use log::{Log, LogFormat, LogLevel};
 pub use mirror::{Compare, Mirror};
 pub use overload::{Overload, Priority};
+pub use plan::Plan;
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{
     AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, Discover,

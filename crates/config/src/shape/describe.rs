@@ -35,6 +35,8 @@ pub(crate) fn singular(section: &str) -> Option<&'static str> {
         "services" => "service",
         "routes" => "route",
         "stores" => "store",
+        "consumers" => "consumer",
+        "plans" => "plan",
         "errors" => "error page",
         _ => return None,
     })

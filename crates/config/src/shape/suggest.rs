@@ -7,12 +7,6 @@ use crate::schema::{Kind, View};
 /// what to do meanwhile.
 const PLANNED: &[(&str, &str, &str)] = &[
     (
-        "",
-        "consumers",
-        "remove it; consumers come with the authentication policies",
-    ),
-    ("", "plans", "remove it; plans come with the rate limits"),
-    (
         "services.*",
         "descriptors",
         "remove it; gRPC is passed through without descriptors",

@@ -11,7 +11,15 @@ use crate::{
 };
 
 /// Sections whose items may be spread over files.
-const SPREAD: [&str; 5] = ["listeners", "services", "routes", "stores", "errors"];
+const SPREAD: [&str; 7] = [
+    "listeners",
+    "services",
+    "routes",
+    "stores",
+    "consumers",
+    "plans",
+    "errors",
+];
 
 /// Puts the files' trees together. A name that two files define is a mistake, and so is a setting
 /// that two files make; only `version` may stand in each.

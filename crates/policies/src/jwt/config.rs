@@ -87,6 +87,12 @@ pub struct Config {
     #[serde(default)]
     pub scope_claim: Option<String>,
 
+    /// The claim that names the declared consumer, such as `sub` or `client_id`. A token whose claim
+    /// names none is still believed; `authorize` may demand a consumer or a plan.
+    #[serde(default)]
+    #[schemars(example = &"client_id")]
+    pub consumer_claim: Option<String>,
+
     /// Header fields that tell the upstream who is calling: names, and the expressions that give
     /// their values. What clients send under these names is always removed.
     #[serde(default)]
@@ -183,7 +189,7 @@ impl Config {
             (Some(keys), Some(places), Some(forward), Some(challenges)) if faults.is_empty() => {
                 Ok(Jwt {
                     places,
-                    verifier: Verifier::shared(self.settings(keys)),
+                    verifier: Verifier::shared(self.settings(keys, context)),
                     challenges,
                     forward,
                     keep_token: self.keep_token,
@@ -193,7 +199,7 @@ impl Config {
         }
     }
 
-    fn settings(&self, keys: KeySource) -> Settings {
+    fn settings(&self, keys: KeySource, context: &Context) -> Settings {
         Settings {
             rules: Rules {
                 issuers: self.issuer.iter().cloned().collect(),
@@ -206,6 +212,10 @@ impl Config {
             },
             keys,
             scope_claim: self.scope_claim.clone(),
+            consumers: self
+                .consumer_claim
+                .clone()
+                .map(|claim| (claim, Arc::clone(&context.consumers.tokens))),
             memory: self.cache.as_usize(),
         }
     }

@@ -68,6 +68,31 @@ fn equal_settings_share_what_they_know() {
 }
 
 #[test]
+fn a_claim_names_the_consumer() {
+    let consumers = json!({ "acme": { "plan": "gold", "jwt": { "subjects": ["ada"] } } });
+    let consumers: std::collections::BTreeMap<String, crate::ConsumerConfig> =
+        serde_json::from_value(consumers).unwrap();
+    let all = consumers.iter().map(|(name, own)| (name.as_str(), own));
+    let context = Context {
+        consumers: std::sync::Arc::new(crate::Directory::build(all).unwrap()),
+        ..Context::default()
+    };
+    let who = |settings: Value| {
+        let policy = config(settings).build(&context).unwrap();
+        let identity = policy.verifier.verify(TOKEN, 0).unwrap();
+        identity
+            .consumer
+            .clone()
+            .map(|consumer| consumer.name.to_string())
+    };
+    let named = |claim: &str| who(json!({"secret": SECRET, "consumer_claim": claim}));
+    assert_eq!(named("sub").as_deref(), Some("acme"));
+    assert_eq!(named("scope"), None);
+    assert_eq!(named("nope"), None);
+    assert_eq!(who(json!({"secret": SECRET})), None);
+}
+
+#[test]
 fn mistakes_say_what_to_write() {
     for (value, path, words) in [
         (json!({}), "", "which keys"),

@@ -7,11 +7,12 @@ use std::{
 };
 
 use lintel_jose::{Claims, Refusal, Rules, Token, fingerprint};
-use lintel_kernel::Identity;
+use lintel_kernel::{Consumer, Identity};
 use lintel_state::{Local, Memory};
 use serde_json::Value;
 
 use super::key_source::KeySource;
+use crate::consumers::Tokens;
 
 /// All verifiers in use: routes with equal settings share one, and so does the configuration that
 /// comes after a reload.
@@ -29,6 +30,8 @@ pub(super) struct Settings {
     pub(super) keys: KeySource,
     /// The claim that holds scopes; by default `scope` (RFC 8693 §4.2) or else `scp`.
     pub(super) scope_claim: Option<String>,
+    /// The claim that names the consumer, and the consumers.
+    pub(super) consumers: Option<(String, Arc<Tokens>)>,
     /// Bytes of verified tokens that each worker remembers.
     pub(super) memory: usize,
 }
@@ -103,11 +106,18 @@ impl Verifier {
         };
         Identity {
             method: "jwt",
-            consumer: None,
+            consumer: self.consumer(&claims),
             credential: token.key_id().map(Box::from),
             scopes,
             claims: claims.into_map(),
         }
+    }
+
+    fn consumer(&self, claims: &Claims) -> Option<Arc<Consumer>> {
+        let (claim, consumers) = self.settings.consumers.as_ref()?;
+        let issuer = claims.get("iss").and_then(Value::as_str);
+        let consumer = consumers.find(claims.get(claim)?.as_str()?, issuer);
+        consumer.map(Arc::clone)
     }
 }
 

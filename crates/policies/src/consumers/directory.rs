@@ -1,0 +1,47 @@
+//! All consumers of a configuration.
+
+use std::sync::Arc;
+
+use lintel_kernel::{Consumer, Fault};
+
+use super::{ConsumerConfig, Tokens};
+
+/// The consumers of a configuration, by whatever they prove themselves with.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    pub(crate) tokens: Arc<Tokens>,
+}
+
+impl Directory {
+    /// Builds the indexes from the consumers and their names.
+    ///
+    /// # Errors
+    /// Every mistake, each with its path below the section, which begins with a consumer's name.
+    pub fn build<'a>(
+        consumers: impl IntoIterator<Item = (&'a str, &'a ConsumerConfig)>,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut tokens = Tokens::default();
+        for (name, config) in consumers {
+            let consumer = Arc::new(Consumer {
+                name: name.into(),
+                plan: config.plan.as_deref().map(Arc::from),
+                groups: config
+                    .groups
+                    .iter()
+                    .map(|group| group.as_str().into())
+                    .collect(),
+            });
+            let mut own = Vec::new();
+            own.extend(tokens.add(&consumer, config.jwt.as_ref()));
+            faults.extend(own.into_iter().map(|fault| fault.under(name)));
+        }
+        if faults.is_empty() {
+            Ok(Self {
+                tokens: Arc::new(tokens),
+            })
+        } else {
+            Err(faults)
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The declared consumers: who may call, and how each of them is recognised.
+//!
+//! Built once for a configuration and shared by the policies of the phase *authenticate*. What a
+//! policy looks up is an index of its own, one file each; indexes with equal content are equal, so
+//! that what was remembered of one outlives a reload that did not touch it.
+
+mod config;
+mod directory;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+pub use config::{ConsumerConfig, TokenConfig};
+pub use directory::Directory;
+pub(crate) use tokens::Tokens;
