@@ -1,5 +1,9 @@
 //! One target, driven by libFuzzer; which one, `LINTEL_FUZZ_TARGET` says.
 #![no_main]
+#![expect(
+    clippy::panic,
+    reason = "a wrong name is to be noticed before anything runs"
+)]
 
 use std::sync::LazyLock;
 

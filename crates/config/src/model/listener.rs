@@ -44,8 +44,10 @@ pub struct Listener {
     #[serde(default)]
     pub path: PathRules,
 
-    /// What happens to a request whose client has closed its sending side of the connection.
-    #[serde(default = "finish")]
+    /// What happens to a request whose client has closed its sending side of the connection. A client
+    /// that ends can't be told from one that has only finished sending, so by default neither keeps an
+    /// upstream busy.
+    #[serde(default = "cancel")]
     pub half_close: HalfClose,
 
     /// What upstreams are told about the client and this hop.
@@ -73,8 +75,8 @@ const fn anyone() -> Peers {
     Peers::Anyone
 }
 
-const fn finish() -> HalfClose {
-    HalfClose::Finish
+const fn cancel() -> HalfClose {
+    HalfClose::Cancel
 }
 
 impl Listener {

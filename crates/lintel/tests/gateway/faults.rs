@@ -108,7 +108,8 @@ fn a_head_that_never_ends_is_408() {
 #[test]
 fn a_client_that_has_said_everything_is_answered() {
     let origin = Origin::saying("still here");
-    let gateway = Gateway::start(&to_origin(&origin, ""));
+    let yaml = on_listener(&to_origin(&origin, ""), "half_close: finish");
+    let gateway = Gateway::start(&yaml);
     let mut client = gateway.client();
     assert_eq!(
         client.request("GET", "/").finish().reply().text(),
@@ -127,8 +128,7 @@ fn a_client_that_leaves_does_not_hold_its_upstream() {
             let_go.send(()).unwrap();
         })
     });
-    let yaml = on_listener(&to_origin(&origin, ""), "half_close: cancel");
-    let gateway = Gateway::start(&yaml);
+    let gateway = Gateway::start(&to_origin(&origin, ""));
     let mut client = gateway.client();
     client.request("GET", "/");
     origin.until_seen(1);
