@@ -14,7 +14,7 @@ use lintel_http1 as http1;
 use lintel_kernel::{Facts, Kind as FailureKind, Side};
 use lintel_tls::Stream;
 
-use crate::ClientStream;
+use crate::{ClientStream, h2};
 
 /// A message body, whichever side and protocol it comes from.
 ///
@@ -44,7 +44,8 @@ enum Kind {
     Full(Bytes),
     Http1Request(http1::server::Incoming<ClientStream>),
     Http1Response(http1::client::Incoming<Stream>),
-    Http2(hyper::body::Incoming, Side),
+    Http2(Box<h2::Incoming>),
+    Hyper(hyper::body::Incoming, Side),
     Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError>>>),
 }
 
@@ -69,8 +70,8 @@ impl Body {
     }
 
     /// The body of an HTTP/2 message from the given side.
-    pub const fn http2(body: hyper::body::Incoming, side: Side) -> Self {
-        Self::from_kind(Kind::Http2(body, side))
+    pub const fn hyper(body: hyper::body::Incoming, side: Side) -> Self {
+        Self::from_kind(Kind::Hyper(body, side))
     }
 
     const fn from_kind(kind: Kind) -> Self {
@@ -117,11 +118,12 @@ impl Body {
             Kind::Http1Response(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|error| BodyError::http1(&error, Side::Upstream)),
-            Kind::Http2(body, side) => {
+            Kind::Http2(body) => Pin::new(&mut **body).poll_frame(cx),
+            Kind::Hyper(body, side) => {
                 let side = *side;
                 Pin::new(body)
                     .poll_frame(cx)
-                    .map_err(|error| BodyError::http2(&error, side))
+                    .map_err(|error| BodyError::hyper(&error, side))
             }
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         }
@@ -162,7 +164,8 @@ impl HttpBody for Body {
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Http1Request(body) => body.is_end_stream(),
             Kind::Http1Response(body) => body.is_end_stream(),
-            Kind::Http2(body, _) => body.is_end_stream(),
+            Kind::Http2(body) => body.is_end_stream(),
+            Kind::Hyper(body, _) => body.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -173,7 +176,8 @@ impl HttpBody for Body {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Http1Request(body) => body.size_hint(),
             Kind::Http1Response(body) => body.size_hint(),
-            Kind::Http2(body, _) => body.size_hint(),
+            Kind::Http2(body) => body.size_hint(),
+            Kind::Hyper(body, _) => body.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
     }
@@ -209,7 +213,7 @@ impl BodyError {
         }
     }
 
-    fn http2(error: &hyper::Error, side: Side) -> Self {
+    fn hyper(error: &hyper::Error, side: Side) -> Self {
         let kind = if error.is_timeout() {
             FailureKind::Timeout
         } else {
@@ -256,7 +260,7 @@ impl fmt::Debug for Body {
             Kind::Full(_) => "full",
             Kind::Http1Request(_) => "http1 request",
             Kind::Http1Response(_) => "http1 response",
-            Kind::Http2(..) => "http2",
+            Kind::Http2(_) | Kind::Hyper(..) => "http2",
             Kind::Boxed(_) => "boxed",
         };
         f.debug_struct("Body").field("kind", &kind).finish()
@@ -278,5 +282,11 @@ impl From<http1::server::Incoming<ClientStream>> for Body {
 impl From<http1::client::Incoming<Stream>> for Body {
     fn from(body: http1::client::Incoming<Stream>) -> Self {
         Self::from_kind(Kind::Http1Response(body))
+    }
+}
+
+impl From<h2::Incoming> for Body {
+    fn from(body: h2::Incoming) -> Self {
+        Self::from_kind(Kind::Http2(Box::new(body)))
     }
 }

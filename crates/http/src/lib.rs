@@ -1,5 +1,5 @@
 //! HTTP as the gateway sees it, above the codecs: the body type, the path contract, forwarding
-//! fields, and the glue that runs hyper's HTTP/2 on a worker.
+//! fields, and HTTP/2 messages on a worker.
 
 pub mod body;
 mod client_stream;

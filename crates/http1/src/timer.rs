@@ -46,6 +46,11 @@ impl Timer {
         Self::default()
     }
 
+    /// Whether anybody else has a clone of it. One that nobody shares may go on to another task.
+    pub fn is_shared(&self) -> bool {
+        Rc::strong_count(&self.0) > 1
+    }
+
     /// Ready once `deadline` has come; otherwise the task is woken no later than then.
     pub fn poll_deadline(&self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         self.0.borrow_mut().poll_deadline(cx, deadline)

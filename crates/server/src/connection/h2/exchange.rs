@@ -1,105 +1,178 @@
-//! One request: from hyper to the proxy and back.
+//! The task of one stream: the answer is waited for, then sent.
 
-use std::{convert::Infallible, rc::Rc};
-
-use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
-use lintel_http1::Timer;
-use lintel_kernel::Side;
-use lintel_proxy::{
-    Tracked, Wire,
-    malformed::{self, Malformed},
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
 };
+
+use bytes::Bytes;
+use h2::{Reason, RecvStream, server::SendResponse};
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_LENGTH, HeaderMap},
+};
+use lintel_http::h2::{Duplex, Outgoing, remove_connection_fields};
+use lintel_proxy::{Tracked, Tunnel};
 use tokio::time::Instant;
 
-use super::{
-    super::shield::{Shield, apology},
-    Session, hygiene,
-    paced::Paced,
-    streams::{Stream, StreamBody},
-    websocket,
-};
+use super::{super::shield::ShieldedBody, stream::Stream};
 
-/// The future of one request. Called once for each stream, just before hyper spawns it.
-pub(super) fn respond(
-    session: Rc<Session>,
-    request: Request<Incoming>,
-) -> impl Future<Output = Result<Response<StreamBody>, Infallible>> {
-    let stream = session.streams.open();
-    let on_panic = Rc::clone(&stream);
-    let is_head = request.method() == Method::HEAD;
-    let answer = async move {
-        let response = answer(&session, request, stream.timer()).await;
-        Ok(finish(response, is_head, stream))
-    };
-    // Boxed where it is made: hyper and tokio move a stream's future eight times from here to its end,
-    // and this one has several kilobytes.
-    let answer = Box::into_pin(Box::write(Box::new_uninit(), answer));
-    Shield::new(answer, move || Ok(finish(apology(), is_head, on_panic)))
+/// What a request is answered with.
+pub(super) struct Reply {
+    pub(super) response: Response<Tracked>,
+    /// What goes to and fro on the stream after it.
+    pub(super) tunnel: Option<(Tunnel, RecvStream)>,
+    /// The answer has no body, whatever `response` holds (RFC 9110 §9.3.2, §15.3.5, §15.4.5).
+    pub(super) is_head: bool,
 }
 
-/// Gives an answer its body: hyper sends whatever body an answer has, where HEAD, 204 and 304 must
-/// have none (RFC 9110 §9.3.2, §15.3.5, §15.4.5).
-fn finish(response: Response<Tracked>, is_head: bool, stream: Rc<Stream>) -> Response<StreamBody> {
-    let bodiless = is_head
-        || matches!(
-            response.status(),
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        );
-    response.map(|body| StreamBody::new(body, bodiless, stream))
+/// The task of a stream. It ends early, and thereby resets the stream, if the client takes nothing of
+/// the answer for too long; it ends at once if the client resets the stream.
+pub(super) struct Exchange<F> {
+    state: State<F>,
+    respond: SendResponse<Bytes>,
+    stream: Rc<Stream>,
+    /// The client waits for `100 Continue`, which may be asked for outside of this task.
+    expects: bool,
 }
 
-async fn answer(
-    session: &Session,
-    mut request: Request<Incoming>,
-    timer: &Timer,
-) -> Response<Tracked> {
-    let upgrade = hyper::upgrade::on(&mut request);
-    let (mut head, body) = request.into_parts();
-    let opening = match websocket::translate(&mut head) {
-        Ok(opening) => opening,
-        Err(why) => {
-            session.held.listener.metrics.malformed(why.code);
-            return malformed::refuse(&session.connection, why, head);
+enum State<F> {
+    Answering(Pin<Box<F>>),
+    Sending {
+        body: Outgoing<ShieldedBody>,
+        /// Since when the client makes no room.
+        stalled: Option<Instant>,
+    },
+    Tunnel(Pin<Box<dyn Future<Output = ()>>>),
+}
+
+impl<F: Future<Output = Reply>> Exchange<F> {
+    pub(super) const fn new(
+        answering: Pin<Box<F>>,
+        respond: SendResponse<Bytes>,
+        stream: Rc<Stream>,
+        expects: bool,
+    ) -> Self {
+        Self {
+            state: State::Answering(answering),
+            respond,
+            stream,
+            expects,
         }
-    };
-    let te_trailers = match hygiene::clean(&mut head) {
-        Ok(te_trailers) => te_trailers,
-        Err(fault) => {
-            session.held.listener.metrics.malformed(fault.code);
-            let why = Malformed {
-                status: StatusCode::BAD_REQUEST,
-                code: fault.code,
-                detail: fault.detail,
+    }
+
+    /// Whether the stream is still the client's concern.
+    fn send_interim(&mut self, cx: &mut Context<'_>) -> bool {
+        let interim = self.stream.take_interim();
+        if interim.is_empty() {
+            return true;
+        }
+        // On a stream that is closed already, h2 would send it all the same.
+        if self.respond.poll_reset(cx).is_ready() {
+            return false;
+        }
+        for response in interim {
+            if let Err(error) = self.respond.send_informational(response) {
+                tracing::debug!(%error, "an interim answer could not be sent");
+            }
+        }
+        true
+    }
+
+    /// Sends the head of the answer. Nothing if there is no more to do.
+    fn begin(&mut self, reply: Reply) -> Option<State<F>> {
+        let Reply {
+            response,
+            tunnel,
+            is_head,
+        } = reply;
+        let (mut head, body) = response.into_parts();
+        remove_connection_fields(&mut head.headers);
+        if let Some((tunnel, incoming)) = tunnel {
+            // A tunnel has no length (RFC 9110 §9.3.6).
+            head.headers.remove(CONTENT_LENGTH);
+            let outgoing = self.send_head(Response::from_parts(head, ()), false)?;
+            let client = Duplex::new(incoming, outgoing);
+            return Some(State::Tunnel(Box::pin(tunnel.run(client))));
+        }
+        let bodiless = is_head
+            || matches!(
+                head.status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            );
+        let ends = bodiless || http_body::Body::is_end_stream(&body);
+        if !ends {
+            declare_length(&mut head.headers, &body);
+        }
+        let outgoing = self.send_head(Response::from_parts(head, ()), ends)?;
+        let body = ShieldedBody::new(body);
+        (!ends).then(|| State::Sending {
+            body: Outgoing::new(outgoing, body, Reason::INTERNAL_ERROR),
+            stalled: None,
+        })
+    }
+
+    fn send_head(&mut self, head: Response<()>, ends: bool) -> Option<h2::SendStream<Bytes>> {
+        match self.respond.send_response(head, ends) {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                tracing::debug!(%error, "an answer could not be sent");
+                self.respond.send_reset(Reason::INTERNAL_ERROR);
+                None
+            }
+        }
+    }
+}
+
+/// What is known of the length is told, as over HTTP/1.
+fn declare_length(headers: &mut HeaderMap, body: &Tracked) {
+    if let Some(length) = http_body::Body::size_hint(body).exact()
+        && !headers.contains_key(CONTENT_LENGTH)
+    {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+impl<F: Future<Output = Reply>> Future for Exchange<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        loop {
+            let next = match &mut this.state {
+                State::Answering(answering) => {
+                    if this.expects {
+                        this.stream.watch(cx);
+                    }
+                    let answered = answering.as_mut().poll(cx);
+                    if !this.send_interim(cx) {
+                        return Poll::Ready(());
+                    }
+                    match answered {
+                        Poll::Ready(reply) => this.begin(reply),
+                        // Ready if the client has reset the stream, or is gone.
+                        Poll::Pending => return this.respond.poll_reset(cx).map(drop),
+                    }
+                }
+                State::Sending { body, stalled } => {
+                    if body.poll(cx).is_ready() {
+                        return Poll::Ready(());
+                    }
+                    if !body.waits_for_window() {
+                        *stalled = None;
+                        return Poll::Pending;
+                    }
+                    let since = *stalled.get_or_insert_with(Instant::now);
+                    let patience = this.stream.session.held.spec.http1.write_timeout;
+                    return this.stream.timer().poll_deadline(cx, since + patience);
+                }
+                State::Tunnel(tunnel) => return tunnel.as_mut().poll(cx),
             };
-            return malformed::refuse(&session.connection, why, head);
+            match next {
+                Some(state) => this.state = state,
+                None => return Poll::Ready(()),
+            }
         }
-    };
-    let body = if http_body::Body::is_end_stream(&body) {
-        lintel_http::Body::empty()
-    } else {
-        let body = lintel_http::Body::http2(body, Side::Client);
-        lintel_http::Body::boxed(Paced::new(
-            body,
-            timer.clone(),
-            session.held.spec.http1.body_idle_timeout,
-        ))
-    };
-    let wire = Wire {
-        timer: timer.clone(),
-        received: Instant::now(),
-        // HTTP/2 has no upgrades (RFC 9113 §8.6) but this one.
-        upgrade: opening.as_ref().map(|_| websocket::PROTOCOL),
-        // The body is read as soon as the upstream takes it.
-        expect_continue: false,
-        te_trailers,
-        // hyper's server sends no interim answers, although h2 could (hyperium/hyper#4114 is open).
-        interim: &|_, _| {},
-    };
-    let request = Request::from_parts(head, body);
-    let answer = lintel_proxy::serve(&session.connection, &wire, request).await;
-    match opening {
-        Some(opening) => opening.answer(answer, upgrade, session.streams.hold()),
-        None => answer.response,
     }
 }

@@ -2,18 +2,15 @@
 //! routes, policies and upstreams see the request that they know.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use h2::ext::Protocol;
 use http::{
-    HeaderMap, HeaderValue, Method, Response, StatusCode,
-    header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    HeaderValue, Method, Response, StatusCode,
+    header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION},
     request,
 };
-use hyper::{ext::Protocol, upgrade::OnUpgrade};
-use hyper_util::rt::TokioIo;
 use lintel_kernel::trace::RequestId;
-use lintel_proxy::{Answer, Tracked, malformed::Malformed, refuse};
+use lintel_proxy::{Answer, Tracked, Tunnel, malformed::Malformed, refuse};
 use sha1::{Digest, Sha1};
-
-use super::streams::Open;
 
 /// What the upstream is asked to switch to.
 pub(super) const PROTOCOL: HeaderValue = HeaderValue::from_static("websocket");
@@ -61,42 +58,29 @@ pub(super) fn translate(head: &mut request::Parts) -> Result<Option<Opening>, Ma
 }
 
 impl Opening {
-    /// The answer to the CONNECT. Where the upstream has switched, its bytes go to and fro on the
-    /// stream from now on; `open` counts it as long as they do.
-    pub(super) fn answer(
-        self,
-        answer: Answer,
-        upgrade: OnUpgrade,
-        open: Open,
-    ) -> Response<Tracked> {
+    /// The answer to the CONNECT. Where the upstream has switched, its bytes are to go to and fro on
+    /// the stream from now on.
+    pub(super) fn answer(self, answer: Answer) -> (Response<Tracked>, Option<Tunnel>) {
         let Answer {
             mut response,
             tunnel,
         } = answer;
         let Some(tunnel) = tunnel else {
             // Success would open a tunnel that leads nowhere (RFC 8441 §5).
-            return if response.status().is_success() {
+            let response = if response.status().is_success() {
                 not_switched()
             } else {
                 response
             };
+            return (response, None);
         };
         if response.headers().get(SEC_WEBSOCKET_ACCEPT) != Some(&accept(&self.key)) {
-            return not_switched();
+            return (not_switched(), None);
         }
-        tokio::task::spawn_local(async move {
-            let _open = open;
-            // An error says that the client has gone: dropping the tunnel records that.
-            if let Ok(client) = upgrade.await {
-                tunnel.run(TokioIo::new(client)).await;
-            }
-        });
         *response.status_mut() = StatusCode::OK;
-        let headers: &mut HeaderMap = response.headers_mut();
-        for name in [SEC_WEBSOCKET_ACCEPT, UPGRADE, CONNECTION] {
-            headers.remove(name);
-        }
-        response
+        // `Upgrade` and `Connection` go with what HTTP/2 has not.
+        response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+        (response, Some(tunnel))
     }
 }
 

@@ -92,6 +92,14 @@ fn serve(stream: TcpStream, state: &State) -> std::io::Result<()> {
             let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
             return stream.write_all(answer);
         }
+        if path == "/hints" {
+            for link in ["one", "two"] {
+                let hint = format!(
+                    "HTTP/1.1 103 Early Hints\r\nLink: </{link}>; rel=preload\r\nConnection: x\r\n\r\n"
+                );
+                stream.write_all(hint.as_bytes())?;
+            }
+        }
         if path == "/continue" {
             let expected = head.to_ascii_lowercase().contains("expect: 100-continue");
             assert!(expected && reader.buffer().is_empty(), "{head}");

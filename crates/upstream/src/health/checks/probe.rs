@@ -107,7 +107,7 @@ async fn over_http2(
         .await
         .map_err(|error| format!("no answer: {error}"))?;
     let (parts, body) = response.into_parts();
-    let body = Body::http2(body, Side::Upstream);
+    let body = Body::hyper(body, Side::Upstream);
     read(parts.status, parts.headers, body, read_body).await
 }
 

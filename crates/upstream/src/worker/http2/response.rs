@@ -28,7 +28,7 @@ pub(crate) fn response(
         if http_body::Body::is_end_stream(&body) {
             return Body::empty();
         }
-        let body = Body::http2(body, Side::Upstream);
+        let body = Body::hyper(body, Side::Upstream);
         Body::boxed(Guarded {
             body,
             timer: timer.clone(),

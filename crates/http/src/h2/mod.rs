@@ -1,7 +1,17 @@
-//! What hyper's HTTP/2 needs to run on a worker: a local executor, and the bytes by which its
-//! connections are recognised.
+//! HTTP/2 messages on a worker: bodies as they come in and go out, and tunnels. Connections belong to
+//! the crates that hold them.
+
+mod duplex;
+mod fields;
+mod incoming;
+mod outgoing;
 
 use std::future::Future;
+
+pub use duplex::Duplex;
+pub use fields::remove_connection_fields;
+pub use incoming::{Incoming, Pace};
+pub use outgoing::{Lost, Outgoing};
 
 /// What every HTTP/2 connection begins with (RFC 9113 §3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

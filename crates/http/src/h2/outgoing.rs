@@ -1,0 +1,140 @@
+//! The body of a message that goes out.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use h2::{Reason, SendStream};
+use http_body::{Body, Frame};
+
+/// A last piece up to this size is handed to h2 without waiting for window: it holds it, as a socket's
+/// buffer would, and most answers are sent with fewer steps.
+const SMALL: usize = 16 * 1024;
+
+/// A body on its way into a stream.
+pub struct Outgoing<B> {
+    stream: SendStream<Bytes>,
+    body: B,
+    /// What waits for window, and whether it is the last.
+    piece: Option<(Bytes, bool)>,
+    /// What the stream is reset with if the body fails.
+    on_failure: Reason,
+}
+
+/// Why a body was not sent to its end.
+#[derive(Debug)]
+pub enum Lost<E> {
+    /// The body failed; the stream was reset.
+    Body(E),
+    /// The peer has reset the stream.
+    Reset(Reason),
+    /// The stream or its connection is gone.
+    Gone(h2::Error),
+    /// The stream was closed on this side.
+    Closed,
+}
+
+impl<B> Outgoing<B> {
+    /// Sends `body` into `stream`, which is reset with `on_failure` if the body fails.
+    pub const fn new(stream: SendStream<Bytes>, body: B, on_failure: Reason) -> Self {
+        Self {
+            stream,
+            body,
+            piece: None,
+            on_failure,
+        }
+    }
+
+    /// Whether the peer has to make room before anything more is sent.
+    pub const fn waits_for_window(&self) -> bool {
+        self.piece.is_some()
+    }
+
+    /// Resets the stream.
+    pub fn reset(&mut self, reason: Reason) {
+        self.stream.send_reset(reason);
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
+    /// Ready once all has been handed to h2, or can't be. Window is asked for only when there is data
+    /// for it: of what a stream holds unused, the others of its connection have nothing.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost<B::Error>>> {
+        loop {
+            if self.piece.is_some() {
+                ready!(self.poll_window(cx))?;
+            }
+            if let Some((piece, last)) = self.piece.take() {
+                self.stream.send_data(piece, last).map_err(Lost::Gone)?;
+                if last {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Pending => return self.poll_reset(cx),
+                Poll::Ready(Some(Ok(frame))) => {
+                    if self.take(frame)? {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.stream.send_reset(self.on_failure);
+                    return Poll::Ready(Err(Lost::Body(error)));
+                }
+                Poll::Ready(None) => {
+                    let end = self.stream.send_data(Bytes::new(), true);
+                    return Poll::Ready(end.map_err(Lost::Gone));
+                }
+            }
+        }
+    }
+
+    /// Sends a part of the body, or keeps it until there is window. True if it was the last.
+    fn take(&mut self, frame: Frame<Bytes>) -> Result<bool, Lost<B::Error>> {
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                let Ok(trailers) = frame.into_trailers() else {
+                    return Ok(false);
+                };
+                self.stream.send_trailers(trailers).map_err(Lost::Gone)?;
+                return Ok(true);
+            }
+        };
+        let last = self.body.is_end_stream();
+        if data.is_empty() && !last {
+            return Ok(false);
+        }
+        if last && data.len() <= SMALL {
+            self.stream.send_data(data, true).map_err(Lost::Gone)?;
+            return Ok(true);
+        }
+        // h2 asks for the rest when it has the data.
+        self.stream.reserve_capacity(1);
+        self.piece = Some((data, last));
+        Ok(false)
+    }
+
+    fn poll_window(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost<B::Error>>> {
+        while self.stream.capacity() == 0 {
+            match self.stream.poll_capacity(cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Lost::Gone(error))),
+                Poll::Ready(None) => return Poll::Ready(Err(Lost::Closed)),
+                Poll::Pending => return self.poll_reset(cx),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost<B::Error>>> {
+        self.stream.poll_reset(cx).map(|reset| {
+            Err(match reset {
+                Ok(reason) => Lost::Reset(reason),
+                Err(error) => Lost::Gone(error),
+            })
+        })
+    }
+}
