@@ -59,7 +59,7 @@ mod session;
 mod socket;
 mod stream;
 
-pub use client::{ClientCertificate, ClientSettings, Connector, Roots};
+pub use client::{ClientCertificate, ClientSettings, Connector, Given, Roots};
 pub use connection::TlsConnection;
 pub use error::{TlsError, TlsWarning, TlsWarningKind};
 pub use handshake_error::{HandshakeError, HandshakeErrorKind};

@@ -136,7 +136,8 @@ impl Connector {
 }
 
 fn read_files(settings: &ClientSettings) -> Files {
-    Files::read_all(settings.paths())
+    let given = settings.given.iter();
+    Files::read_all(settings.paths()).with(given.map(|given| (&*given.path, &*given.pem)))
 }
 
 /// A host name or an IP address; IPv6 with or without brackets.

@@ -4,4 +4,4 @@ mod settings;
 mod unverified;
 
 pub use connector::Connector;
-pub use settings::{ClientCertificate, ClientSettings, Roots};
+pub use settings::{ClientCertificate, ClientSettings, Given, Roots};

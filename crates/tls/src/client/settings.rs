@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::info::{Alpn, TlsVersion};
@@ -14,6 +15,8 @@ pub struct ClientSettings {
     /// Whether the server's certificate is verified. False is for experiments: the connection is
     /// then open to anybody on the way (`insecure_skip_verify`).
     pub verify: bool,
+    /// Contents that are at hand without reading a disk, for the paths above that they are for.
+    pub given: Vec<Given>,
     /// Application protocols to offer, the preferred one first. Empty: no ALPN.
     pub alpn: Vec<Alpn>,
     /// The oldest TLS version accepted.
@@ -41,6 +44,22 @@ pub struct ClientCertificate {
     pub key: PathBuf,
 }
 
+/// PEM text that takes the place of a file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Stands for it in the settings and in messages, and must be no file's.
+    pub path: PathBuf,
+    /// The text.
+    pub pem: Vec<u8>,
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It may be a private key.
+        write!(f, "Given({})", self.path.display())
+    }
+}
+
 impl Default for ClientSettings {
     fn default() -> Self {
         Self {
@@ -48,6 +67,7 @@ impl Default for ClientSettings {
             server_name: None,
             client_certificate: None,
             verify: true,
+            given: Vec::new(),
             alpn: Vec::new(),
             min_version: TlsVersion::V1_2,
         }
@@ -55,8 +75,13 @@ impl Default for ClientSettings {
 }
 
 impl ClientSettings {
-    /// Every file that the settings name.
+    /// Every file that is read for the settings.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let given = |path: &Path| self.given.iter().any(|given| given.path == path);
+        self.named().filter(move |path| !given(path))
+    }
+
+    fn named(&self) -> impl Iterator<Item = &Path> {
         let roots = match &self.roots {
             Roots::System => None,
             Roots::File(path) | Roots::SystemAndFile(path) => Some(path.as_path()),

@@ -33,6 +33,21 @@ impl Files {
         )
     }
 
+    /// Adds contents that are in no file.
+    pub(crate) fn with<'c>(
+        mut self,
+        given: impl IntoIterator<Item = (&'c Path, &'c [u8])>,
+    ) -> Self {
+        for (path, bytes) in given {
+            let content = Content {
+                bytes: bytes.to_vec(),
+                mode: 0,
+            };
+            self.0.insert(path.to_owned(), Ok(content));
+        }
+        self
+    }
+
     /// A digest over names, contents and what could not be read.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut context = Context::new(&SHA256);
@@ -66,7 +81,7 @@ impl Files {
         }
     }
 
-    /// Permission bits; 0 for a file that could not be read.
+    /// Permission bits; 0 for a file that could not be read, and for what is in none.
     pub(crate) fn mode(&self, path: &Path) -> u32 {
         match self.0.get(path) {
             Some(Ok(content)) => content.mode,

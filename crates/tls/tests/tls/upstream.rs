@@ -4,8 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 use lintel_tls::{
-    Alpn, ClientAuth, ClientCa, ClientCertificate, ClientSettings, Connector, HandshakeError,
-    HandshakeErrorKind, Roots, ServerSettings, Stream, TlsVersion, TlsWarningKind, UnmatchedName,
+    Alpn, ClientAuth, ClientCa, ClientCertificate, ClientSettings, Connector, Given,
+    HandshakeError, HandshakeErrorKind, Roots, ServerSettings, Stream, TlsVersion, TlsWarningKind,
+    UnmatchedName,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -236,6 +237,58 @@ async fn our_certificate_is_shown_and_replaced() {
     std::fs::remove_file(scene.dir.path("client.pem")).unwrap();
     assert!(connector.reload().is_err());
     scene.meet(&connector, "a.example").await.0.unwrap();
+}
+
+#[tokio::test]
+async fn key_material_may_come_from_memory() {
+    let mut scene = scene(&names(&["a.example"]));
+    scene.server.client_auth = ClientAuth::Required(ClientCa {
+        ca: scene.dir.path("ca.pem"),
+        crl: None,
+    });
+    let issued = scene.ca.issue(&Leaf {
+        common_name: "gateway-1",
+        ..Leaf::default()
+    });
+    let given = |name: &str, pem: &str| Given {
+        path: name.into(),
+        pem: pem.as_bytes().to_vec(),
+    };
+    scene.client = ClientSettings {
+        roots: Roots::File("config: CA".into()),
+        client_certificate: Some(ClientCertificate {
+            cert: "config: certificate".into(),
+            key: "config: key".into(),
+        }),
+        given: vec![
+            given("config: CA", &scene.ca.pem),
+            given("config: certificate", &issued.cert),
+            given("config: key", &issued.key),
+        ],
+        ..ClientSettings::default()
+    };
+    let connector = scene.connector();
+    assert_eq!(connector.files(), [] as [std::path::PathBuf; 0]);
+    assert_eq!(connector.warnings(), []);
+    assert_eq!(connector.reload(), Ok(false));
+    let shown = format!("{:?}", scene.client);
+    assert!(!shown.contains("PRIVATE"), "{shown}");
+    let (server, client) = scene.meet(&connector, "a.example").await;
+    let peer = server.unwrap().peer_certificate().unwrap();
+    assert_eq!(peer.common_name.unwrap(), "gateway-1");
+    client.unwrap();
+
+    // What is wrong with it is told by its name.
+    scene.client.given[2] = given("config: key", "no key");
+    let Err(errors) = Connector::build(&scene.client) else {
+        panic!("accepted");
+    };
+    assert!(
+        errors[0]
+            .to_string()
+            .starts_with("config: key: the file holds no private key"),
+        "{errors:?}"
+    );
 }
 
 #[tokio::test]
