@@ -6,7 +6,7 @@ use super::Check;
 use crate::{
     diagnostic::code,
     loaded::is_readable,
-    model::{Certificate, ListenerTls, Model, UpstreamTls},
+    model::{Certificate, Discover, ListenerTls, Model, UpstreamTls},
     text::FilePath,
 };
 
@@ -33,6 +33,10 @@ pub(crate) fn files(model: &Model) -> Vec<Named> {
     for (name, service) in &model.services {
         if let Some(tls) = &service.tls {
             found.upstream(&["services", name.as_str(), "tls"], tls);
+        }
+        if let Some(Discover::Kubernetes(source)) = &service.discover {
+            let base = ["services", name.as_str(), "discover", "kubernetes"];
+            found.maybe(&base, "kubeconfig", source.kubeconfig.as_ref());
         }
         if let Some(discover) = &service.discover
             && let (_, Some(tls)) = discover.servers()

@@ -196,6 +196,20 @@ fn discover(check: &mut Check<'_>, name: &str, service: &Service) {
     registry(check, &path, discover);
     match discover {
         Discover::File(_) | Discover::Consul(_) | Discover::Etcd(_) => {}
+        Discover::Kubernetes(source) => {
+            if source.context.is_some() && source.kubeconfig.is_none() {
+                let at = [path[0], path[1], path[2], path[3], "context"];
+                let diagnostic = check
+                    .error(
+                        code::CONFLICT,
+                        &at,
+                        "`context` is one of a kubeconfig, and none is named".to_owned(),
+                    )
+                    .at(check.loaded.locate_key(&at), "has no effect")
+                    .help("add `kubeconfig: FILE`, or remove `context`: in a pod, its service account is used");
+                check.push(diagnostic);
+            }
+        }
         Discover::DnsSrv(srv) => {
             check.positive(
                 &[path[0], path[1], path[2], path[3], "max_ttl"],

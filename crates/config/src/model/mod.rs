@@ -44,11 +44,11 @@ pub use plan::Plan;
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{
     AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, Discover,
-    DiscoverConsul, DiscoverEtcd, DiscoverFile, DiscoverScheme, DiscoverSrv, Eject, EtcdUser,
-    Failover, HashBalance, HashTable, Health, HealthKind, InitialHealth, KeepAlive, KeyedBalance,
-    LatencyOutlier, PlainBalance, Resolve, Retry, RetryBudget, SameSite, Service, ServiceProtocol,
-    ServiceTimeout, SlowAnswers, StickyBalance, SuccessRate, Target, TimeoutSetting,
-    WeightedEndpoint,
+    DiscoverConsul, DiscoverEtcd, DiscoverFile, DiscoverKubernetes, DiscoverScheme, DiscoverSrv,
+    Eject, EtcdUser, Failover, HashBalance, HashTable, Health, HealthKind, InitialHealth,
+    KeepAlive, KeyedBalance, LatencyOutlier, PlainBalance, Resolve, Retry, RetryBudget, SameSite,
+    Service, ServiceProtocol, ServiceTimeout, SlowAnswers, StickyBalance, SuccessRate, Target,
+    TimeoutSetting, WeightedEndpoint,
 };
 pub use table::{Named, OneOrMany, Table};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, ListenerTls, TlsVersion, UpstreamTls};

@@ -27,6 +27,7 @@ pub(super) fn takes_numbers(format: &str) -> bool {
             | "retry-condition"
             | "status-range"
             | "file-mode"
+            | "port-reference"
     )
 }
 

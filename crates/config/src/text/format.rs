@@ -38,6 +38,8 @@ pub(crate) fn check(format: &str, text: &str) -> Option<Result<(), TextError>> {
         RequestPath::FORMAT => text.parse::<RequestPath>().map(drop),
         CookieName::FORMAT => text.parse::<CookieName>().map(drop),
         Cause::FORMAT => text.parse::<Cause>().map(drop),
+        KubernetesName::FORMAT => text.parse::<KubernetesName>().map(drop),
+        PortRef::FORMAT => text.parse::<PortRef>().map(drop),
         HostSuffix::FORMAT => text.parse::<HostSuffix>().map(drop),
         _ => return None,
     })
@@ -80,6 +82,8 @@ pub(crate) fn noun(format: &str) -> &'static str {
         RequestPath::FORMAT => "a path",
         CookieName::FORMAT => "the name of a cookie",
         Cause::FORMAT => "a failure or a status",
+        KubernetesName::FORMAT => "a name in Kubernetes",
+        PortRef::FORMAT => "the name or number of a port",
         HostSuffix::FORMAT => "the end of a label",
         _ => "a text",
     }

@@ -119,7 +119,7 @@ async fn authenticate(
     let answer = connection.post("/v3/auth/authenticate", &request).await?;
     let Authenticated { token } = answer
         .json()
-        .map_err(|error| format!("user `{user}` is refused: {error}"))?;
+        .map_err(|refusal| format!("user `{user}` is refused: {}", refusal.text))?;
     connection.secret(AUTHORIZATION, &token)
 }
 

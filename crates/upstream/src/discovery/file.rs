@@ -85,7 +85,8 @@ async fn changed(changes: &mut mpsc::Receiver<()>) {
     }
 }
 
-async fn read(path: PathBuf) -> Result<String, String> {
+/// A text file, whole.
+pub(super) async fn read(path: PathBuf) -> Result<String, String> {
     let shown = path.display().to_string();
     let read = tokio::task::spawn_blocking(move || {
         if std::fs::metadata(&path)?.len() > MAX_FILE {

@@ -15,6 +15,7 @@ mod consul;
 mod etcd;
 mod file;
 mod found;
+mod kubernetes;
 mod srv;
 mod status;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use self::{
     etcd::EtcdSource,
     file::FileSource,
     found::{Entries, Found},
+    kubernetes::{Access, KubernetesSource, Pod, PortRef},
     srv::SrvSource,
     status::{SourceError, SourceStatus},
 };
@@ -71,6 +73,8 @@ pub enum Kind {
     Consul(ConsulSource),
     /// Keys in etcd.
     Etcd(EtcdSource),
+    /// A service in Kubernetes.
+    Kubernetes(KubernetesSource),
 }
 
 /// How texts are read that this crate has no parser for.
@@ -89,6 +93,7 @@ impl fmt::Display for Kind {
             Self::Srv(source) => source.fmt(f),
             Self::Consul(source) => source.fmt(f),
             Self::Etcd(source) => source.fmt(f),
+            Self::Kubernetes(source) => source.fmt(f),
         }
     }
 }

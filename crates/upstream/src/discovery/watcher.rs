@@ -12,7 +12,7 @@ use super::{
     backoff::Backoff,
     consul, etcd, file,
     found::{Entries, Found},
-    srv,
+    kubernetes, srv,
     status::{SourceError, SourceStatus},
 };
 use crate::service::Scheme;
@@ -208,5 +208,6 @@ async fn one_session(kind: &Kind, session: &Session) -> Result<(), String> {
         Kind::Srv(source) => srv::follow(source, session).await,
         Kind::Consul(source) => consul::follow(source, session).await,
         Kind::Etcd(source) => etcd::follow(source, session).await,
+        Kind::Kubernetes(source) => kubernetes::follow(source, session).await,
     }
 }

@@ -3,17 +3,21 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use lintel_upstream::{
-    discovery::{self, ConsulSource, EtcdSource, FileSource, Kind, Server, SrvSource},
-    service::Scheme,
+    discovery::{
+        self, Access, ConsulSource, EtcdSource, FileSource, Kind, KubernetesSource, Pod, PortRef,
+        Server, SrvSource,
+    },
+    service::{Addresses, Scheme},
 };
 
 use super::tls::tls;
 use crate::{
     model::{self, UpstreamTls},
-    text::{self, Endpoint, ServerAddress},
+    text::{self, Endpoint, KubernetesName, ServerAddress},
 };
 
-pub(super) fn build(discover: &model::Discover) -> discovery::Discover {
+/// `addresses` is what the service's `resolve` says.
+pub(super) fn build(discover: &model::Discover, addresses: Addresses) -> discovery::Discover {
     let kind = match discover {
         model::Discover::File(file) => Kind::File(FileSource {
             path: file.path.as_path().to_owned(),
@@ -43,6 +47,7 @@ pub(super) fn build(discover: &model::Discover) -> discovery::Discover {
                 user: user.map(|user| (user.name.as_str().into(), user.password.clone())),
             })
         }
+        model::Discover::Kubernetes(source) => Kind::Kubernetes(kubernetes(source, addresses)),
     };
     discovery::Discover {
         source: discovery::Source {
@@ -54,6 +59,26 @@ pub(super) fn build(discover: &model::Discover) -> discovery::Discover {
         },
         allow_empty: discover.allow_empty(),
         required: discover.required(),
+    }
+}
+
+fn kubernetes(source: &model::DiscoverKubernetes, addresses: Addresses) -> KubernetesSource {
+    let name = |name: &KubernetesName| name.as_str().into();
+    KubernetesSource {
+        access: match &source.kubeconfig {
+            Some(path) => Access::Kubeconfig {
+                path: path.as_path().to_owned(),
+                context: source.context.as_deref().map(Arc::from),
+            },
+            None => Access::Pod(Pod::of_environment()),
+        },
+        namespace: source.namespace.as_ref().map(name),
+        service: name(&source.service),
+        port: source.port.as_ref().map(|port| match port {
+            text::PortRef::Number(number) => PortRef::Number(*number),
+            text::PortRef::Name(name) => PortRef::Name(name.as_str().into()),
+        }),
+        addresses,
     }
 }
 

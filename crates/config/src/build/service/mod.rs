@@ -64,6 +64,7 @@ fn spec(
 ) -> Result<runtime::ServiceSpec, Fault> {
     let steps = service.timeout.steps();
     let default = runtime::Timeouts::default();
+    let resolve = endpoint::resolve(&service.resolve);
     Ok(runtime::ServiceSpec {
         protocol: match service.protocol {
             model::ServiceProtocol::Auto => runtime::Protocol::Auto,
@@ -101,10 +102,13 @@ fn spec(
             connections: Some(service.breaker.connections),
             pending: service.breaker.pending,
         },
-        resolve: endpoint::resolve(&service.resolve),
+        discover: service
+            .discover
+            .as_ref()
+            .map(|discover| discover::build(discover, resolve.addresses)),
+        resolve,
         retry: service.retry.as_ref().map(retry),
         guard: retry::guard(&service.breaker),
-        discover: service.discover.as_ref().map(discover::build),
         ..runtime::ServiceSpec::new(name, service.endpoints.iter().map(Into::into).collect())
     })
 }

@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use crate::{
     model::UpstreamTls,
-    text::{Endpoint, FilePath, Scheme, ServerAddress},
+    text::{Endpoint, FilePath, KubernetesName, PortRef, Scheme, ServerAddress},
 };
 
 /// Where endpoints come from. The last good answer stays in use whatever happens to the source.
@@ -18,6 +18,9 @@ pub enum Discover {
     Consul(DiscoverConsul),
     /// The values of all keys under a prefix in etcd (v3), told of changes as they happen.
     Etcd(DiscoverEtcd),
+    /// A service in Kubernetes: its EndpointSlices, told of changes as they happen. In a pod, nothing
+    /// but the service's name is needed.
+    Kubernetes(DiscoverKubernetes),
 }
 
 impl Discover {
@@ -28,6 +31,7 @@ impl Discover {
             Self::DnsSrv(_) => "dns_srv",
             Self::Consul(_) => "consul",
             Self::Etcd(_) => "etcd",
+            Self::Kubernetes(_) => "kubernetes",
         }
     }
 
@@ -38,13 +42,14 @@ impl Discover {
             Self::DnsSrv(source) => source.scheme,
             Self::Consul(source) => source.scheme,
             Self::Etcd(source) => source.scheme,
+            Self::Kubernetes(source) => source.scheme,
         }
     }
 
     /// The servers that are asked, with their places below the source, and TLS towards them.
     pub fn servers(&self) -> (Vec<(Vec<String>, &Endpoint)>, Option<&UpstreamTls>) {
         match self {
-            Self::File(_) | Self::DnsSrv(_) => (Vec::new(), None),
+            Self::File(_) | Self::DnsSrv(_) | Self::Kubernetes(_) => (Vec::new(), None),
             Self::Consul(source) => {
                 let url = (vec!["url".to_owned()], &source.url);
                 (vec![url], source.tls.as_ref())
@@ -65,6 +70,7 @@ impl Discover {
             Self::DnsSrv(source) => source.allow_empty,
             Self::Consul(source) => source.allow_empty,
             Self::Etcd(source) => source.allow_empty,
+            Self::Kubernetes(source) => source.allow_empty,
         }
     }
 
@@ -75,6 +81,7 @@ impl Discover {
             Self::DnsSrv(source) => source.required,
             Self::Consul(source) => source.required,
             Self::Etcd(source) => source.required,
+            Self::Kubernetes(source) => source.required,
         }
     }
 }
@@ -244,6 +251,53 @@ pub struct EtcdUser {
     /// Its password.
     #[schemars(example = &"${env.ETCD_PASSWORD}")]
     pub password: Secret,
+}
+
+/// A service in Kubernetes. Pods that are ready are used, or if there is none, those that are about
+/// to go and still answer; zones are those of the hints. Of pods with two address families,
+/// `resolve.addresses` says which is used.
+#[config]
+pub struct DiscoverKubernetes {
+    /// The service's name.
+    #[schemars(length(min = 1), example = &"orders")]
+    pub service: KubernetesName,
+
+    /// Its namespace. Without it, the gateway's own, or that of the kubeconfig's context.
+    #[serde(default)]
+    #[schemars(example = &"shop")]
+    pub namespace: Option<KubernetesName>,
+
+    /// The port, by its name in the service or by its number at the pods (`targetPort`). Not needed
+    /// if they have only one.
+    #[serde(default)]
+    #[schemars(example = &"http")]
+    pub port: Option<PortRef>,
+
+    /// A kubeconfig with the API server and the credentials, for a gateway outside of the cluster.
+    /// Commands for credentials (`exec`) are not run. Without it, the gateway is in a pod and its
+    /// service account is used, which needs `list` and `watch` of `endpointslices`.
+    #[serde(default)]
+    #[schemars(example = &"kubeconfig.yaml")]
+    pub kubeconfig: Option<FilePath>,
+
+    /// Which of the kubeconfig's contexts, if it is not its current one.
+    #[serde(default)]
+    #[schemars(example = &"production")]
+    pub context: Option<String>,
+
+    /// What the pods speak.
+    #[serde(default = "http")]
+    pub scheme: DiscoverScheme,
+
+    /// Whether an answer without any is believed. Otherwise the last endpoints stay in use.
+    #[serde(default)]
+    pub allow_empty: bool,
+
+    /// Whether the gateway waits for a first good answer, at most 30 s, before it serves this
+    /// configuration, and does not serve it without. Otherwise requests are answered with 503 until
+    /// there is one.
+    #[serde(default)]
+    pub required: bool,
 }
 
 fn consul_agent() -> Endpoint {

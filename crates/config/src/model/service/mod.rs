@@ -20,7 +20,8 @@ pub use self::{
     },
     breaker::{AdaptiveLimit, Breaker, SlowAnswers},
     discover::{
-        Discover, DiscoverConsul, DiscoverEtcd, DiscoverFile, DiscoverScheme, DiscoverSrv, EtcdUser,
+        Discover, DiscoverConsul, DiscoverEtcd, DiscoverFile, DiscoverKubernetes, DiscoverScheme,
+        DiscoverSrv, EtcdUser,
     },
     eject::{Eject, LatencyOutlier, SuccessRate},
     failover::Failover,

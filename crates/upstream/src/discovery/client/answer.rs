@@ -18,17 +18,49 @@ impl Answer {
     /// # Errors
     ///
     /// The status is not 200, or the body is no JSON of this form.
-    pub(in super::super) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
+    pub(in super::super) fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         if self.status != StatusCode::OK {
-            return Err(refusal(self.status, &self.body));
+            return Err(Refusal::new(self.status, &self.body));
         }
-        serde_json::from_slice(&self.body)
-            .map_err(|error| format!("the answer can't be read: {error}"))
+        serde_json::from_slice(&self.body).map_err(|error| Refusal {
+            status: Some(self.status),
+            text: format!("the answer can't be read: {error}"),
+        })
+    }
+}
+
+/// Why there is no answer of use.
+#[derive(Debug)]
+pub(in super::super) struct Refusal {
+    /// None if there is no answer at all.
+    pub(in super::super) status: Option<StatusCode>,
+    /// For people; begins with the status.
+    pub(in super::super) text: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, body: &[u8]) -> Self {
+        Self {
+            status: Some(status),
+            text: refusal(status, body),
+        }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(text: String) -> Self {
+        Self { status: None, text }
+    }
+}
+
+impl From<Refusal> for String {
+    fn from(refusal: Refusal) -> Self {
+        refusal.text
     }
 }
 
 /// A status and the beginning of what was said with it.
-pub(super) fn refusal(status: StatusCode, body: &[u8]) -> String {
+fn refusal(status: StatusCode, body: &[u8]) -> String {
     const SHOWN: usize = 200;
     let text = String::from_utf8_lossy(body);
     // APIs put their reason into a field; others say it in plain words.

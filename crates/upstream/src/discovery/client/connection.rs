@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::{task::AbortHandle, time};
 
 use super::{
-    answer::{Answer, refusal},
+    answer::{Answer, Refusal},
     body::{self, Lines},
 };
 
@@ -106,7 +106,7 @@ impl Connection {
         method: Method,
         target: &str,
         body: Option<&Value>,
-    ) -> Result<Lines, String> {
+    ) -> Result<Lines, Refusal> {
         let sent = self.send(method, target, body);
         let response = time::timeout(ANSWER_TIMEOUT, sent)
             .await
@@ -117,7 +117,7 @@ impl Connection {
         }
         let body = time::timeout(ANSWER_TIMEOUT, body::whole(response.into_body())).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
-        Err(refusal(status, &body))
+        Err(Refusal::new(status, &body))
     }
 
     async fn send(

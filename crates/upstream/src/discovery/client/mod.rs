@@ -8,5 +8,5 @@ mod body;
 mod connection;
 mod server;
 
-pub(super) use self::connection::Connection;
 pub use self::server::Server;
+pub(super) use self::{answer::Refusal, body::Lines, connection::Connection};

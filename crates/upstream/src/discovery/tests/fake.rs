@@ -65,6 +65,11 @@ impl Out {
         let _ = self.0.write_all(chunk.as_bytes()).await;
     }
 
+    /// Breaks off in the middle.
+    pub(super) async fn cut(&mut self) {
+        let _ = self.0.shutdown().await;
+    }
+
     pub(super) async fn end(&mut self) {
         let _ = self.0.write_all(b"0\r\n\r\n").await;
     }

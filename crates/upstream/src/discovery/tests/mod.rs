@@ -9,6 +9,7 @@ mod consul;
 mod etcd;
 mod fake;
 mod file;
+mod kubernetes;
 mod service;
 mod srv;
 
