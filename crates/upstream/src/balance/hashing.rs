@@ -1,6 +1,8 @@
 //! Consistent hashing: requests with the same key go to the same endpoint as long as it is there.
 
-use super::{Bound, Candidates, Draw, Maglev, Ring, hash::mix};
+use lintel_kernel::hash::mix;
+
+use super::{Bound, Candidates, Draw, Maglev, Ring};
 
 /// The order in which every key prefers the endpoints of one set.
 #[derive(Debug)]

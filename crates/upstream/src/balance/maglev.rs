@@ -1,7 +1,7 @@
 //! Maglev hashing (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer",
 //! NSDI 2016, §3.4): a table that every endpoint fills by its own permutation, in turn.
 
-use super::hash::mix;
+use lintel_kernel::hash::mix;
 
 /// Entries: the prime that the paper and Envoy use. Shares are even to within 1 % for up to some
 /// 650 endpoints.

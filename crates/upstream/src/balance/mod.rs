@@ -7,7 +7,6 @@
 
 mod bounded;
 mod draw;
-mod hash;
 mod hashing;
 mod latency;
 mod least_request;
@@ -26,7 +25,6 @@ mod weights;
 pub use self::{
     bounded::Bound,
     draw::Draw,
-    hash::{hash, mix},
     hashing::Table,
     latency::{DECAY, FAILURE, PeakEwma},
     maglev::Maglev,

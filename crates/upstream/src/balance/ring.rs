@@ -1,7 +1,7 @@
 //! A hash ring (Karger et al., "Consistent Hashing and Random Trees", STOC 1997), with many points
 //! for each endpoint as in libketama.
 
-use super::hash::mix;
+use lintel_kernel::hash::mix;
 
 /// Points of an endpoint of average weight (libketama's 40 times 4).
 const POINTS: u64 = 160;

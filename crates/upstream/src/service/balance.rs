@@ -2,9 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use lintel_kernel::{Exchange, Secret, expr};
-
-use crate::balance::hash;
+use lintel_kernel::{Exchange, Secret, expr, hash::hash};
 
 /// How an endpoint is chosen.
 #[derive(Clone, Debug, Default, PartialEq)]

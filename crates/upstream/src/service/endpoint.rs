@@ -8,6 +8,7 @@ use std::{
 };
 
 use http::{HeaderValue, uri::Authority};
+use lintel_kernel::hash::hash;
 
 use super::{
     load::{Load, Tally},
@@ -15,11 +16,7 @@ use super::{
     slot::{Slot, Slots},
     spec::{EndpointHost, EndpointSpec, Scheme},
 };
-use crate::{
-    balance::{Weights, hash},
-    health::Health,
-    worker::shelf::Shelf,
-};
+use crate::{balance::Weights, health::Health, worker::shelf::Shelf};
 
 static SLOTS: Slots = Slots::new();
 

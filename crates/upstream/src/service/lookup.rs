@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use lintel_kernel::Secret;
+use lintel_kernel::{Secret, hash::hash};
 
 use super::{
     balance::{Balance, TableKind},
     endpoint::Endpoint,
 };
-use crate::balance::{Maglev, Ring, Sessions, Table, hash};
+use crate::balance::{Maglev, Ring, Sessions, Table};
 
 /// Which table a service needs.
 #[derive(Clone, Debug, Default, PartialEq)]

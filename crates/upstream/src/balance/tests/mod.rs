@@ -9,6 +9,7 @@ mod hashing;
 mod plan;
 mod random;
 
+use lintel_kernel::hash::{hash, mix};
 use proptest::prelude::*;
 
 use super::*;
