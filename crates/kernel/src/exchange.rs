@@ -95,6 +95,9 @@ pub struct Detour {
     pub variant: Option<u32>,
     /// Why the route's fallback answers it.
     pub fallback: Option<&'static str>,
+    /// Whether it was sent to several endpoints at once, and if so whether a later try gave the
+    /// answer: `won` or `lost`.
+    pub hedge: Option<&'static str>,
     /// What fault injection does to it.
     pub faults: Faults,
 }

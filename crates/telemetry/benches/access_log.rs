@@ -47,6 +47,7 @@ fn record() -> Record<'static> {
         attempts: 1,
         variant: "",
         fallback: "",
+        hedge: "",
         faults: Default::default(),
         bytes_in: 0,
         bytes_out: 15_321,

@@ -106,6 +106,7 @@ fn logging_a_request_allocates_one_buffer_a_batch() {
         attempts: 1,
         variant: "",
         fallback: "",
+        hedge: "",
         faults: Default::default(),
         bytes_in: 0,
         bytes_out: 1,

@@ -67,6 +67,7 @@ fn facts(out: &mut Vec<u8>, record: &Record<'_>) {
     }
     pair(out, " variant=", record.variant);
     pair(out, " fallback=", record.fallback);
+    pair(out, " hedge=", record.hedge);
     record
         .faults
         .names()

@@ -74,6 +74,7 @@ fn answer(out: &mut Vec<u8>, record: &Record<'_>) {
     integer(out, u64::from(record.attempts));
     text(out, b",\"variant\":", record.variant.as_bytes());
     text(out, b",\"fallback\":", record.fallback.as_bytes());
+    text(out, b",\"hedge\":", record.hedge.as_bytes());
     if !record.faults.is_empty() {
         out.extend_from_slice(b",\"faults\":[");
         for (place, fault) in record.faults.names().enumerate() {

@@ -66,6 +66,8 @@ pub struct Record<'a> {
     pub variant: &'a str,
     /// Why the route's fallback answered.
     pub fallback: &'a str,
+    /// Whether a second try beside a slow first one gave the answer, where there was one.
+    pub hedge: &'a str,
     /// What fault injection did.
     pub faults: Faults,
     /// Bytes of request body.
@@ -119,6 +121,7 @@ impl<'a> Record<'a> {
             attempts: exchange.attempts,
             variant: exchange.variant_name(),
             fallback: exchange.detour.fallback.unwrap_or_default(),
+            hedge: exchange.detour.hedge.unwrap_or_default(),
             faults: exchange.detour.faults,
             bytes_in: ending.bytes_in,
             bytes_out: ending.bytes_out,

@@ -44,6 +44,7 @@ fn record() -> Record<'static> {
         endpoint: Some(([10, 0, 0, 7], 8080).into()),
         attempts: 1,
         variant: "",
+        hedge: "",
         fallback: "",
         faults: Faults::default(),
         bytes_in: 12,
@@ -140,17 +141,21 @@ fn detours_are_told() {
     let detoured = Record {
         variant: "shop_v2",
         fallback: "timeout",
+        hedge: "won",
         faults,
         ..record()
     };
     let json: Value = serde_json::from_str(&line(Format::Json, &detoured)).unwrap();
     assert_eq!(json["variant"], "shop_v2");
     assert_eq!(json["fallback"], "timeout");
+    assert_eq!(json["hedge"], "won");
     assert_eq!(json["faults"], serde_json::json!(["delay", "reset"]));
     let human = line(Format::Human, &detoured);
-    assert!(human.contains(" variant=shop_v2 fallback=timeout fault=delay fault=reset tls="));
+    assert!(
+        human.contains(" variant=shop_v2 fallback=timeout hedge=won fault=delay fault=reset tls=")
+    );
     let plain: Value = serde_json::from_str(&line(Format::Json, &record())).unwrap();
-    for absent in ["variant", "fallback", "faults"] {
+    for absent in ["variant", "fallback", "hedge", "faults"] {
         assert_eq!(plain.get(absent), None, "{absent}");
     }
 }

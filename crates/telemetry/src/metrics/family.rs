@@ -127,6 +127,10 @@ families! {
         "Tries after the first, by what was wrong with the one before. Connecting elsewhere because an endpoint can't be connected to is not among them.";
     UPSTREAM_RETRY_BUDGET_EXHAUSTED = Kind::Counter, "lintel_upstream_retry_budget_exhausted_total" ["service"]
         "Tries that were not made because the service's retry budget was spent.";
+    UPSTREAM_HEDGES = Kind::Counter, "lintel_upstream_hedges_total" ["service"]
+        "Second tries that were begun beside a first one that took long. They count into the retry budget, and not into the retries.";
+    UPSTREAM_HEDGES_WON = Kind::Counter, "lintel_upstream_hedges_won_total" ["service"]
+        "Of these, those that gave the answer.";
     UPSTREAM_BREAKER_TRANSITIONS = Kind::Counter, "lintel_upstream_breaker_transitions_total" ["service", "to"]
         "Times that the service's breaker opened, let probes through (`half_open`), or closed.";
     UPSTREAM_CONNECTIONS = Kind::Gauge, "lintel_upstream_connections" ["service"]

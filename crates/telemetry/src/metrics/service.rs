@@ -5,8 +5,8 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use super::{
     block::{Block, Registration, ServiceCells},
     family::{
-        Family, UPSTREAM_BREAKER_TRANSITIONS, UPSTREAM_CONNECT_FAILURES, UPSTREAM_RETRIES,
-        UPSTREAM_RETRY_BUDGET_EXHAUSTED,
+        Family, UPSTREAM_BREAKER_TRANSITIONS, UPSTREAM_CONNECT_FAILURES, UPSTREAM_HEDGES,
+        UPSTREAM_HEDGES_WON, UPSTREAM_RETRIES, UPSTREAM_RETRY_BUDGET_EXHAUSTED,
     },
     interner::{Held, Named},
     label::{AttemptOutcome, PoolSource, RetryReason},
@@ -61,6 +61,16 @@ impl ServiceMetrics {
     /// Counts a try that the retry budget did not allow.
     pub fn retry_budget_exhausted(&self) {
         self.rare(&UPSTREAM_RETRY_BUDGET_EXHAUSTED, &[]);
+    }
+
+    /// Counts a try that was begun beside a slow one.
+    pub fn hedged(&self) {
+        self.rare(&UPSTREAM_HEDGES, &[]);
+    }
+
+    /// Counts one of these that gave the answer.
+    pub fn hedge_won(&self) {
+        self.rare(&UPSTREAM_HEDGES_WON, &[]);
     }
 
     /// Counts a transition of the breaker.
