@@ -199,6 +199,9 @@ fn answered(
     }
     exchange.endpoint = answer.endpoint;
     exchange.attempts = exchange.attempts.saturating_add(answer.attempts);
+    if let Some(hedged) = answer.hedged {
+        exchange.detour.hedge = Some(hedged.name());
+    }
     active.places[1] = answer.place;
     Dispatched {
         response: match pair {

@@ -33,6 +33,10 @@ pub(super) fn check(check: &mut Check<'_>) {
             check.push(diagnostic);
         }
         opens_at_nothing(check, &at("errors"), breaker.errors);
+        if let Some(slow) = &breaker.slow {
+            let share = [path[0], path[1], path[2], "slow", "share"];
+            opens_at_nothing(check, &share, Some(slow.share));
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::Check;
 use crate::{
     diagnostic::code,
-    model::{Retry, ServiceProtocol},
-    text::RetryOn,
+    model::{Balance, KeyedBalance, Retry, Service, ServiceProtocol},
+    text::{HedgeAfter, RetryOn},
 };
 
 /// A budget from here on is none: in an outage it doubles the load on what is left.
@@ -59,6 +59,32 @@ fn times(check: &mut Check<'_>, path: &[&str], retry: &Retry) {
         }
         check.push(diagnostic.help("the pause begins with `base` and doubles up to `max`"));
     }
+    hedge(check, path, retry);
+}
+
+fn hedge(check: &mut Check<'_>, path: &[&str], retry: &Retry) {
+    let Some(HedgeAfter::Time(after)) = retry.hedge.as_ref().map(|hedge| hedge.after) else {
+        return;
+    };
+    let at = [path, &["hedge", "after"]].concat();
+    check.positive(&at, after);
+    if let Some(per_try) = retry.per_try
+        && after >= per_try
+    {
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &at,
+                "the first try is over before a second one would join it",
+            )
+            .at(check.loaded.locate(&at), "never reached")
+            .also(
+                check.loaded.locate(&[path, &["per_try"]].concat()),
+                "no try takes longer",
+            )
+            .help("make `after` shorter than `per_try`");
+        check.push(diagnostic);
+    }
 }
 
 pub(super) fn warnings(check: &mut Check<'_>) {
@@ -68,6 +94,7 @@ pub(super) fn warnings(check: &mut Check<'_>) {
             let path = ["services", name.as_str(), "retry"];
             risks(check, &path, retry);
             unrepeatable(check, &path, retry, service.protocol);
+            alone(check, &path, service);
         }
     }
     for (name, route) in &model.routes {
@@ -113,6 +140,30 @@ fn risks(check: &mut Check<'_>, path: &[&str], retry: &Retry) {
             .help("write `20%`");
         check.push(diagnostic);
     }
+}
+
+/// A second try needs an endpoint that it may go to.
+fn alone(check: &mut Check<'_>, path: &[&str], service: &Service) {
+    let Some(retry) = service.retry.as_ref().filter(|retry| retry.hedge.is_some()) else {
+        return;
+    };
+    let sticky = matches!(service.balance, Balance::Keyed(KeyedBalance::Sticky(_)));
+    let single = match service.endpoints.as_slice() {
+        [only] => service.discover.is_none() && !only.endpoint().is_name(),
+        _ => false,
+    };
+    let why = match (sticky, single) {
+        (true, _) => "sessions stay where they are",
+        (_, true) => "there is no other endpoint to go to",
+        _ if retry.budget.budget().is_nothing() => "the budget leaves nothing for it",
+        _ => return,
+    };
+    let place = [path, &["hedge"]].concat();
+    let diagnostic = check
+        .warning(code::NO_EFFECT, &place, "no second try will be made")
+        .at(check.loaded.locate(&place), why)
+        .help("leave `hedge` out");
+    check.push(diagnostic);
 }
 
 /// gRPC calls are POST, which is not repeated unless somebody says that it may be.

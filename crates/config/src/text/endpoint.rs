@@ -36,6 +36,14 @@ impl Endpoint {
             Self::Unix(_) => Scheme::Http,
         }
     }
+
+    /// Whether its host is a name, which may have several addresses.
+    pub fn is_name(&self) -> bool {
+        match self {
+            Self::Tcp { host, .. } => host.parse::<std::net::IpAddr>().is_err(),
+            Self::Unix(_) => false,
+        }
+    }
 }
 
 impl FromStr for Endpoint {

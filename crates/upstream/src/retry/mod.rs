@@ -2,17 +2,20 @@
 
 mod backoff;
 mod condition;
+mod hedge;
+mod latencies;
 mod replay;
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, Method};
 
-pub(crate) use self::replay::Recording;
 pub use self::{
     backoff::{Backoff, retry_after},
     condition::Conditions,
+    hedge::{After, Hedge},
 };
+pub(crate) use self::{latencies::Latencies, replay::Recording};
 use crate::guard::BudgetSpec;
 
 /// A request that carries this field is safe to repeat: the service recognises the repetition
@@ -40,6 +43,8 @@ pub struct Retry {
     pub body: u64,
     /// What retries may cost.
     pub budget: BudgetSpec,
+    /// When a try is not waited for any longer before another is begun beside it.
+    pub hedge: Option<Hedge>,
 }
 
 /// Which methods may be repeated.
@@ -68,11 +73,17 @@ impl Default for Retry {
             retry_after: Duration::from_secs(1),
             body: 64 * 1024,
             budget: BudgetSpec::default(),
+            hedge: None,
         }
     }
 }
 
 impl Retry {
+    /// Whether a request may be sent more than once at all.
+    pub(crate) const fn several(&self) -> bool {
+        self.attempts > 1 || self.hedge.is_some()
+    }
+
     /// Whether a request may be sent again although the upstream may have acted on it.
     pub(crate) fn may_repeat(&self, method: &Method, headers: &HeaderMap) -> bool {
         let listed = match &self.methods {

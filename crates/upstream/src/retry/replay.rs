@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -15,9 +15,9 @@ use lintel_kernel::{Facts, Kind, Side};
 
 /// Keeps what is read of a body, up to a limit, without copying it and without reading ahead.
 ///
-/// Each try reads through a [`Reader`]: first what earlier tries have read, then the rest. Once
-/// more than the limit has been read, nothing is kept any more and no further try is possible; the
-/// try that goes on is not disturbed.
+/// Each try reads through a [`Reader`]: first what other tries have read, then the rest. Once more
+/// than the limit has been read, nothing is kept any more and no further try is possible; the try
+/// that has read so far goes on undisturbed, those beside it fail.
 pub(crate) struct Recording(Rc<RefCell<State>>);
 
 struct State {
@@ -29,8 +29,17 @@ struct State {
     limit: u64,
     /// Part of the body is gone: it was over the limit, or it failed.
     lost: bool,
-    /// The reader that may read; those before it belong to tries that were given up.
-    turn: u32,
+    /// The last reader that was handed out.
+    last: u32,
+    /// The first reader that may read; those before it belong to tries that were given up.
+    first: u32,
+    /// The only reader that may read, once nothing is kept.
+    only: Option<u32>,
+    /// The client is to send more.
+    starved: bool,
+    /// Readers side by side that wait for the client, each with whom to wake; the source itself
+    /// wakes none but the last that asked.
+    waiting: Vec<(u32, Waker)>,
 }
 
 struct Reader {
@@ -51,7 +60,11 @@ impl Recording {
             ended: false,
             limit,
             lost: false,
-            turn: 0,
+            last: 0,
+            first: 0,
+            only: None,
+            starved: false,
+            waiting: Vec::new(),
         })))
     }
 
@@ -63,25 +76,41 @@ impl Recording {
     /// The body from its beginning; none if it can't be had any more. A body that was handed out
     /// before fails if it is read on.
     pub(crate) fn body(&self) -> Option<Body> {
+        {
+            let mut state = self.0.borrow_mut();
+            state.first = state.last + 1;
+            state.waiting.clear();
+        }
+        self.beside()
+    }
+
+    /// The same, for a try beside those that are under way: their bodies can be read on.
+    pub(crate) fn beside(&self) -> Option<Body> {
         let mut state = self.0.borrow_mut();
         if state.lost {
             return None;
         }
-        state.turn += 1;
+        state.last += 1;
         Some(Body::boxed(Reader {
             state: Rc::clone(&self.0),
-            turn: state.turn,
+            turn: state.last,
             read: 0,
             read_len: 0,
         }))
     }
+
+    /// Whether it is the client who is waited for.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.0.borrow().starved
+    }
 }
 
 impl State {
-    fn keep(&mut self, data: &Bytes) {
+    fn keep(&mut self, data: &Bytes, turn: u32) {
         self.kept_len += data.len() as u64;
         if self.kept_len > self.limit {
             self.lost = true;
+            self.only = Some(turn);
             self.kept = Vec::new();
         } else {
             self.kept.push(data.clone());
@@ -90,6 +119,7 @@ impl State {
 
     fn poll_source(
         &mut self,
+        turn: u32,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if self.ended {
@@ -99,11 +129,18 @@ impl State {
                     .map(|trailers| Ok(Frame::trailers(trailers))),
             );
         }
-        let frame = ready!(Pin::new(&mut self.source).poll_frame(cx));
+        let polled = Pin::new(&mut self.source).poll_frame(cx);
+        self.starved = polled.is_pending();
+        if self.starved {
+            self.waits(turn, cx);
+        } else {
+            self.wake_others(turn);
+        }
+        let frame = ready!(polled);
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref().filter(|_| !self.lost) {
-                    self.keep(data);
+                    self.keep(data, turn);
                 } else if let Some(trailers) = frame.trailers_ref() {
                     self.trailers = Some(trailers.clone());
                     self.ended = true;
@@ -113,6 +150,32 @@ impl State {
             None => self.ended = true,
         }
         Poll::Ready(frame)
+    }
+
+    fn may_read(&self, turn: u32) -> bool {
+        turn >= self.first && self.only.is_none_or(|only| only == turn)
+    }
+
+    fn waits(&mut self, turn: u32, cx: &Context<'_>) {
+        match self.waiting.iter_mut().find(|(waits, _)| *waits == turn) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => self.waiting.push((turn, cx.waker().clone())),
+        }
+    }
+
+    fn wake_others(&mut self, turn: u32) {
+        for (waits, waker) in self.waiting.drain(..) {
+            if waits != turn {
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// Whom the source wakes may be this one, which is not going to ask again.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.state.borrow_mut().wake_others(self.turn);
     }
 }
 
@@ -126,7 +189,7 @@ impl http_body::Body for Reader {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         let mut state = this.state.borrow_mut();
-        if state.turn != this.turn {
+        if !state.may_read(this.turn) {
             return Poll::Ready(Some(Err(superseded())));
         }
         if !state.lost
@@ -140,7 +203,7 @@ impl http_body::Body for Reader {
         if trailers_told {
             return Poll::Ready(None);
         }
-        let frame = ready!(state.poll_source(cx));
+        let frame = ready!(state.poll_source(this.turn, cx));
         match &frame {
             Some(Ok(frame)) if frame.is_data() => {
                 this.read = this.read.saturating_add(1);
@@ -177,9 +240,10 @@ impl http_body::Body for Reader {
     }
 }
 
+/// Nobody's fault but that of the request itself: it says nothing about the endpoint.
 fn superseded() -> BodyError {
     BodyError {
-        facts: Facts::new(Kind::Internal, Side::Gateway),
+        facts: Facts::new(Kind::Reset, Side::Client),
         cause: "another try reads the body now".to_owned(),
     }
 }
@@ -311,6 +375,90 @@ mod tests {
         );
         assert!(next(&mut recording.body().unwrap()).unwrap().is_err());
         assert!(recording.body().is_none());
+    }
+
+    #[test]
+    fn tries_side_by_side_each_have_the_whole_body() {
+        let (source, polled) = frames(&["one ", "two ", "three"], true);
+        let recording = Recording::new(source, 64);
+        let mut first = recording.body().unwrap();
+        assert_eq!(text(next(&mut first)), "one ");
+        let mut second = recording.beside().unwrap();
+        assert_eq!(second.size_hint().exact(), Some(13));
+        for expected in ["one ", "two "] {
+            assert_eq!(text(next(&mut second)), expected);
+        }
+        assert_eq!(polled.get(), 2);
+        assert_eq!(text(next(&mut first)), "two ");
+        assert_eq!(whole(first), ("three".to_owned(), true));
+        assert_eq!(whole(second), ("three".to_owned(), true));
+    }
+
+    #[test]
+    fn over_the_limit_the_one_ahead_goes_on() {
+        let (source, _) = frames(&["four", "five!", "six"], false);
+        let recording = Recording::new(source, 8);
+        let mut behind = recording.body().unwrap();
+        let mut ahead = recording.beside().unwrap();
+        assert_eq!(text(next(&mut ahead)), "four");
+        assert_eq!(text(next(&mut ahead)), "five!");
+        assert!(next(&mut behind).unwrap().is_err());
+        assert_eq!(text(next(&mut ahead)), "six");
+        assert!(recording.beside().is_none());
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_by_whoever_reads_or_leaves() {
+        struct Woken(std::sync::atomic::AtomicUsize);
+        impl std::task::Wake for Woken {
+            fn wake(self: std::sync::Arc<Self>) {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        let woken = || std::sync::Arc::new(Woken(std::sync::atomic::AtomicUsize::new(0)));
+        let count = |woken: &Woken| woken.0.load(std::sync::atomic::Ordering::SeqCst);
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let recording = Recording::new(Body::boxed(Fed(receiver)), 64);
+        let (mut one, mut two) = (recording.body().unwrap(), recording.beside().unwrap());
+        let (first, second) = (woken(), woken());
+        let poll = |body: &mut Body, woken: &std::sync::Arc<Woken>| {
+            let waker = Waker::from(std::sync::Arc::clone(woken));
+            Pin::new(body).poll_frame(&mut Context::from_waker(&waker))
+        };
+        assert!(poll(&mut one, &first).is_pending());
+        assert!(poll(&mut two, &second).is_pending());
+        assert!(recording.is_starved());
+        // The source wakes the second, which takes the frame; the first must learn of it.
+        sender.send(Bytes::from_static(b"x")).unwrap();
+        assert_eq!((count(&first), count(&second)), (0, 1));
+        assert!(poll(&mut two, &second).is_ready());
+        assert_eq!(count(&first), 1);
+        assert!(poll(&mut one, &first).is_ready());
+        assert!(!recording.is_starved());
+        // The second waits last, and leaves.
+        assert!(poll(&mut one, &first).is_pending());
+        assert!(poll(&mut two, &second).is_pending());
+        drop(two);
+        assert_eq!(count(&first), 2);
+        assert!(poll(&mut one, &first).is_pending());
+        sender.send(Bytes::from_static(b"y")).unwrap();
+        assert_eq!(count(&first), 3);
+    }
+
+    struct Fed(tokio::sync::mpsc::UnboundedReceiver<Bytes>);
+
+    impl http_body::Body for Fed {
+        type Data = Bytes;
+        type Error = BodyError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+            self.0
+                .poll_recv(cx)
+                .map(|data| data.map(|data| Ok(Frame::data(data))))
+        }
     }
 
     proptest! {

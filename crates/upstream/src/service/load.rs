@@ -52,6 +52,15 @@ impl Results {
         self.measured.store(now.0, Ordering::Relaxed);
     }
 
+    /// A try that was given up after so long would have taken longer still.
+    pub(crate) fn at_least(&self, took: Duration, now: Moment) {
+        if took.as_secs_f64() > self.latency(now) {
+            let seconds = took.as_secs_f64();
+            self.latency.store(seconds.to_bits(), Ordering::Relaxed);
+            self.measured.store(now.0, Ordering::Relaxed);
+        }
+    }
+
     /// Seconds that answers take, as of now; 0 where that is not known.
     pub(crate) fn latency(&self, now: Moment) -> f64 {
         self.average()

@@ -19,11 +19,12 @@ use super::{
     observe,
     patience::{Late, Patience},
     pool::Pool,
+    race::Race,
     send::{Replay, Sent, Tunnel},
     upload::{Progress, Upload},
 };
 use crate::{
-    health::Verdict,
+    health::{Moment, Verdict},
     service::{Endpoint, Place, Service},
 };
 
@@ -45,6 +46,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) expect_continue: bool,
     pub(crate) te_trailers: bool,
     pub(crate) interim: &'a dyn Fn(StatusCode, HeaderMap),
+    pub(crate) race: Option<&'a Race>,
 }
 
 /// A try without an answer.
@@ -58,6 +60,7 @@ pub(crate) struct Lost {
 /// Counts a try as cancelled if it is dropped before its end.
 struct Counted<'a> {
     attempt: &'a Attempt<'a>,
+    begun: Instant,
     outcome: Cell<AttemptOutcome>,
 }
 
@@ -71,9 +74,9 @@ impl Attempt<'_> {
         source: PoolSource,
     ) -> Result<Sent, Lost> {
         self.metrics.connection_from(source);
-        let counted = Counted::new(self);
-        let body = Upload::new(body);
         let begun = self.pool.now();
+        let counted = Counted::new(self, begun);
+        let body = Upload::new(body);
         let mut patience = self.patience(body.progress(), begun);
         let recycle = Rc::<Pool>::clone(self.pool);
         let sent = {
@@ -82,7 +85,7 @@ impl Attempt<'_> {
         };
         match sent {
             Ok(Ok(sent)) => {
-                counted.answered(&sent.response, begun, sent.received_at);
+                counted.answered(&sent.response, sent.received_at);
                 let (response, upgraded) = match sent.upgraded {
                     Some(io) => (sent.response.map(Body::from), Some(Tunnel { io, lease })),
                     None => (
@@ -141,7 +144,8 @@ impl Attempt<'_> {
         } else {
             PoolSource::Dial
         });
-        let counted = Counted::new(self);
+        let begun = self.pool.now();
+        let counted = Counted::new(self, begun);
         let upload = Upload::new(body);
         let progress = upload.progress();
         let request = match http2::request(head, self.endpoint, self.te_trailers, upload) {
@@ -159,7 +163,6 @@ impl Attempt<'_> {
                 });
             }
         };
-        let begun = self.pool.now();
         let mut patience = self.patience(progress.clone(), begun);
         let sent = {
             let exchange = pin!(connection.send(request));
@@ -169,7 +172,7 @@ impl Attempt<'_> {
         match sent {
             Ok(Ok(response)) => {
                 let head_at = Instant::now();
-                counted.answered(&response, begun, head_at);
+                counted.answered(&response, head_at);
                 let response =
                     http2::response(response, self.timer, self.service.spec().timeouts.idle);
                 let response = response.map(|body| body.with_lease(lease));
@@ -258,21 +261,22 @@ fn lost_stream(
 }
 
 impl<'a> Counted<'a> {
-    const fn new(attempt: &'a Attempt<'a>) -> Self {
+    const fn new(attempt: &'a Attempt<'a>, begun: Instant) -> Self {
         Self {
             attempt,
+            begun,
             outcome: Cell::new(AttemptOutcome::Cancelled),
         }
     }
 
-    fn answered<B>(&self, response: &Response<B>, begun: Instant, at: Instant) {
+    fn answered<B>(&self, response: &Response<B>, at: Instant) {
         let status = response.status();
         self.outcome.set(if status.is_server_error() {
             AttemptOutcome::ServerError
         } else {
             AttemptOutcome::Answered
         });
-        let took = at - begun;
+        let took = at - self.begun;
         self.attempt.metrics.answered(took);
         let http2 = response.version() == Version::HTTP_2;
         let verdict = observe::verdict(status, response.headers(), http2);
@@ -308,6 +312,13 @@ impl<'a> Counted<'a> {
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.attempt.metrics.attempt(self.outcome.get());
+        let (attempt, outcome) = (self.attempt, self.outcome.get());
+        attempt.metrics.attempt(outcome);
+        if outcome == AttemptOutcome::Cancelled && attempt.race.is_some_and(Race::is_over) {
+            // Another endpoint was faster: this one takes longer than so.
+            let now = Instant::now();
+            let results = &attempt.pool.load.results;
+            results.at_least(now - self.begun, Moment::of(now));
+        }
     }
 }

@@ -12,6 +12,7 @@ mod observe;
 mod patience;
 mod pool;
 mod pools;
+mod race;
 mod send;
 mod service;
 pub(crate) mod shelf;
@@ -24,5 +25,6 @@ pub(crate) mod upload;
 pub use self::{
     failure::Failure,
     pools::Pools,
+    race::Hedged,
     send::{Answer, Call, Tried, Tunnel},
 };

@@ -17,6 +17,7 @@ use super::{
     patience::Late,
     pool::Pool,
     pools::Pools,
+    race::{Hedged, Race},
     service::{View, WorkerService},
 };
 use crate::{
@@ -77,6 +78,8 @@ pub struct Answer {
     pub place: Option<Entered>,
     /// The session that this answer begins: what the gateway's cookie is to say from now on.
     pub session: Option<u64>,
+    /// Whether the request was hedged, and which try was answered.
+    pub hedged: Option<Hedged>,
 }
 
 /// A connection after the switch to another protocol.
@@ -129,13 +132,15 @@ impl Tried {
 }
 
 impl Pools {
-    /// One try, up to `call.deadline`, with what is safe for every request.
+    /// One try, up to `call.deadline`, with what is safe for every request. It may be one of
+    /// several in a race.
     pub(crate) fn send_once<'a>(
         &'a self,
         service: &'a Arc<Service>,
         call: Call<'a>,
+        race: Option<&'a Race>,
     ) -> impl Future<Output = Result<Answer, Failure>> + use<'a> {
-        let mut sending = Sending::new(self, service, call);
+        let mut sending = Sending::new(self, service, call, race);
         async move {
             loop {
                 match sending.attempt().await {
@@ -169,10 +174,16 @@ struct Sending<'a> {
     session: Option<u64>,
     hurried: bool,
     again: Again,
+    race: Option<&'a Race>,
 }
 
 impl<'a> Sending<'a> {
-    fn new(pools: &'a Pools, service: &'a Arc<Service>, call: Call<'a>) -> Self {
+    fn new(
+        pools: &'a Pools,
+        service: &'a Arc<Service>,
+        call: Call<'a>,
+        race: Option<&'a Race>,
+    ) -> Self {
         let local = pools.service(service);
         Self {
             view: local.view(service, pools),
@@ -194,6 +205,7 @@ impl<'a> Sending<'a> {
             session: None,
             hurried: call.hurried,
             again: Again::default(),
+            race,
         }
     }
 
@@ -231,6 +243,7 @@ impl<'a> Sending<'a> {
             expect_continue: self.expect_continue,
             te_trailers: self.te_trailers,
             interim: self.interim,
+            race: self.race,
         };
         let sent = match ready {
             Ready::Http1(conn, lease, source) => {
@@ -258,6 +271,9 @@ impl<'a> Sending<'a> {
         if let Some(index) = self.again.same.take() {
             return Some(index);
         }
+        if let Some(race) = self.race {
+            self.tried = race.tried.get();
+        }
         if !self.tried.is_empty() {
             let other = self
                 .local
@@ -275,6 +291,9 @@ impl<'a> Sending<'a> {
         self.attempts = self.attempts.saturating_add(1);
         self.endpoint = endpoint.address();
         self.tried.add(endpoint.slot());
+        if let Some(race) = self.race {
+            race.add(endpoint.slot());
+        }
         let host = match &self.service.spec().host {
             HostRule::Preserve => return,
             HostRule::Endpoint => endpoint.host(),
@@ -395,6 +414,7 @@ impl<'a> Sending<'a> {
             head_at: sent.head_at,
             place: None,
             session: self.session,
+            hedged: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     rc::Rc,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use lintel_telemetry::metrics::ServiceMetrics;
@@ -13,6 +14,7 @@ use super::{pool::Pool, pools::Pools, send::Tried};
 use crate::{
     balance::{Balancer, Candidates, Plan, Table},
     health::Moment,
+    retry::Latencies,
     service::{EndpointSet, Lookup, Service},
 };
 
@@ -22,6 +24,8 @@ pub(crate) struct WorkerService {
     pub(crate) metrics: Rc<ServiceMetrics>,
     balancer: RefCell<Balancer>,
     view: RefCell<Rc<View>>,
+    /// How long requests take that may be hedged by it.
+    latencies: RefCell<Option<Box<Latencies>>>,
 }
 
 /// A set of endpoints with this worker's connections to each.
@@ -50,7 +54,20 @@ impl WorkerService {
             metrics,
             balancer: RefCell::new(Balancer::new(&service.spec().balance, pools.worker())),
             view: RefCell::new(Rc::new(view)),
+            latencies: RefCell::default(),
         })
+    }
+
+    /// How long this share of the requests takes at most; none while little is known.
+    pub(crate) fn quantile(&self, share: f64, now: Instant) -> Option<Duration> {
+        self.latencies.borrow_mut().as_mut()?.quantile(share, now)
+    }
+
+    /// A request took so long.
+    pub(crate) fn took(&self, took: Duration, now: Instant) {
+        let mut latencies = self.latencies.borrow_mut();
+        let known = latencies.get_or_insert_with(|| Box::new(Latencies::new(now)));
+        known.add(took, now);
     }
 
     pub(crate) fn is_of(&self, service: &Arc<Service>) -> bool {

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     deadline::Deadline,
     guard::{BreakerState, Entered},
-    retry::{Recording, Retry, retry_after},
+    retry::{Hedge, Recording, Retry, retry_after},
     service::Service,
 };
 
@@ -74,14 +74,20 @@ impl Pools {
                     Ok(trial) => trial,
                     Err(cause) => return Err(tries.refused(cause)),
                 };
-                let mut sent = self.send_once(service, tries.call()).await;
-                trial.end(&sent, tries.hurried);
+                let mut sent = match tries.hedge {
+                    Some(hedge) => Box::pin(tries.race(trial, hedge)).await,
+                    None => {
+                        let sent = self.send_once(service, tries.call(), None).await;
+                        trial.end(&sent, tries.terms.hurried);
+                        sent
+                    }
+                };
                 let Some(again) = tries.again(&sent) else {
                     tries.finish(&mut sent, &mut place);
                     return sent;
                 };
                 let unwanted = tries.prepare(sent);
-                Box::pin(pause(tries.timer, again, unwanted)).await;
+                Box::pin(pause(tries.terms.timer, again, unwanted)).await;
                 self.clock().refresh();
             }
         }
@@ -89,33 +95,46 @@ impl Pools {
 }
 
 /// A request between its tries.
-struct Tries<'a> {
-    pools: &'a Pools,
-    service: &'a Arc<Service>,
-    retry: Option<&'a Retry>,
+pub(super) struct Tries<'a> {
+    pub(super) terms: Terms<'a>,
     /// It may be sent again even if the upstream may have acted on it.
     repeatable: bool,
-    deadline: Option<Instant>,
-    head: &'a mut Parts,
-    body: Content,
-    upgrade: Option<&'a HeaderValue>,
-    expect_continue: bool,
-    te_trailers: bool,
-    timer: &'a Timer,
-    interim: &'a dyn Fn(StatusCode, HeaderMap),
-    key: Option<u64>,
-    tried: Tried,
-    begun: u8,
+    /// When a try gets company, if ever.
+    pub(super) hedge: Option<&'a Hedge>,
+    /// Tries that were company.
+    pub(super) hedges: u8,
+    pub(super) head: &'a mut Parts,
+    pub(super) body: Content,
+    pub(super) tried: Tried,
+    pub(super) begun: u8,
     /// Tries that other tries were made of.
     attempts: u8,
-    hurried: bool,
-    told: Option<Deadline>,
     /// The place of a try after the first.
     retrying: Option<Entered>,
 }
 
+/// What all tries of a request have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub(super) pools: &'a Pools,
+    pub(super) service: &'a Arc<Service>,
+    pub(super) retry: Option<&'a Retry>,
+    pub(super) deadline: Option<Instant>,
+    upgrade: Option<&'a HeaderValue>,
+    expect_continue: bool,
+    te_trailers: bool,
+    pub(super) timer: &'a Timer,
+    pub(super) interim: &'a dyn Fn(StatusCode, HeaderMap),
+    pub(super) key: Option<u64>,
+    pub(super) hurried: bool,
+    told: Option<Deadline>,
+}
+
+/// Leave for a try after the first, and its place among them.
+pub(super) struct Allowed(Option<Entered>);
+
 /// The body of a request, as far as another try can have it.
-enum Content {
+pub(super) enum Content {
     None,
     /// Can be had again as long as nothing was taken from it.
     Once(Option<Body>),
@@ -128,64 +147,55 @@ impl<'a> Tries<'a> {
         let spec = service.spec();
         let own = spec.timeouts.request.map(|limit| now + limit);
         let retry = call.retry.or(spec.retry.as_ref());
-        let several = retry.filter(|retry| retry.attempts > 1);
+        let several = retry.filter(|retry| retry.several());
         let repeatable =
             several.is_some_and(|retry| retry.may_repeat(&call.head.method, &call.head.headers));
         if several.is_some() {
             service.guard.budget.deposit(now);
         }
+        let plain = call.upgrade.is_none() && !call.expect_continue;
         Self {
-            pools,
-            service,
-            retry,
             repeatable,
-            deadline: earlier(call.deadline, own),
+            hedge: several
+                .and_then(|retry| retry.hedge.as_ref())
+                .filter(|_| repeatable && plain),
+            hedges: 0,
             head: call.head,
             body: Content::new(call.body, several, repeatable),
-            upgrade: call.upgrade,
-            expect_continue: call.expect_continue,
-            te_trailers: call.te_trailers,
-            timer: call.timer,
-            interim: call.interim,
-            key: call.key,
             tried: call.tried,
             begun: 0,
             attempts: 0,
-            hurried: call.hurried,
-            told: call.told,
             retrying: None,
+            terms: Terms {
+                pools,
+                service,
+                retry,
+                deadline: earlier(call.deadline, own),
+                upgrade: call.upgrade,
+                expect_continue: call.expect_continue,
+                te_trailers: call.te_trailers,
+                timer: call.timer,
+                interim: call.interim,
+                key: call.key,
+                hurried: call.hurried,
+                told: call.told,
+            },
         }
     }
 
     /// The next try.
     fn call(&mut self) -> Call<'_> {
         self.begun = self.begun.saturating_add(1);
-        let per_try = self.retry.and_then(|retry| retry.per_try);
-        let now = self.pools.clock().now();
-        let per_try = per_try.map(|limit| now + limit);
-        if let Some(told) = self.told {
-            told.write(&mut self.head.headers, now);
-        }
-        Call {
-            head: self.head,
-            body: self.body.take(),
-            upgrade: self.upgrade,
-            expect_continue: self.expect_continue,
-            te_trailers: self.te_trailers,
-            deadline: earlier(self.deadline, per_try),
-            timer: self.timer,
-            interim: self.interim,
-            key: self.key,
-            tried: self.tried,
-            retry: None,
-            hurried: self.hurried,
-            told: None,
-        }
+        let body = self.body.take();
+        self.terms.call(self.head, body, self.tried)
     }
 
     /// Whether there is to be another try, and how long before it. Takes it from the budget.
     fn again(&mut self, sent: &Result<Answer, Failure>) -> Option<Duration> {
-        let retry = self.retry.filter(|retry| self.begun < retry.attempts)?;
+        let retry = self
+            .terms
+            .retry
+            .filter(|retry| self.begun < retry.attempts)?;
         let (reason, asked) = match sent {
             Ok(answer) => self.answer_reason(retry, answer)?,
             Err(failure) => (self.failure_reason(retry, failure)?, None),
@@ -195,30 +205,12 @@ impl<'a> Tries<'a> {
         }
         let jittered = retry.backoff.pause(self.begun - 1, fastrand::f64());
         let pause = asked.map_or(jittered, |asked| asked.max(jittered));
-        let now = self.pools.clock().refresh();
-        let least = retry
-            .per_try
-            .map_or(LEAST_TIME, |limit| limit.min(LEAST_TIME));
-        if self
-            .deadline
-            .is_some_and(|deadline| now + pause + least > deadline)
-        {
-            return None;
-        }
-        if self.service.guard.breaker.state() != BreakerState::Closed {
-            return None;
-        }
         // Given back before another is taken: this request's own try does not stand in its way.
         self.retrying = None;
-        if let Some(limit) = self.service.spec().guard.retries {
-            self.retrying = Some(self.service.guard.retries.enter(limit)?);
-        }
-        let local = self.pools.service(self.service);
-        if !self.service.guard.budget.withdraw(&retry.budget, now) {
-            local.metrics.retry_budget_exhausted();
-            return None;
-        }
-        local.metrics.retried(reason);
+        let Allowed(place) = self.terms.allow(retry, pause)?;
+        self.retrying = place;
+        let terms = &self.terms;
+        terms.pools.service(terms.service).metrics.retried(reason);
         Some(pause)
     }
 
@@ -262,12 +254,14 @@ impl<'a> Tries<'a> {
     /// A place for the request, where the service has only so many.
     fn enter(&self) -> Result<Option<Entered>, Cause> {
         if self
+            .terms
             .deadline
-            .is_some_and(|deadline| deadline <= self.pools.clock().now())
+            .is_some_and(|deadline| deadline <= self.terms.pools.clock().now())
         {
             return Err(Cause::late(Late::Deadline));
         }
-        let entered = self.service.guard.enter(&self.service.spec().guard);
+        let service = self.terms.service;
+        let entered = service.guard.enter(&service.spec().guard);
         entered.map_err(|limit| {
             Cause::unavailable(
                 code::CONCURRENCY_FULL,
@@ -304,6 +298,64 @@ impl<'a> Tries<'a> {
     }
 }
 
+impl<'a> Terms<'a> {
+    /// A try that begins now.
+    pub(super) fn call<'c>(self, head: &'c mut Parts, body: Body, tried: Tried) -> Call<'c>
+    where
+        'a: 'c,
+    {
+        let per_try = self.retry.and_then(|retry| retry.per_try);
+        let now = self.pools.clock().now();
+        let per_try = per_try.map(|limit| now + limit);
+        if let Some(told) = self.told {
+            told.write(&mut head.headers, now);
+        }
+        Call {
+            head,
+            body,
+            upgrade: self.upgrade,
+            expect_continue: self.expect_continue,
+            te_trailers: self.te_trailers,
+            deadline: earlier(self.deadline, per_try),
+            timer: self.timer,
+            interim: self.interim,
+            key: self.key,
+            tried,
+            retry: None,
+            hurried: self.hurried,
+            told: None,
+        }
+    }
+
+    /// Whether a try after the first may be begun after a pause. Takes it from the budget.
+    pub(super) fn allow(&self, retry: &Retry, pause: Duration) -> Option<Allowed> {
+        let now = self.pools.clock().refresh();
+        let least = retry
+            .per_try
+            .map_or(LEAST_TIME, |limit| limit.min(LEAST_TIME));
+        if self
+            .deadline
+            .is_some_and(|deadline| now + pause + least > deadline)
+        {
+            return None;
+        }
+        let guard = &self.service.guard;
+        if guard.breaker.state() != BreakerState::Closed {
+            return None;
+        }
+        let place = match self.service.spec().guard.retries {
+            Some(limit) => Some(guard.retries.enter(limit)?),
+            None => None,
+        };
+        if !guard.budget.withdraw(&retry.budget, now) {
+            let local = self.pools.service(self.service);
+            local.metrics.retry_budget_exhausted();
+            return None;
+        }
+        Some(Allowed(place))
+    }
+}
+
 impl Content {
     fn new(body: Body, retry: Option<&Retry>, repeatable: bool) -> Self {
         if body.is_end_stream() {
@@ -318,7 +370,7 @@ impl Content {
         }
     }
 
-    fn take(&mut self) -> Body {
+    pub(super) fn take(&mut self) -> Body {
         self.untouched().unwrap_or_else(Body::empty)
     }
 
@@ -329,6 +381,20 @@ impl Content {
             Self::Once(body) => body.take(),
             Self::Kept(recording) => recording.body(),
         }
+    }
+
+    /// The body for a try beside others; none if it can't be had.
+    pub(super) fn beside(&self) -> Option<Body> {
+        match self {
+            Self::None => Some(Body::empty()),
+            Self::Once(_) => None,
+            Self::Kept(recording) => recording.beside(),
+        }
+    }
+
+    /// Whether the client is still to send some of it.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Kept(recording) if recording.is_starved())
     }
 
     /// Whether another try can have it, given what the last one left untouched.

@@ -2,10 +2,13 @@
 
 use lintel_upstream::{
     guard::{AdaptiveSpec, BreakerSpec, BudgetSpec, GuardSpec, Slow},
-    retry::{Backoff, Conditions, Methods, Retry},
+    retry::{After, Backoff, Conditions, Hedge, Methods, Retry},
 };
 
-use crate::{model, text::RetryOn};
+use crate::{
+    model,
+    text::{HedgeAfter, RetryOn},
+};
 
 pub(super) fn guard(breaker: &model::Breaker) -> GuardSpec {
     let slow = breaker.slow.as_ref().map(|slow| Slow {
@@ -56,6 +59,13 @@ pub(in crate::build) fn retry(retry: &model::Retry) -> Retry {
             share: budget.share.fraction(),
             min_per_second: budget.min.count as f64 / budget.min.per.as_secs_f64(),
         },
+        hedge: retry.hedge.as_ref().map(|hedge| Hedge {
+            after: match hedge.after {
+                HedgeAfter::Time(time) => After::Time(time.to_std()),
+                HedgeAfter::Percentile(share) => After::Quantile(f64::from(share) / 100.0),
+            },
+            attempts: hedge.attempts,
+        }),
     }
 }
 

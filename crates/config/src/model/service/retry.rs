@@ -1,7 +1,7 @@
 use lintel_kernel::{ByteSize, Duration, Rate, Share, config};
 use serde::Serialize;
 
-use crate::text::{MethodName, RetryOn};
+use crate::text::{HedgeAfter, MethodName, RetryOn};
 
 /// When a request is tried again, at another endpoint where there is one. Nothing is tried again
 /// once a part of an answer was passed on.
@@ -40,6 +40,31 @@ pub struct Retry {
     /// What retries may cost: a share of the service's requests, counted over 10 seconds by each
     /// replica. A try beyond it is not made, and the client gets what there is.
     pub budget: BudgetSetting,
+    /// A second try beside the first where that takes long: whichever is answered well first
+    /// counts, the other is given up. For requests that may be repeated (see `methods`), with a
+    /// body of at most `body`. Default: no try has company.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
+}
+
+/// A second try beside the first. It goes to another endpoint, counts into `budget`, and is given
+/// up as soon as there is an answer that `on` does not name. Without effect on sticky sessions.
+#[config]
+#[derive(PartialEq, Serialize)]
+pub struct Hedge {
+    /// How long the first try is waited for: a time, or what the fastest part of the answers has
+    /// taken within the last 10 to 20 seconds, such as `p95` for 95 of 100. That is measured by
+    /// each worker, up to an eighth too long and never too short; with fewer than 50 answers there
+    /// are no second tries.
+    pub after: HedgeAfter,
+    /// How many such tries a request may have, each so much after the one before.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 5))]
+    pub attempts: u8,
+}
+
+const fn one() -> u8 {
+    1
 }
 
 impl Default for Retry {
@@ -60,6 +85,7 @@ impl Default for Retry {
             retry_after: Duration::from_secs(1),
             body: ByteSize::bytes(64 * 1024),
             budget: BudgetSetting::Share(Share::percent(20)),
+            hedge: None,
         }
     }
 }
@@ -117,6 +143,13 @@ pub struct RetryBudget {
     pub share: Share,
     /// Retries that are allowed however few requests there are.
     pub min: Rate,
+}
+
+impl RetryBudget {
+    /// Whether it allows no retry, ever.
+    pub fn is_nothing(&self) -> bool {
+        self.share.fraction() <= 0.0 && self.min.count == 0
+    }
 }
 
 impl Default for RetryBudget {

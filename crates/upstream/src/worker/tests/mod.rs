@@ -11,6 +11,7 @@ mod checks;
 mod ejection;
 mod endpoints;
 mod guard;
+mod hedge;
 mod http2;
 mod limits;
 mod origin;
