@@ -1,0 +1,25 @@
+//! How often something may be done.
+//!
+//! - [`TokenBucket`], [`SlidingWindow`], [`FixedWindow`]: what a limit means. Each works on one word
+//!   of state and a time that it is given, and knows nothing else.
+//! - [`Table`]: such words for many keys, shared by all threads without a lock, within a bound of
+//!   memory.
+
+mod fixed_window;
+mod key;
+mod rule;
+mod sliding_window;
+mod table;
+mod token_bucket;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    fixed_window::FixedWindow,
+    key::{Key, KeyHasher},
+    rule::{Invalid, Left, Refused, Rule},
+    sliding_window::SlidingWindow,
+    table::{Spent, Table},
+    token_bucket::TokenBucket,
+};
