@@ -117,6 +117,13 @@ families! {
     FAULTS_INJECTED = Kind::Counter, "lintel_faults_injected_total" ["route", "fault"]
         "Faults injected on purpose: `delay`, `abort`, `bandwidth` or `reset`.";
 
+    RATE_LIMIT_REQUESTS = Kind::Counter, "lintel_rate_limit_requests_total" ["scope", "limit", "outcome"]
+        "Requests that a limit was asked about: `admitted`, `refused`, or `dry_run` where it would have refused and only counts. `scope` is where the limit is written: `defaults`, `routes.NAME`, `plans.NAME` or `consumers.NAME`.";
+    RATE_LIMIT_KEYS = Kind::Gauge, "lintel_rate_limit_keys" []
+        "Keys that limits are counted for, idle ones included that nothing has replaced yet.";
+    RATE_LIMIT_DISPLACED = Kind::Counter, "lintel_rate_limit_keys_displaced_total" []
+        "Keys that were forgotten before they were idle because there were too many: what they had spent is lost. Not 0 for long: raise `rate_limits.keys`.";
+
     UPSTREAM_DURATION = Kind::Histogram(&REQUEST_BOUNDS), "lintel_upstream_duration_seconds" ["service"]
         "Time from sending a request upstream to the head of its answer, per attempt.";
     UPSTREAM_ATTEMPTS = Kind::Counter, "lintel_upstream_attempts_total" ["service", "outcome"]

@@ -18,13 +18,14 @@ use super::{
     handle::{Handle, WorkerCounter, WorkerGauge, WorkerHistogram},
     interner::Interner,
     life::Life,
+    policy,
 };
 
 /// One worker's metrics: the only writer of its cells. Cheap to clone within the worker.
 #[derive(Clone)]
-pub struct WorkerMetrics(Rc<Tables>);
+pub struct WorkerMetrics(pub(super) Rc<Tables>);
 
-struct Tables {
+pub(super) struct Tables {
     routes: Interner<RouteMetrics>,
     services: Interner<ServiceMetrics>,
     listeners: Interner<ListenerMetrics>,
@@ -69,13 +70,15 @@ impl WorkerMetrics {
         common.register(Registration::Overhead(overhead));
         common.register(Registration::Series(overflowed));
         common.catalogue.worker_started();
-        Self(Rc::new(Tables {
+        let tables = Rc::new(Tables {
             routes: Interner::default(),
             services: Interner::default(),
             listeners: Interner::default(),
             named: RefCell::default(),
             common: Rc::new(common),
-        }))
+        });
+        policy::settle(&tables);
+        Self(tables)
     }
 
     /// The metrics of a route; `""` for requests that no route matched. Ask when its first request
@@ -118,7 +121,7 @@ impl WorkerMetrics {
         WorkerHistogram(Handle::new(self.named(family, values)))
     }
 
-    fn named(&self, family: &'static Family, values: &[&str]) -> Arc<Series> {
+    pub(super) fn named(&self, family: &'static Family, values: &[&str]) -> Arc<Series> {
         let mut named = self.0.named.borrow_mut();
         let common = &self.0.common;
         let key = (family.name, exposition::labels(family, values));
