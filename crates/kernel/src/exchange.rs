@@ -100,6 +100,19 @@ pub struct Detour {
     pub hedge: Option<&'static str>,
     /// What fault injection does to it.
     pub faults: Faults,
+    /// What is left of the tightest of the limits it was counted by.
+    pub allowance: Option<Allowance>,
+}
+
+/// What is left of a limit after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Which of the request's limits.
+    pub limit: u16,
+    /// Seconds until it is whole again; for a refused request, until there is enough.
+    pub reset: u32,
+    /// How much is left.
+    pub remaining: u64,
 }
 
 /// Faults that are injected into a request: a set of them.

@@ -23,7 +23,7 @@ pub mod trace;
 pub mod wall;
 
 pub use duration::Duration;
-pub use exchange::{Detour, Ending, Exchange, Faults, Names, Outcome};
+pub use exchange::{Allowance, Detour, Ending, Exchange, Faults, Names, Outcome};
 pub use facts::{Facts, Kind, Side};
 pub use fault::Fault;
 pub use identity::{Consumer, Identity};

@@ -64,6 +64,9 @@ pub struct Rejection {
     pub retry_after: Option<Duration>,
     /// Further header fields, such as `Allow` or `WWW-Authenticate`.
     pub headers: Option<Box<HeaderMap>>,
+    /// The limit that is used up, by its name: `violated-policies` in problem details
+    /// (draft-ietf-httpapi-ratelimit-headers).
+    pub violated: Option<Box<str>>,
     /// Why in truth, as a stable word for the log; never sent. For refusals that must look alike
     /// from outside, such as an unknown and an expired key.
     pub cause: Option<&'static str>,
@@ -86,6 +89,7 @@ impl Rejection {
             detail: Cow::Borrowed(detail),
             retry_after: None,
             headers: None,
+            violated: None,
             cause: None,
             by,
         }
@@ -106,6 +110,12 @@ impl Rejection {
     /// With a time to come back after.
     pub const fn with_retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
+        self
+    }
+
+    /// With the name of the limit that is used up.
+    pub fn with_violated(mut self, limit: impl Into<Box<str>>) -> Self {
+        self.violated = Some(limit.into());
         self
     }
 

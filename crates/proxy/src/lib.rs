@@ -6,6 +6,7 @@ mod copied;
 mod date;
 mod dispatch;
 pub mod fallback;
+mod grpc_details;
 pub mod malformed;
 pub mod mirror;
 mod receive;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use lintel_http::Body;
 use lintel_kernel::{GrpcCode, Rejection, exchange::Refused, expr::Scope};
 
-use crate::{active::Active, respond, snapshot::escape_json};
+use crate::{active::Active, grpc_details::retry_info, respond, snapshot::escape_json};
 
 pub(crate) const NO_ROUTE: Rejection = Rejection::new(
     "route",
@@ -43,6 +43,7 @@ pub(crate) fn allow_value(allow: &lintel_router::Allow) -> HeaderValue {
 }
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// Makes the answer to a refused request, and notes the refusal in its record.
@@ -54,6 +55,7 @@ pub(crate) fn response(active: &mut Active, rejection: Rejection) -> Response<Bo
         detail,
         retry_after,
         headers,
+        violated,
         cause,
         by,
     } = rejection;
@@ -71,13 +73,19 @@ pub(crate) fn response(active: &mut Active, rejection: Rejection) -> Response<Bo
                 .map_or("", |refused| &refused.detail),
         )
     } else {
-        http_response(active, status, code)
+        http_response(active, status, code, violated.as_deref())
     };
     if let Some(after) = retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         response
             .headers_mut()
             .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        if active.exchange.grpc {
+            let message = active.exchange.refused.as_ref();
+            let message = message.map_or("", |refused| &refused.detail);
+            let details = retry_info(grpc, message, after);
+            response.headers_mut().insert(GRPC_STATUS_DETAILS, details);
+        }
     }
     for (name, value) in headers.into_iter().flat_map(|headers| *headers) {
         if let Some(name) = name {
@@ -87,7 +95,12 @@ pub(crate) fn response(active: &mut Active, rejection: Rejection) -> Response<Bo
     response
 }
 
-fn http_response(active: &Active, status: StatusCode, code: &str) -> Response<Body> {
+fn http_response(
+    active: &Active,
+    status: StatusCode,
+    code: &str,
+    violated: Option<&str>,
+) -> Response<Body> {
     if let Some(page) = active.local.snapshot.errors.page(status) {
         // The page sees the status it is shown for.
         let mut shown = Response::new(());
@@ -107,7 +120,25 @@ fn http_response(active: &Active, status: StatusCode, code: &str) -> Response<Bo
         .refused
         .as_ref()
         .map_or("", |refused| &refused.detail);
-    problem(status, code, detail, active.exchange.id.as_str()).map(Body::from)
+    let id = active.exchange.id.as_str();
+    let mut response = problem(status, code, detail, id);
+    if let Some(violated) = violated {
+        let body = std::mem::take(response.body_mut());
+        *response.body_mut() = with_violated(&body, violated);
+    }
+    response.map(Body::from)
+}
+
+/// Problem details with the member `violated-policies`
+/// (draft-ietf-httpapi-ratelimit-headers-10 §5).
+fn with_violated(problem: &[u8], violated: &str) -> Bytes {
+    let mut body = problem.strip_suffix(b"}").unwrap_or(problem).to_vec();
+    let mut name = String::with_capacity(violated.len());
+    escape_json(violated, &mut name);
+    body.extend_from_slice(b",\"violated-policies\":[\"");
+    body.extend_from_slice(name.as_bytes());
+    body.extend_from_slice(b"\"]}");
+    Bytes::from(body)
 }
 
 /// Problem details (RFC 9457 §3). `type` is `about:blank`, so `title` is the status phrase and
@@ -175,6 +206,16 @@ mod tests {
         assert_eq!(
             response.body(),
             "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"code\":\"x\",\"detail\":\"a \\\"b\\\" \\\\ \\u000a\",\"instance\":\"id-1\"}"
+        );
+    }
+
+    #[test]
+    fn a_limit_is_named() {
+        let response = problem(StatusCode::TOO_MANY_REQUESTS, "x", "", "id-1");
+        let body = with_violated(response.body(), "a \"b\"");
+        assert!(
+            body.ends_with(b"\"instance\":\"id-1\",\"violated-policies\":[\"a \\\"b\\\"\"]}"),
+            "{body:?}"
         );
     }
 
