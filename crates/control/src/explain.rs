@@ -140,7 +140,7 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
             chain.join(" → ")
         }
     );
-    let beside = beside(snapshot, route, text);
+    let (rules, beside) = (rules(route, text), beside(snapshot, route, text));
     let shares: Vec<(usize, u32)> = match &route.action {
         Action::Service(index) => vec![(*index, 1)],
         Action::Split(split) => {
@@ -178,7 +178,21 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
         }
         services.push(json!({ "service": service.name(), "share": share, "endpoints": endpoints }));
     }
-    json!({ "route": route.name, "policies": chain, "timeout_ms": route.timeout.as_millis(), "services": services, "beside": beside })
+    json!({ "route": route.name, "policies": chain, "rules": rules, "timeout_ms": route.timeout.as_millis(), "services": services, "beside": beside })
+}
+
+/// What the policies of a route say of themselves.
+fn rules(route: &Route, text: &mut String) -> Value {
+    let mut all = serde_json::Map::new();
+    for (policy, lines) in route.chain.descriptions() {
+        for line in &lines {
+            let _ = writeln!(text, "  {policy} {line}");
+        }
+        if !lines.is_empty() {
+            all.insert(policy.to_owned(), json!(lines));
+        }
+    }
+    Value::Object(all)
 }
 
 /// What a split goes by, beside weights.

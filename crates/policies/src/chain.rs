@@ -93,6 +93,12 @@ impl Chain {
         }
     }
 
+    /// What the policies say of themselves, by name, in the order they run.
+    pub fn descriptions(&self) -> impl Iterator<Item = (&'static str, Vec<String>)> {
+        let links = self.links.iter();
+        links.map(|link| (link.name(), link.describe()))
+    }
+
     /// Names of the policies, in the order they run.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         let policies = self

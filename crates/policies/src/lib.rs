@@ -12,6 +12,8 @@ mod gate;
 mod policy;
 mod registry;
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod tests;
 
 pub use chain::{Chain, Depth};
@@ -29,6 +31,8 @@ registry::registry! {
     Authenticate anonymous => Anonymous;
     /// Lets callers pass that may do what they ask for.
     Authorize authorize => Authorize;
+    /// Holds callers to so many requests in a time.
+    Admit rate_limit => RateLimit;
     /// Rewrites the path or the host that the upstream sees.
     Transform rewrite => Rewrite;
     /// Sets, adds and removes header fields, both ways.

@@ -11,7 +11,9 @@ use lintel_kernel::{
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::Directory;
+use lintel_state::limit::Table;
+
+use crate::{Directory, rate_limit::Callers};
 
 /// One cross-cutting rule, built from its part of a route's configuration and shared by all
 /// workers.
@@ -24,13 +26,24 @@ use crate::Directory;
 /// really wait pay for it: decide in `on_request` what can be decided at once (from a cache, say).
 pub trait Policy: Sized + Send + Sync {
     /// What the operator writes under the policy's key.
-    type Config: DeserializeOwned + schemars::JsonSchema;
+    type Config: DeserializeOwned + schemars::JsonSchema + Clone;
 
     /// Builds the policy.
     ///
     /// # Errors
     /// Every mistake in the configuration, each with its path below the policy's key.
     fn build(config: &Self::Config, context: &Context) -> Result<Self, Vec<Fault>>;
+
+    /// What holds on a route that inherits something from the defaults. Unless a policy says
+    /// otherwise, the route's own takes its place as a whole.
+    fn merge(own: Option<&Self::Config>, inherited: &Self::Config) -> Self::Config {
+        own.unwrap_or(inherited).clone()
+    }
+
+    /// What holds in the end, a line each, for `lintel explain`.
+    fn describe(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Sees a request on its way in.
     fn on_request(&self, _exchange: &mut Exchange, _body: &mut Body) -> Flow<Response<Body>> {
@@ -99,9 +112,21 @@ pub struct Context {
     pub dry: bool,
     /// The declared consumers.
     pub consumers: Arc<Directory>,
+    /// The route; `None` where policies are built for all, as in `defaults`.
+    pub route: Option<Arc<str>>,
+    /// The limits of consumers and plans.
+    pub callers: Arc<Callers>,
+    /// Where limits are counted. Without it, a small one is made.
+    pub table: Option<Arc<Table>>,
 }
 
 impl Context {
+    /// Where limits are counted.
+    pub(crate) fn table(&self) -> Arc<Table> {
+        let made = || Arc::new(Table::new(64));
+        self.table.clone().unwrap_or_else(made)
+    }
+
     /// Compiles a text with `${…}` that is rendered while the request goes in.
     ///
     /// # Errors

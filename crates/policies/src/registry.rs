@@ -1,6 +1,8 @@
 //! Turns the one list of policies in `lib.rs` into everything that needs it: the configuration
 //! type, the chain, the documentation index.
 
+use crate::{Policy, Setting};
+
 /// Declares the policies, in the order they run. See `lib.rs`.
 macro_rules! registry {
     ($( $(#[doc = $doc:literal])+ $phase:ident $name:ident => $type:ident; )+) => {
@@ -30,9 +32,10 @@ macro_rules! registry {
 
         impl RoutePolicies {
             /// A route's policies over the defaults: a policy that the route names replaces the
-            /// default of the same name as a whole.
+            /// default of the same name as a whole, unless [`Policy::merge`]($crate::Policy::merge)
+            /// says otherwise.
             pub fn merged(&self, defaults: &Self) -> Self {
-                Self { $( $name: self.$name.clone().or_else(|| defaults.$name.clone()), )+ }
+                Self { $( $name: $crate::registry::merged::<$name::$type>(self.$name.as_ref(), defaults.$name.as_ref()), )+ }
             }
 
             /// Only the policies that observe: what a request gets that matched no route.
@@ -81,6 +84,10 @@ macro_rules! registry {
                 match self { $( Self::$type(_) => ::lintel_kernel::Phase::$phase, )+ Self::Gate(_) => ::lintel_kernel::Phase::Authenticate }
             }
 
+            pub(crate) fn describe(&self) -> Vec<String> {
+                match self { $( Self::$type(policy) => $crate::Policy::describe(policy), )+ Self::Gate(_) => Vec::new() }
+            }
+
             pub(crate) fn challenge(&self) -> Option<::http::HeaderValue> {
                 match self { $( Self::$type(policy) => $crate::Policy::challenge(policy), )+ Self::Gate(_) => None }
             }
@@ -126,6 +133,20 @@ pub struct Entry {
     pub summary: &'static str,
     /// Its documentation page.
     pub readme: &'static str,
+}
+
+/// A policy's setting on a route over that of the defaults.
+pub(crate) fn merged<P: Policy>(
+    own: Option<&Setting<P::Config>>,
+    inherited: Option<&Setting<P::Config>>,
+) -> Option<Setting<P::Config>> {
+    match (own, inherited) {
+        (None, Some(Setting::On(inherited))) => Some(Setting::On(P::merge(None, inherited))),
+        (Some(Setting::On(own)), Some(Setting::On(inherited))) => {
+            Some(Setting::On(P::merge(Some(own), inherited)))
+        }
+        (own, inherited) => own.or(inherited).cloned(),
+    }
 }
 
 /// Whether the list is in phase order; checked at compile time.

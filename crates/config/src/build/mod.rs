@@ -4,6 +4,7 @@
 //! previous configuration is taken over from it, so that connections, endpoint health and TLS
 //! sessions live on.
 
+mod callers;
 mod listener;
 mod page;
 mod route;
@@ -15,9 +16,10 @@ pub use listener::settings as server_tls;
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use lintel_kernel::Fault;
-use lintel_policies::{Chain, Context, Directory};
+use lintel_policies::{Chain, Context, Directory, rate_limit::Callers};
 use lintel_proxy::Snapshot;
 use lintel_server::{Generation, ListenerSpec};
+use lintel_state::limit::Table;
 
 use crate::{
     diagnostic::{Diagnostic, Report},
@@ -31,6 +33,8 @@ pub struct Built {
     pub generation: Generation,
     /// What the router found that is legal and probably not meant.
     pub warnings: Vec<Diagnostic>,
+    /// Where its limits are counted, for about how many keys; kept through reloads.
+    table: (u32, Arc<Table>),
 }
 
 /// Compiles a checked configuration.
@@ -39,18 +43,17 @@ pub struct Built {
 /// What only shows when things are put together: routes that tie, certificates that don't fit
 /// their keys, policies that can't be built.
 pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Result<Built, Report> {
-    let consumers = crate::check::directory(loaded).map_err(|faults| {
-        let faults = faults
-            .iter()
-            .map(|fault| loaded.fault(&["consumers"], fault));
-        loaded.report(faults.collect())
-    })?;
+    let consumers = callers::consumers(loaded)?;
+    let table = callers::table(loaded, previous);
+    let callers = callers::callers(loaded, &table.1)?;
     let names = loaded.model.services.keys().enumerate();
     let service_index = names.map(|(index, name)| (name.as_str(), index)).collect();
     let mut builder = Builder {
         loaded,
         previous,
         consumers: Arc::new(consumers),
+        callers: Arc::new(callers),
+        table: Arc::clone(&table.1),
         service_index,
         out: Vec::new(),
     };
@@ -83,6 +86,7 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
             Ok(Built {
                 generation,
                 warnings: loaded.report(warnings).diagnostics().to_vec(),
+                table,
             })
         }
         _ => Err(loaded.report(builder.out)),
@@ -93,6 +97,8 @@ struct Builder<'a> {
     loaded: &'a Loaded,
     previous: Option<&'a Built>,
     consumers: Arc<Directory>,
+    callers: Arc<Callers>,
+    table: Arc<Table>,
     /// Services are kept in the order of their names.
     service_index: HashMap<&'a str, usize>,
     out: Vec<Diagnostic>,
@@ -128,6 +134,8 @@ impl Builder<'_> {
             folder,
             dry: self.loaded.rehearsed,
             consumers: Arc::clone(&self.consumers),
+            callers: Arc::clone(&self.callers),
+            table: Some(Arc::clone(&self.table)),
             ..Context::default()
         }
     }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::HeaderName;
 use lintel_kernel::Fault;
-use lintel_policies::{Chain, Context};
+use lintel_policies::{Chain, Context, Setting};
 use lintel_proxy::snapshot::{Action, Route, Terms};
 use lintel_router::{RouteSpec, ValueMatch};
 use lintel_server::listener_id;
@@ -30,8 +30,13 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
     }
     let mut routes = Vec::with_capacity(model.routes.len());
     for (name, route) in &model.routes {
-        let policies = route.policies.merged(&model.defaults.policies);
+        let mut policies = route.policies.merged(&model.defaults.policies);
+        if policies.rate_limit.is_none() && !shared.callers.is_empty() {
+            // Consumers and plans bring theirs along.
+            policies.rate_limit = Some(Setting::On(Vec::new()));
+        }
         let context = Context {
+            route: Some(name.as_str().into()),
             params: Some(route.params()),
             ..shared.clone()
         };

@@ -11,6 +11,7 @@ mod files;
 mod listeners;
 mod overload;
 mod policies;
+mod rate_limits;
 mod references;
 mod retry;
 mod routes;
@@ -20,6 +21,7 @@ mod warnings;
 
 pub(crate) use consumers::directory;
 pub(crate) use files::files;
+pub(crate) use rate_limits::callers;
 use std::sync::Arc;
 
 use lintel_kernel::Duration;
@@ -39,6 +41,7 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
         consumers: Arc::default(),
     };
     consumers::check(&mut check);
+    rate_limits::check(&mut check);
     listeners::check(&mut check);
     overload::check(&mut check);
     services::check(&mut check);

@@ -1,8 +1,6 @@
 //! What is legal and probably not meant.
 //!
-//! Routes that can't be reached are found by the router when the configuration is built. A limit
-//! that each replica counts by itself is found here as soon as a policy has one; see
-//! [`Model::replicas`](crate::model::Model::replicas).
+//! Routes that can't be reached are found by the router when the configuration is built.
 
 use std::collections::HashSet;
 
@@ -19,6 +17,7 @@ pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_fil
     super::drills::warnings(check);
     super::overload::warnings(check);
     super::beside::warnings(check);
+    super::rate_limits::warnings(check);
     services(check);
     super::retry::warnings(check);
     stores(check);

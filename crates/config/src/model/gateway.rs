@@ -2,7 +2,7 @@ use lintel_kernel::{Duration, config};
 
 use super::{
     Admin, ConsumerConfig, Defaults, ErrorPage, Expectation, Listener, Log, Named, Overload, Plan,
-    Route, Service, Store, Table, Tracing,
+    RateLimits, Route, Service, Store, Table, Tracing,
 };
 use crate::text::StatusPattern;
 
@@ -46,6 +46,10 @@ pub struct Model {
     /// Plans that consumers are on, by name.
     #[serde(default)]
     pub plans: Named<Plan>,
+
+    /// What holds for all limits of rates together.
+    #[serde(default)]
+    pub rate_limits: RateLimits,
 
     /// What every route inherits. A route's own key replaces the default of the same name.
     #[serde(default)]

@@ -16,6 +16,7 @@ mod log;
 mod mirror;
 mod overload;
 mod plan;
+mod rate_limits;
 mod route;
 mod service;
 mod table;
@@ -41,6 +42,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use mirror::{Compare, Mirror};
 pub use overload::{Overload, Priority};
 pub use plan::Plan;
+pub use rate_limits::RateLimits;
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{
     AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, Discover,

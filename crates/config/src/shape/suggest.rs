@@ -47,7 +47,6 @@ const PLANNED_POLICIES: &[&str] = &[
     "mtls",
     "ext_authz",
     "acl",
-    "rate_limit",
     "quota",
     "concurrency",
     "load_shed",

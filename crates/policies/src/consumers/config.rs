@@ -1,5 +1,7 @@
 use lintel_kernel::config;
 
+use crate::rate_limit::LimitConfig;
+
 /// Somebody who calls the API: a partner, an application, a service.
 #[config]
 #[derive(Default)]
@@ -19,6 +21,11 @@ pub struct ConsumerConfig {
     /// it, tokens in which that claim is the consumer's own name.
     #[serde(default)]
     pub jwt: Option<TokenConfig>,
+
+    /// Its own limits, all routes together. They hold beside those of its plan, of the route and of
+    /// the defaults.
+    #[serde(default)]
+    pub rate_limit: Vec<LimitConfig>,
 }
 
 /// The tokens that speak for a consumer.

@@ -1,0 +1,101 @@
+//! Limits of rates: those of consumers and plans, and what replicas make of them.
+
+use lintel_kernel::Fault;
+use lintel_policies::{
+    Context, Setting,
+    rate_limit::{Callers, LimitConfig},
+};
+
+use super::Check;
+use crate::{diagnostic::code, loaded::Loaded};
+
+/// Checks the limits of consumers and plans.
+pub(super) fn check(check: &mut Check<'_>) {
+    let context = Context {
+        dry: true,
+        ..Context::default()
+    };
+    if let Err(faults) = callers(check.loaded, &context) {
+        let loaded = check.loaded;
+        let faults = faults.iter().map(|fault| loaded.fault::<&str>(&[], fault));
+        check.out.extend(faults);
+    }
+}
+
+/// The limits of consumers and plans.
+///
+/// # Errors
+/// Every mistake, each with its whole path.
+pub(crate) fn callers(loaded: &Loaded, context: &Context) -> Result<Callers, Vec<Fault>> {
+    let (mut callers, mut faults) = (Callers::default(), Vec::new());
+    let mut under = |section: &str, name: &str, found: Vec<Fault>| {
+        let found = found.into_iter();
+        faults.extend(found.map(|fault| fault.under("rate_limit").under(name).under(section)));
+    };
+    for (name, consumer) in &loaded.model.consumers {
+        if let Err(found) = callers.add_consumer(name.as_str(), &consumer.rate_limit, context) {
+            under("consumers", name.as_str(), found);
+        }
+    }
+    for (name, plan) in &loaded.model.plans {
+        if let Err(found) = callers.add_plan(name.as_str(), &plan.rate_limit, context) {
+            under("plans", name.as_str(), found);
+        }
+    }
+    if faults.is_empty() {
+        Ok(callers)
+    } else {
+        Err(faults)
+    }
+}
+
+/// Limits that several replicas count each for itself.
+pub(super) fn warnings(check: &mut Check<'_>) {
+    let model = &check.loaded.model;
+    if model.replicas < 2 {
+        return;
+    }
+    let on = |setting: &Option<Setting<Vec<LimitConfig>>>| {
+        setting
+            .as_ref()
+            .and_then(Setting::on)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let mut lists: Vec<(Vec<&str>, Vec<LimitConfig>)> = Vec::new();
+    let defaults = on(&model.defaults.policies.rate_limit);
+    lists.push((vec!["defaults", "policies"], defaults));
+    for (name, route) in &model.routes {
+        let limits = on(&route.policies.rate_limit);
+        lists.push((vec!["routes", name.as_str(), "policies"], limits));
+    }
+    for (name, consumer) in &model.consumers {
+        lists.push((
+            vec!["consumers", name.as_str()],
+            consumer.rate_limit.clone(),
+        ));
+    }
+    for (name, plan) in &model.plans {
+        lists.push((vec!["plans", name.as_str()], plan.rate_limit.clone()));
+    }
+    for (base, limits) in lists {
+        for (at, limit) in limits.iter().enumerate() {
+            let at = at.to_string();
+            let path = [&base[..], &["rate_limit", &at, "rate"]].concat();
+            let (rate, replicas) = (limit.rate, model.replicas);
+            let all = rate.count.saturating_mul(u64::from(replicas));
+            let diagnostic = check
+                .warning(
+                    code::LIMIT_PER_REPLICA,
+                    &path,
+                    format!("each of {replicas} replicas counts this limit for itself"),
+                )
+                .at(
+                    check.loaded.locate(&path),
+                    format!("together they admit up to {all} where {rate} is written"),
+                )
+                .help("write the share of one replica, or leave `replicas` out if that is meant");
+            check.push(diagnostic);
+        }
+    }
+}

@@ -1,0 +1,365 @@
+use http::Method;
+use lintel_kernel::{Fault, Rate, config, hash::hash};
+use lintel_state::limit::{FixedWindow, Invalid, Rule, SlidingWindow, TokenBucket};
+
+use super::{
+    fields,
+    limit::{Counted, Limit, Part, Price},
+};
+use crate::{Context, described};
+
+/// The limits of a route, or of the defaults. A request is counted by all that are about it, and
+/// must be admitted by all; one that is refused by any spends nothing of the others.
+pub type Config = Vec<LimitConfig>;
+
+/// So many requests in a time.
+#[config]
+#[schemars(rename = "RateLimit")]
+pub struct LimitConfig {
+    /// What callers and metrics are told it is called. Default: the rate and what it is counted per.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100), example = &"burst")]
+    pub name: Option<String>,
+
+    /// How many requests in how much time, in the long run.
+    pub rate: Rate,
+
+    /// How many at once, where the algorithm is a token bucket. Default: the number of the rate.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub burst: Option<u64>,
+
+    /// What it is counted per: an expression, or several, which then count together. Requests for
+    /// which one has no value count together as well. Without it, all requests count together; in
+    /// a plan, those of each consumer do.
+    #[serde(default)]
+    pub per: Option<Per>,
+
+    /// How much of an address `per: client.ip` looks at.
+    #[serde(default)]
+    pub prefix: Prefix,
+
+    /// Which requests it is about: a condition. Default: all.
+    #[serde(default)]
+    #[schemars(with = "Option<described::Expression>")]
+    pub when: Option<String>,
+
+    /// Methods that it is about. Default: all.
+    #[serde(default)]
+    #[schemars(extend("uniqueItems" = true), example = ["POST", "PUT"])]
+    pub methods: Vec<String>,
+
+    /// How much a request takes: a number, or an expression that has one. 0 takes nothing and is
+    /// not counted; where the expression has no whole number, it is 1. Default 1.
+    #[serde(default)]
+    pub cost: Cost,
+
+    /// What the rate means.
+    #[serde(default)]
+    pub algorithm: Algorithm,
+
+    /// Counts what it would refuse, in `lintel_rate_limit_requests_total`, and refuses nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+
+    /// Whether answers tell the caller about it: `RateLimit`, `RateLimit-Policy` and
+    /// `X-RateLimit-*`. Of several limits the one is told of which least is left.
+    #[serde(default = "yes")]
+    pub headers: bool,
+
+    /// It comes from the defaults.
+    #[serde(skip)]
+    pub(super) inherited: bool,
+}
+
+/// How much of the client's address counts: what is beyond belongs to the same caller.
+#[config]
+#[derive(Copy)]
+#[schemars(rename = "RateLimitPrefix")]
+pub struct Prefix {
+    /// Bits of an IPv4 address.
+    #[serde(default = "whole_v4")]
+    #[schemars(range(min = 0, max = 32))]
+    pub v4: u8,
+    /// Bits of an IPv6 address. A single customer commonly has a network of 64 bits or less, and
+    /// with it more addresses than could ever be counted.
+    #[serde(default = "network_v6")]
+    #[schemars(range(min = 0, max = 128))]
+    pub v6: u8,
+}
+
+/// One expression, or several.
+#[config(untagged)]
+#[schemars(rename = "RateLimitPer")]
+pub enum Per {
+    /// One.
+    One(#[schemars(with = "described::Expression")] String),
+    /// Several, which count together.
+    Many(#[schemars(with = "Vec<described::Expression>", length(min = 1))] Vec<String>),
+}
+
+/// A number, or an expression.
+#[config(untagged)]
+#[schemars(rename = "RateLimitCost")]
+pub enum Cost {
+    /// The same for every request.
+    Number(u64),
+    /// What the request makes of it.
+    Expression(#[schemars(with = "described::Expression")] String),
+}
+
+/// What a rate means.
+#[config]
+#[derive(Copy, PartialEq, Eq, Default)]
+#[schemars(rename = "RateLimitAlgorithm")]
+pub enum Algorithm {
+    /// A bucket of `burst` tokens that fills evenly: never more than `rate · t + burst` in any time
+    /// `t`.
+    #[default]
+    TokenBucket,
+    /// At most the number of the rate in any window of its time, where what came in the window
+    /// before is taken to have come evenly.
+    SlidingWindow,
+    /// At most the number of the rate in each window of its time: the minutes, the hours of the
+    /// clock, in UTC. Twice as many may come around the turn of a window.
+    FixedWindow,
+}
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self {
+            v4: whole_v4(),
+            v6: network_v6(),
+        }
+    }
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self::Number(1)
+    }
+}
+
+impl Per {
+    fn sources(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl LimitConfig {
+    /// The same, as a route inherits it.
+    pub(super) fn inherited(&self) -> Self {
+        Self {
+            inherited: true,
+            ..self.clone()
+        }
+    }
+}
+
+/// Limits that hold for a route; those that it inherits count all routes together.
+pub(super) fn build(limits: &Config, context: &Context) -> Result<Vec<Limit>, Vec<Fault>> {
+    let own = context.route.as_deref();
+    let own = own.map_or("defaults".to_owned(), |name| format!("routes.{name}"));
+    let scopes = limits.iter().map(|limit| match limit.inherited {
+        true => "defaults".to_owned(),
+        false => own.clone(),
+    });
+    all(limits.iter().zip(scopes), &[], context)
+}
+
+/// Limits of a consumer or plan; `each` is what they are counted per in any case.
+pub(super) fn build_for(
+    limits: &[LimitConfig],
+    scope: String,
+    each: &[&str],
+    context: &Context,
+) -> Result<Vec<Limit>, Vec<Fault>> {
+    let scopes = std::iter::repeat_n(scope, limits.len());
+    all(limits.iter().zip(scopes), each, context)
+}
+
+fn all<'a>(
+    limits: impl Iterator<Item = (&'a LimitConfig, String)>,
+    each: &[&str],
+    context: &Context,
+) -> Result<Vec<Limit>, Vec<Fault>> {
+    let (mut built, mut faults): (Vec<Limit>, Vec<Fault>) = (Vec::new(), Vec::new());
+    for (at, (config, scope)) in limits.enumerate() {
+        match config.build(scope, each, context) {
+            Ok(limit) => {
+                let twice = |other: &Limit| other.name == limit.name && other.scope == limit.scope;
+                if built.iter().any(twice) {
+                    let fault = Fault::new(format!("two limits are called `{}`", limit.name))
+                        .with_hint("give one of them a `name`");
+                    faults.push(fault.under(at.to_string()));
+                }
+                built.push(limit);
+            }
+            Err(found) => faults.extend(found.into_iter().map(|fault| fault.under(at.to_string()))),
+        }
+    }
+    if faults.is_empty() {
+        Ok(built)
+    } else {
+        Err(faults)
+    }
+}
+
+impl LimitConfig {
+    fn build(&self, scope: String, each: &[&str], context: &Context) -> Result<Limit, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let rule = self.rule().map_err(|fault| faults.push(fault)).ok();
+        let sources = self.per.as_ref().map_or(&[][..], Per::sources);
+        let mut per = Vec::new();
+        for source in each
+            .iter()
+            .copied()
+            .chain(sources.iter().map(String::as_str))
+        {
+            match self.part(source, context) {
+                Ok(part) => per.push(part),
+                Err(fault) => faults.push(fault.under("per")),
+            }
+        }
+        let when = self.when.as_deref().and_then(|text| {
+            let expr = context.request_expression(text);
+            expr.map_err(|fault| faults.push(fault.under("when"))).ok()
+        });
+        let methods = self.methods.iter().filter_map(|name| {
+            let method = method(name);
+            method
+                .map_err(|fault| faults.push(fault.under("methods")))
+                .ok()
+        });
+        let methods = methods.collect();
+        let cost = self.price(rule, context);
+        let cost = cost.map_err(|fault| faults.push(fault.under("cost"))).ok();
+        let name = self.shown_name(sources);
+        let policy = fields::policy(&name, self.rate);
+        if policy.is_none() {
+            faults.push(
+                Fault::new("a name stands in header fields: printable ASCII without quotes")
+                    .with_hint("write a plain word, such as `per-client`")
+                    .under("name"),
+            );
+        }
+        let (Some(rule), Some(cost), true) = (rule, cost, faults.is_empty()) else {
+            return Err(faults);
+        };
+        let burst = rule.most();
+        let identity = format!(
+            "{scope}\0{name}\0{:?}\0{}\0{burst}\0{each:?}\0{sources:?}\0{:?}",
+            self.algorithm, self.rate, self.prefix
+        );
+        Ok(Limit {
+            counted: Counted::new(&scope, &name),
+            policy: policy.filter(|_| self.headers),
+            name: name.into(),
+            scope: scope.into(),
+            rate: self.rate,
+            rule,
+            id: hash(identity.as_bytes()),
+            per,
+            when,
+            methods,
+            cost,
+            dry_run: self.dry_run,
+        })
+    }
+
+    fn rule(&self) -> Result<Rule, Fault> {
+        let Rate { count, per } = self.rate;
+        let windowed = self.algorithm != Algorithm::TokenBucket;
+        if windowed && self.burst.is_some() {
+            return Err(Fault::new("a window has no burst")
+                .with_hint("leave it out, or use `algorithm: token_bucket`")
+                .under("burst"));
+        }
+        let burst = self.burst.unwrap_or(count);
+        let rule = match self.algorithm {
+            Algorithm::TokenBucket => TokenBucket::new(count, per, burst).map(Rule::TokenBucket),
+            Algorithm::SlidingWindow => SlidingWindow::new(count, per).map(Rule::SlidingWindow),
+            Algorithm::FixedWindow => FixedWindow::new(count, per).map(Rule::FixedWindow),
+        };
+        rule.map_err(|invalid| {
+            let hint = match invalid {
+                Invalid::Zero => "to refuse everything, write `respond` with a status",
+                Invalid::Period if windowed => "a window lasts a second at least",
+                Invalid::Period => "write a time such as `s`, `min` or `h`",
+                Invalid::TooMany(_) => "write a smaller number, or leave the limit out",
+            };
+            Fault::new(format!("`{}` can't be a limit: {invalid}", self.rate))
+                .with_hint(hint)
+                .under("rate")
+        })
+    }
+
+    fn part(&self, source: &str, context: &Context) -> Result<Part, Fault> {
+        let source = source.trim();
+        if source == "client.ip" {
+            let Prefix { v4, v6 } = self.prefix;
+            return Ok(Part::Client { v4, v6 });
+        }
+        if source.contains("service.name") {
+            return Err(
+                Fault::new("the service is not chosen yet when a request is counted")
+                    .with_hint("count per `route.name`, or limit the routes of the service"),
+            );
+        }
+        context.request_expression(source).map(Part::Value)
+    }
+
+    fn price(&self, rule: Option<Rule>, context: &Context) -> Result<Price, Fault> {
+        match &self.cost {
+            Cost::Number(cost) if rule.is_some_and(|rule| rule.most() < *cost) => {
+                Err(Fault::new("a request costs more than can be spent at once")
+                    .with_hint("raise `burst`, or lower `cost`"))
+            }
+            Cost::Number(cost) => Ok(Price::Fixed(*cost)),
+            Cost::Expression(text) => context.request_expression(text).map(Price::Of),
+        }
+    }
+
+    fn shown_name(&self, sources: &[String]) -> String {
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
+        let mut name = self.rate.to_string();
+        if !sources.is_empty() {
+            name.push_str(" per ");
+            name.push_str(&sources.join(" and "));
+        }
+        let printable = |c: char| match c {
+            '"' => '\'',
+            ' '..='~' if c != '\\' => c,
+            _ => '?',
+        };
+        name.chars().map(printable).collect()
+    }
+}
+
+fn method(name: &str) -> Result<Method, Fault> {
+    let shout = name
+        .bytes()
+        .all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+    let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| shout);
+    method.ok_or_else(|| {
+        Fault::new(format!("`{name}` is not a method"))
+            .with_hint("write it in capitals, such as `POST`")
+    })
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn whole_v4() -> u8 {
+    32
+}
+
+const fn network_v6() -> u8 {
+    64
+}

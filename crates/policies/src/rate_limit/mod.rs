@@ -1,0 +1,89 @@
+#![doc = include_str!("README.md")]
+
+mod callers;
+mod config;
+mod decide;
+mod fields;
+mod limit;
+mod reject;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use http::Response;
+use lintel_http::Body;
+use lintel_kernel::{Exchange, Fault, Flow};
+use lintel_state::limit::Table;
+
+pub use callers::Callers;
+pub use config::{Algorithm, Config, Cost, LimitConfig, Per, Prefix};
+use limit::Limit;
+
+use crate::{Context, Policy};
+
+/// Holds callers to so many requests in a time.
+pub struct RateLimit {
+    /// Those of the route, then those of the defaults.
+    limits: Vec<Limit>,
+    callers: Arc<Callers>,
+    table: Arc<Table>,
+}
+
+impl Policy for RateLimit {
+    type Config = Config;
+
+    fn build(config: &Config, context: &Context) -> Result<Self, Vec<Fault>> {
+        Ok(Self {
+            limits: config::build(config, context)?,
+            callers: Arc::clone(&context.callers),
+            table: context.table(),
+        })
+    }
+
+    fn merge(own: Option<&Config>, inherited: &Config) -> Config {
+        let inherited = inherited.iter().map(LimitConfig::inherited);
+        let own = own.into_iter().flatten().cloned();
+        own.chain(inherited).collect()
+    }
+
+    fn describe(&self) -> Vec<String> {
+        let own = self.limits.iter().map(Limit::to_string);
+        own.chain(self.callers.describe()).collect()
+    }
+
+    fn on_request(&self, exchange: &mut Exchange, _: &mut Body) -> Flow<Response<Body>> {
+        let asked = decide::asked(&self.table, self.of(exchange), exchange);
+        let decided = decide::local(&self.table, &asked, self.table.now());
+        match decided {
+            Ok(allowance) => {
+                exchange.detour.allowance = allowance;
+                Flow::Next
+            }
+            Err(exceeded) => {
+                let rejection = exceeded.rejection();
+                exchange.detour.allowance = Some(exceeded.allowance());
+                Flow::Refuse(rejection)
+            }
+        }
+    }
+
+    fn on_response(&self, exchange: &mut Exchange, response: &mut Response<Body>) {
+        let Some(allowance) = exchange.detour.allowance else {
+            return;
+        };
+        let limit = self.of(exchange).nth(usize::from(allowance.limit));
+        if let Some(limit) = limit {
+            limit.tell(&allowance, response.headers_mut());
+        }
+    }
+}
+
+impl RateLimit {
+    /// The limits of a request, the most specific first: of the consumer, of its plan, of the route,
+    /// of the defaults.
+    fn of<'a>(&'a self, exchange: &Exchange) -> impl Iterator<Item = &'a Limit> + use<'a> {
+        let caller = self.callers.of(exchange.consumer());
+        caller.chain(&self.limits)
+    }
+}
