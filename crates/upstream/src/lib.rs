@@ -3,6 +3,7 @@
 //! - [`service`]: what is configured, and which endpoints that means right now.
 //! - [`resolver`]: keeps names resolved, on the control runtime.
 //! - [`discovery`]: follows sources of endpoints, there too.
+//! - [`client`]: asks servers on behalf of the control side.
 //! - [`balance`]: chooses an endpoint; one algorithm a file.
 //! - [`retry`]: when a request is tried again.
 //! - [`deadline`]: how long a caller still waits, told from hop to hop.
@@ -14,7 +15,9 @@
 //! touches belongs to its worker; what workers share (idle connections that any of them may take,
 //! limits over all of them) is touched when a request has to open a connection or to wait.
 
+mod backoff;
 pub mod balance;
+pub mod client;
 pub mod deadline;
 pub mod discovery;
 pub mod guard;
@@ -24,6 +27,7 @@ pub mod retry;
 pub mod service;
 mod worker;
 
+pub use backoff::Backoff;
 pub use health::Supervision;
 pub use resolver::{Control, Resolution};
 pub use retry::Retry;

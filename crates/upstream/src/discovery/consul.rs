@@ -8,11 +8,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::{
-    client::Server,
     found::{Entries, Found},
     watcher::Session,
 };
-use crate::service::Scheme;
+use crate::{client::Server, service::Scheme};
 
 /// How long the server may hold a question before it answers that nothing is new.
 const WAIT: Duration = Duration::from_secs(300);

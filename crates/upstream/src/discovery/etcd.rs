@@ -14,10 +14,10 @@ use tokio::time;
 
 use super::{
     Readers,
-    client::{Connection, Server},
     found::{Entries, Found},
     watcher::Session,
 };
+use crate::client::{Connection, Server};
 
 /// A watch with `progress_notify` says something at least every ten minutes.
 const SILENCE: Duration = Duration::from_secs(660);

@@ -9,8 +9,6 @@
 //! One source a file. Each is an `async fn follow` that returns when its session with the source
 //! is over; the watcher starts the next.
 
-mod backoff;
-mod client;
 mod consul;
 mod etcd;
 mod file;
@@ -27,7 +25,6 @@ use std::{fmt, path::Path};
 use serde_json::Value;
 
 pub use self::{
-    client::Server,
     consul::ConsulSource,
     etcd::EtcdSource,
     file::FileSource,

@@ -8,14 +8,12 @@ use std::{
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle, time};
 
 use super::{
-    Kind, Readers, Source,
-    backoff::Backoff,
-    consul, etcd, file,
+    Kind, Readers, Source, consul, etcd, file,
     found::{Entries, Found},
     kubernetes, srv,
     status::{SourceError, SourceStatus},
 };
-use crate::service::Scheme;
+use crate::{backoff::Backoff, service::Scheme};
 
 /// Every source that is followed.
 static LIVE: Mutex<Vec<Weak<Watcher>>> = Mutex::new(Vec::new());
@@ -198,7 +196,7 @@ async fn follow(kind: Kind, session: Session) {
             Ok(()) if answered => {}
             Ok(()) => session.failed("the connection ended before there was an answer"),
         }
-        time::sleep(backoff.next()).await;
+        time::sleep(backoff.pause()).await;
     }
 }
 

@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use lintel_upstream::{
+    client::Server,
     discovery::{
         self, Access, ConsulSource, EtcdSource, FileSource, Kind, KubernetesSource, Pod, PortRef,
-        Server, SrvSource,
+        SrvSource,
     },
     service::{Addresses, Scheme},
 };

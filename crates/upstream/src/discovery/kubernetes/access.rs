@@ -6,9 +6,10 @@ use lintel_kernel::Secret;
 use lintel_tls::{ClientSettings, Roots};
 
 use super::{
-    super::{Readers, client::Server, file},
+    super::{Readers, file},
     kubeconfig,
 };
+use crate::client::Server;
 
 /// Where pods find what they need to talk to the API server
 /// (<https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>).

@@ -8,15 +8,13 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{
-    super::{
-        client::{Connection, Refusal},
-        watcher::Session,
-    },
+    super::watcher::Session,
     Ended, KubernetesSource, State,
     access::Opened,
     news::news,
     slices::{Slice, Slices},
 };
+use crate::client::{Connection, Refusal};
 
 /// Slices in one answer; a slice has at most 1,000 endpoints, and 100 if nobody changes that.
 const PAGE: u32 = 500;

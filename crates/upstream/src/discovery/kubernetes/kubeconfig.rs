@@ -9,10 +9,8 @@ use lintel_tls::{ClientCertificate, ClientSettings, Given, Roots};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    super::{client::Server, file},
-    access::Opened,
-};
+use super::{super::file, access::Opened};
+use crate::client::Server;
 
 /// What a context of the file leads to.
 ///

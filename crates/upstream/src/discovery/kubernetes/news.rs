@@ -7,10 +7,10 @@ use serde_json::Value;
 use tokio::time::{self, Instant};
 
 use super::{
-    super::client::Lines,
     Ended, State,
     slices::{Slice, Slices},
 };
+use crate::client::Lines;
 
 /// An endpoint that moves from one slice to another is two events, and gone between them.
 const SETTLE: Duration = Duration::from_millis(100);

@@ -10,6 +10,7 @@ use lintel_kernel::Secret;
 use serde_json::json;
 
 use super::{fake::Fake, *};
+use crate::client::Server;
 
 /// A running server, with its own folder and ports.
 struct Etcd {

@@ -15,7 +15,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::Server;
+use crate::client::Server;
 
 /// One request.
 #[derive(Clone, Debug)]

@@ -16,17 +16,18 @@ use tokio::{task::AbortHandle, time};
 
 use super::{
     answer::{Answer, Refusal},
-    body::{self, Lines},
+    body::{self, Lines, MAX_BODY},
 };
 
 /// Until an answer that nothing is waited for is whole.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// A connection to a server, for one request after the other.
-pub(in super::super) struct Connection {
+pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: HeaderValue,
     /// Header fields of every request.
-    pub(in super::super) fields: HeaderMap,
+    pub fields: HeaderMap,
     driver: AbortHandle,
 }
 
@@ -48,7 +49,11 @@ impl Connection {
     }
 
     /// Sends a field that holds a secret with every request.
-    pub(in super::super) fn secret(&mut self, name: HeaderName, value: &str) -> Result<(), String> {
+    ///
+    /// # Errors
+    ///
+    /// The secret holds what no field can.
+    pub fn secret(&mut self, name: HeaderName, value: &str) -> Result<(), String> {
         let mut value = HeaderValue::from_str(value.trim())
             .map_err(|_| format!("the secret for `{name}` holds characters that can't be sent"))?;
         value.set_sensitive(true);
@@ -57,22 +62,36 @@ impl Connection {
     }
 
     /// Gets a resource whole, within a time limit.
-    pub(in super::super) async fn get(
+    ///
+    /// # Errors
+    ///
+    /// There is no whole answer in time, or it is too large.
+    pub async fn get(&mut self, target: &str, limit: Duration) -> Result<Answer, String> {
+        self.get_small(target, limit, MAX_BODY).await
+    }
+
+    /// Gets a resource whole, within a time limit and one of its size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// There is no whole answer in time, or it is too large.
+    pub async fn get_small(
         &mut self,
         target: &str,
         limit: Duration,
+        max: usize,
     ) -> Result<Answer, String> {
-        self.whole(Method::GET, target, None, limit).await
+        self.whole(Method::GET, target, None, (limit, max)).await
     }
 
     /// Posts JSON and gets JSON.
-    pub(in super::super) async fn post(
-        &mut self,
-        target: &str,
-        body: &Value,
-    ) -> Result<Answer, String> {
-        self.whole(Method::POST, target, Some(body), ANSWER_TIMEOUT)
-            .await
+    ///
+    /// # Errors
+    ///
+    /// There is no whole answer in time.
+    pub async fn post(&mut self, target: &str, body: &Value) -> Result<Answer, String> {
+        let limits = (ANSWER_TIMEOUT, MAX_BODY);
+        self.whole(Method::POST, target, Some(body), limits).await
     }
 
     async fn whole(
@@ -80,7 +99,7 @@ impl Connection {
         method: Method,
         target: &str,
         body: Option<&Value>,
-        limit: Duration,
+        (limit, max): (Duration, usize),
     ) -> Result<Answer, String> {
         let asked = async {
             let response = self.send(method, target, body).await?;
@@ -88,7 +107,7 @@ impl Connection {
             Ok(Answer {
                 status: head.status,
                 fields: head.headers,
-                body: body::whole(incoming).await?,
+                body: body::whole(incoming, max).await?,
             })
         };
         time::timeout(limit, asked)
@@ -101,7 +120,7 @@ impl Connection {
     /// # Errors
     ///
     /// Also an answer that is no 200, with what it says.
-    pub(in super::super) async fn lines(
+    pub async fn lines(
         &mut self,
         method: Method,
         target: &str,
@@ -115,7 +134,7 @@ impl Connection {
         if status == StatusCode::OK {
             return Ok(Lines::new(response.into_body()));
         }
-        let body = time::timeout(ANSWER_TIMEOUT, body::whole(response.into_body())).await;
+        let body = time::timeout(ANSWER_TIMEOUT, body::whole(response.into_body(), MAX_BODY)).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         Err(Refusal::new(status, &body))
     }

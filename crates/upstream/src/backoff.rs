@@ -6,7 +6,7 @@ use std::time::Duration;
 /// (M. Brooker, "Exponential Backoff and Jitter", 2015), so that replicas that lost the same server
 /// do not come back to it together.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub struct Backoff {
     first: Duration,
     longest: Duration,
     bound: Duration,
@@ -14,7 +14,7 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// Bounds from `first` to `longest`.
-    pub(super) const fn new(first: Duration, longest: Duration) -> Self {
+    pub const fn new(first: Duration, longest: Duration) -> Self {
         Self {
             first,
             longest,
@@ -23,12 +23,12 @@ impl Backoff {
     }
 
     /// Begins again with the shortest.
-    pub(super) const fn reset(&mut self) {
+    pub const fn reset(&mut self) {
         self.bound = self.first;
     }
 
     /// The next pause: at least a tenth of the bound, so that nothing is asked without a pause.
-    pub(super) fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let bound = self.bound;
         self.bound = (bound * 2).min(self.longest);
         bound.mul_f64(fastrand::f64().mul_add(0.9, 0.1))
@@ -46,14 +46,14 @@ mod tests {
             let mut backoff = Backoff::new(first, longest);
             for doubled in 0..10 {
                 let bound = (first * 2_u32.pow(doubled)).min(longest);
-                let pause = backoff.next();
+                let pause = backoff.pause();
                 assert!(
                     pause <= bound && pause >= bound / 11,
                     "{pause:?} of {bound:?}"
                 );
             }
             backoff.reset();
-            assert!(backoff.next() <= first);
+            assert!(backoff.pause() <= first);
         }
     }
 }

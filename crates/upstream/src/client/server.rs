@@ -37,7 +37,11 @@ pub struct Server {
 
 impl Server {
     /// Opens a connection. Certificate files are read anew, so that replaced ones are used.
-    pub(in super::super) async fn connect(&self) -> Result<Connection, String> {
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, with the address.
+    pub async fn connect(&self) -> Result<Connection, String> {
         match time::timeout(CONNECT_TIMEOUT, self.open()).await {
             Ok(opened) => opened.map_err(|error| format!("{self}: {error}")),
             Err(_) => Err(format!(

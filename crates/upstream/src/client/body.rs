@@ -1,24 +1,27 @@
 //! Bodies of answers, bounded.
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 /// More than a registry has to say of one service at once.
-const MAX_BODY: usize = 64 * 1024 * 1024;
+pub(super) const MAX_BODY: usize = 64 * 1024 * 1024;
 /// More than one piece of news can be.
 const MAX_LINE: usize = 16 * 1024 * 1024;
 
-/// A body to its end.
-pub(super) async fn whole(body: Incoming) -> Result<Bytes, String> {
-    let collected = Limited::new(body, MAX_BODY).collect().await;
+/// A body to its end, of at most so many bytes.
+pub(super) async fn whole(body: Incoming, max: usize) -> Result<Bytes, String> {
+    let collected = Limited::new(body, max).collect().await;
     collected
         .map(http_body_util::Collected::to_bytes)
-        .map_err(|error| format!("the answer broke off: {error}"))
+        .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => format!("the answer has more than {max} bytes"),
+            None => format!("the answer broke off: {error}"),
+        })
 }
 
 /// A body that comes line by line.
-pub(in super::super) struct Lines {
+pub struct Lines {
     body: Incoming,
     buffer: BytesMut,
     /// So far into the buffer there is no line's end.
@@ -39,7 +42,7 @@ impl Lines {
     /// # Errors
     ///
     /// The connection broke, or a line is too long.
-    pub(in super::super) async fn next(&mut self) -> Result<Option<Bytes>, String> {
+    pub async fn next(&mut self) -> Result<Option<Bytes>, String> {
         loop {
             if let Some(line) = self.line() {
                 if line.trim_ascii().is_empty() {

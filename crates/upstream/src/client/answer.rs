@@ -6,10 +6,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A whole answer.
-pub(in super::super) struct Answer {
-    pub(in super::super) status: StatusCode,
-    pub(in super::super) fields: HeaderMap,
-    pub(in super::super) body: Bytes,
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its header fields.
+    pub fields: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 impl Answer {
@@ -18,24 +21,29 @@ impl Answer {
     /// # Errors
     ///
     /// The status is not 200, or the body is no JSON of this form.
-    pub(in super::super) fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         if self.status != StatusCode::OK {
-            return Err(Refusal::new(self.status, &self.body));
+            return Err(self.refusal());
         }
         serde_json::from_slice(&self.body).map_err(|error| Refusal {
             status: Some(self.status),
             text: format!("the answer can't be read: {error}"),
         })
     }
+
+    /// Its status and the beginning of what was said with it.
+    pub fn refusal(&self) -> Refusal {
+        Refusal::new(self.status, &self.body)
+    }
 }
 
 /// Why there is no answer of use.
 #[derive(Debug)]
-pub(in super::super) struct Refusal {
+pub struct Refusal {
     /// None if there is no answer at all.
-    pub(in super::super) status: Option<StatusCode>,
+    pub status: Option<StatusCode>,
     /// For people; begins with the status.
-    pub(in super::super) text: String,
+    pub text: String,
 }
 
 impl Refusal {
