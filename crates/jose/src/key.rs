@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::{
-    hmac,
+    digest, hmac,
     signature::{ED25519, ParsedPublicKey, RsaPublicKeyComponents},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -18,8 +18,13 @@ pub(crate) const MAX_KID: usize = 256;
 /// A key and the algorithms it is for.
 pub struct Key {
     id: Option<Box<str>>,
+    print: Print,
     verifiers: Vec<(Algorithm, Verifier)>,
 }
+
+/// Tells a key from every other: a SHA-256 over its material, its `kid` and what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Print([u8; 32]);
 
 enum Verifier {
     Public(ParsedPublicKey),
@@ -63,22 +68,24 @@ impl Key {
         let family = family(text("kty"), text("crv"))?;
         let algorithms = algorithms(family, text("alg"), accepted)?;
         let number = |name| part(jwk, name);
-        let verifiers = match family {
+        let (verifiers, material) = match family {
             Family::Rsa => {
                 let (n, e) = (unpadded(number("n")?), unpadded(number("e")?));
                 check_exponent(&e)?;
-                each(&algorithms, |algorithm| rsa(algorithm, &n, &e))?
+                let verifiers = each(&algorithms, |algorithm| rsa(algorithm, &n, &e))?;
+                (verifiers, [e, n].concat())
             }
             Family::Ed25519 => {
                 let x = number("x")?;
-                each(&algorithms, |_| ed25519(&x))?
+                (each(&algorithms, |_| ed25519(&x))?, x)
             }
             _ => {
                 let point = [vec![4], number("x")?, number("y")?].concat();
-                each(&algorithms, |algorithm| ecdsa(algorithm, &point))?
+                let verifiers = each(&algorithms, |algorithm| ecdsa(algorithm, &point))?;
+                (verifiers, point)
             }
         };
-        Ok(Self { id, verifiers })
+        Ok(Self::new(id, verifiers, &material))
     }
 
     /// A public key from the text of a PEM file (`PUBLIC KEY`, RFC 7468 §13).
@@ -106,10 +113,7 @@ impl Key {
                 "its key is malformed, weak, or of no kind that the accepted algorithms use",
             ));
         }
-        Ok(Self {
-            id: None,
-            verifiers,
-        })
+        Ok(Self::new(None, verifiers, &der))
     }
 
     /// A shared secret for HMAC.
@@ -138,15 +142,39 @@ impl Key {
                 Verifier::Secret(Box::new(hmac::Key::new(hash, secret))),
             )
         };
-        Ok(Self {
-            id: None,
-            verifiers: verifiers.into_iter().map(key).collect(),
-        })
+        let verifiers = verifiers.into_iter().map(key).collect();
+        Ok(Self::new(None, verifiers, secret))
+    }
+
+    fn new(id: Option<Box<str>>, verifiers: Vec<(Algorithm, Verifier)>, material: &[u8]) -> Self {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        // Lengths first, so that no two keys give the same bytes.
+        let name = id.as_deref().map_or(&[][..], str::as_bytes);
+        hash.update(&[u8::from(id.is_some())]);
+        for part in [name, material] {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        for (algorithm, _) in &verifiers {
+            hash.update(algorithm.name().as_bytes());
+            hash.update(b",");
+        }
+        let print = hash.finish().as_ref().try_into().unwrap_or_default();
+        Self {
+            id,
+            print: Print(print),
+            verifiers,
+        }
     }
 
     /// Its `kid`.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    /// What tells it from every other key.
+    pub const fn print(&self) -> Print {
+        self.print
     }
 
     /// What it may verify.

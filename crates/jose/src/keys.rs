@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Algorithm, Key, KeyError, Refusal, Token, json};
+use crate::{Algorithm, Key, KeyError, Print, Refusal, Token, json};
 
 /// The longest JWK Set that is read, in bytes.
 const MAX_SET: usize = 1 << 20;
@@ -71,19 +71,29 @@ impl Keys {
         self.keys.iter()
     }
 
-    /// Whether a key has this `kid`, or some key has none and so may be meant by any.
-    pub fn knows(&self, id: &str) -> bool {
-        self.keys
-            .iter()
-            .any(|key| key.id().is_none_or(|own| own == id))
+    /// Whether a key has this `kid`.
+    pub fn names(&self, id: &str) -> bool {
+        self.keys.iter().any(|key| key.id() == Some(id))
     }
 
-    /// Checks the signature of a token. Only keys with the token's `kid`, or without any, are
-    /// tried, each with algorithms that were settled when it was loaded.
+    /// Whether this very key is among them.
+    pub fn has(&self, print: &Print) -> bool {
+        self.keys.iter().any(|key| key.print() == *print)
+    }
+
+    /// Whether they are the same keys, in whatever order.
+    pub fn same(&self, other: &Self) -> bool {
+        let all_in =
+            |these: &Self, those: &Self| these.keys.iter().all(|key| those.has(&key.print()));
+        all_in(self, other) && all_in(other, self)
+    }
+
+    /// Checks the signature of a token, and tells the key that made it. Only keys with the token's
+    /// `kid`, or without any, are tried, each with algorithms that were settled when it was loaded.
     ///
     /// # Errors
     /// No key fits, or the signature is of none that does.
-    pub fn verify(&self, token: &Token<'_>) -> Result<(), Refusal> {
+    pub fn verify(&self, token: &Token<'_>) -> Result<&Key, Refusal> {
         let named = |key: &&Key| match (token.key_id(), key.id()) {
             (Some(wanted), Some(own)) => wanted == own,
             _ => true,
@@ -96,7 +106,7 @@ impl Keys {
         for key in fitting.by_ref().filter(serves).take(MAX_TRIES) {
             tried = true;
             if token.is_signed_by(key) {
-                return Ok(());
+                return Ok(key);
             }
         }
         drop(fitting);

@@ -3,6 +3,7 @@
 //! - [`Keys`]: a set of keys from a JWK Set, a PEM file or a shared secret. What a key may be used
 //!   for is settled when it is loaded, never by a token.
 //! - [`Token`]: a compact token taken apart, not yet believed.
+//! - [`Signer`]: a private key, and the tokens that it makes.
 //! - [`Rules`]: what the claims of a believed token must say.
 //!
 //! Nothing here waits, reads files or knows of HTTP. Signatures are verified by aws-lc-rs.
@@ -13,6 +14,7 @@ mod json;
 mod key;
 mod keys;
 mod refusal;
+mod signer;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -20,8 +22,9 @@ mod token;
 pub use self::{
     algorithm::{Algorithm, Family},
     claims::{Claims, Rules},
-    key::{Key, KeyError},
+    key::{Key, KeyError, Print},
     keys::Keys,
     refusal::Refusal,
+    signer::Signer,
     token::{MAX_TOKEN, Token, fingerprint},
 };

@@ -309,7 +309,7 @@ fn a_set_keeps_what_can_be_used_and_tells_of_the_rest() {
     let (keys, left_out) = Keys::from_jwks(text.as_bytes(), &PUBLIC).unwrap();
     assert_eq!(keys.iter().count(), 1);
     assert_eq!(left_out.len(), 2);
-    assert!(keys.knows("good") && !keys.knows("bad"));
+    assert!(keys.names("good") && !keys.names("bad"));
     for bad in [
         "",
         "[]",
