@@ -101,6 +101,7 @@ impl Gateway {
         };
         let resolutions = resolve(&built, &control).map_err(StartError::Discovery)?;
         let default = Settings::default();
+        start_policies(&built, &control);
         let settings = Settings {
             workers: workers
                 .or_else(|| configured_workers(&loaded))
@@ -172,6 +173,7 @@ impl Gateway {
         }
         // The new look-ups begin before the old ones end, so that shared ones go on.
         let resolutions = resolve(&built, &self.control)?;
+        start_policies(&built, &self.control);
         self.server
             .publish(&built.generation)
             .map_err(|error| error.to_string())?;
@@ -288,6 +290,15 @@ fn missing(service: &Service) -> String {
         service.name(),
         FIRST_ANSWER.as_secs()
     )
+}
+
+/// Begins what policies run beside the requests; it ends with the policies.
+fn start_policies(built: &Built, control: &Control) {
+    let snapshot = &built.generation.snapshot;
+    let chains = snapshot.routes.iter().map(|route| &route.chain);
+    for chain in chains.chain([&snapshot.unmatched]) {
+        chain.start(control);
+    }
 }
 
 /// Looks after every service; those that did not change are left alone.

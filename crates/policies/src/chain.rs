@@ -1,10 +1,14 @@
 //! The policies of one route, ready to run.
 
+use std::sync::Arc;
+
 use http::Response;
 use lintel_http::Body;
 use lintel_kernel::{Ending, Exchange, Fault, Flow, Phase};
 
-use crate::{Context, Link, RoutePolicies, Wait, gate::Gate};
+use lintel_upstream::Control;
+
+use crate::{Context, Issuer, Link, RoutePolicies, Wait, gate::Gate};
 
 /// The policies of one route in the order they run.
 #[derive(Default)]
@@ -33,6 +37,19 @@ impl Chain {
         } else {
             Err(faults)
         }
+    }
+
+    /// Starts what the policies run beside the requests. To be called before the first request, and
+    /// for every configuration that comes into use; what runs already goes on.
+    pub fn start(&self, control: &Control) {
+        for link in &self.links {
+            link.start(control);
+        }
+    }
+
+    /// Issuers of credentials whose keys the policies fetch.
+    pub fn issuers(&self) -> impl Iterator<Item = Arc<Issuer>> {
+        self.links.iter().flat_map(Link::issuers)
     }
 
     /// Runs a request through the chain, from where `depth` says, until a policy answers, refuses

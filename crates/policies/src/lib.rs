@@ -19,6 +19,7 @@ mod tests;
 pub use chain::{Chain, Depth};
 pub use consumers::{ConsumerConfig, Directory, TokenConfig};
 pub use credential::Place;
+pub use jwt::{Issuer, IssuerStatus};
 pub use policy::{Context, Off, Policy, Setting, Wait};
 pub use registry::Entry;
 

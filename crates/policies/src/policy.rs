@@ -8,12 +8,12 @@ use lintel_kernel::{
     Ending, Exchange, Fault, Flow,
     expr::{Expr, Template},
 };
+use lintel_state::limit::Table;
+use lintel_upstream::Control;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use lintel_state::limit::Table;
-
-use crate::{Directory, rate_limit::Callers};
+use crate::{Directory, jwt::Issuer, rate_limit::Callers};
 
 /// One cross-cutting rule, built from its part of a route's configuration and shared by all
 /// workers.
@@ -42,6 +42,19 @@ pub trait Policy: Sized + Send + Sync {
 
     /// What holds in the end, a line each, for `lintel explain`.
     fn describe(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Starts what runs beside the requests, on the control runtime. Called before the policy
+    /// sees its first request, and again whenever a reload has taken it, or a part that it shares,
+    /// over. What was started ends when nobody holds the policy any more.
+    ///
+    /// [`build`](Self::build) may read, but must start nothing: what is built need not come into
+    /// use. Nor is this called for a rehearsal.
+    fn start(&self, _control: &Control) {}
+
+    /// Issuers of credentials whose keys are fetched, for the admin API.
+    fn issuers(&self) -> Vec<Arc<Issuer>> {
         Vec::new()
     }
 

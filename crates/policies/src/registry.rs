@@ -96,6 +96,14 @@ macro_rules! registry {
                 match self { $( Self::$type(policy) => $crate::Policy::needs_identity(policy), )+ Self::Gate(_) => false }
             }
 
+            pub(crate) fn start(&self, control: &::lintel_upstream::Control) {
+                match self { $( Self::$type(policy) => $crate::Policy::start(policy, control), )+ Self::Gate(_) => {} }
+            }
+
+            pub(crate) fn issuers(&self) -> Vec<::std::sync::Arc<$crate::Issuer>> {
+                match self { $( Self::$type(policy) => $crate::Policy::issuers(policy), )+ Self::Gate(_) => Vec::new() }
+            }
+
             pub(crate) fn on_request(&self, exchange: &mut ::lintel_kernel::Exchange, body: &mut ::lintel_http::Body) -> ::lintel_kernel::Flow<::http::Response<::lintel_http::Body>> {
                 match self {
                     $( Self::$type(policy) => $crate::Policy::on_request(policy, exchange, body), )+

@@ -2,6 +2,7 @@
 //!
 //! Runs on the control runtime; nothing it does can hold up a worker.
 
+mod issuers;
 mod listen;
 mod services;
 mod view;
@@ -46,6 +47,7 @@ fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
             get(|| async { log::level() + "\n" }).put(set_level),
         )
         .route("/log/reopen", post(reopen))
+        .route("/issuers", get(issuers::all))
         .merge(services::routes())
         .layer(middleware::from_fn_with_state(Arc::new(token), authorize));
     open.merge(guarded).with_state(gateway)
@@ -82,20 +84,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 async fn index() -> &'static str {
-    "GET  /healthz         the process lives\n\
-     GET  /readyz          new traffic may be sent here (503 while draining)\n\
-     GET  /metrics         Prometheus\n\
-     GET  /config          the configuration in effect, secrets hidden\n\
-     GET  /config/status   which version serves, and why a newer one does not\n\
-     POST /config/reload   read the configuration again\n\
-     GET  /routes          routes, their policies and actions\n\
-     GET  /services        services and the state of their endpoints; /services/NAME for one\n\
-     PUT  /services/NAME/endpoints/ID/weight   another weight for an endpoint (DELETE takes it back)\n\
-     POST /services/NAME/endpoints/ID/drain    no new requests for it (DELETE takes it back)\n\
-     GET  /listeners       bound addresses\n\
-     GET  /workers         connections and requests of each worker\n\
-     GET  /log/level       PUT text to change it\n\
-     POST /log/reopen      open log files again, after rotation\n"
+    include_str!("index.txt")
 }
 
 async fn readyz(State(gateway): Shared) -> (StatusCode, &'static str) {

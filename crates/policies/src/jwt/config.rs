@@ -1,18 +1,22 @@
+mod issuer;
+
 use std::{collections::BTreeMap, sync::Arc};
 
-use lintel_jose::{Algorithm, Key, Keys, Rules};
+use lintel_jose::Rules;
 use lintel_kernel::{ByteSize, Duration, Fault, Secret, config};
+
+use issuer::{AlgorithmName, Fetch, IssuerConfig, Keyed};
 
 use super::{
     Jwt,
     key_source::KeySource,
     reject::Challenges,
-    verifier::{Settings, Verifier},
+    verifier::{Settings, Trusted, Verifier},
 };
 use crate::{Context, credential::Place, described, forward::Forward};
 
 /// Which tokens are believed, and what the upstream is told of them. The keys come from exactly
-/// one of `jwks`, `keys`, `public_key` and `secret`.
+/// one of `jwks`, `discovery`, `keys`, `public_key` and `secret`; or from that of each of `issuers`.
 #[config]
 #[schemars(rename = "Jwt")]
 pub struct Config {
@@ -32,11 +36,21 @@ pub struct Config {
     #[serde(default)]
     pub algorithms: Vec<AlgorithmName>,
 
-    /// A JWK Set (RFC 7517) as JSON text, as a file holds it. When the file changes, its keys are
-    /// taken over by a reload.
+    /// A JWK Set (RFC 7517): the URL where the issuer publishes it, or its JSON text, as a file
+    /// holds it. A URL is fetched in the background and kept fresh (`fetch`); when a file changes,
+    /// its keys are taken over by a reload.
     #[serde(default)]
+    #[schemars(example = &"https://auth.example.com/.well-known/jwks.json")]
     #[schemars(example = &"${file.jwks.json}")]
     pub jwks: Option<String>,
+
+    /// The issuer, as the URL below which it publishes where its keys are
+    /// (`.well-known/openid-configuration`, or RFC 8414's `.well-known/oauth-authorization-server`).
+    /// What it says of itself must match. Tokens must be of this issuer, unless `issuer` says
+    /// otherwise.
+    #[serde(default)]
+    #[schemars(example = &"https://auth.example.com/")]
+    pub discovery: Option<String>,
 
     /// The keys of a JWK Set, written out.
     #[serde(default)]
@@ -52,6 +66,15 @@ pub struct Config {
     #[serde(default)]
     #[schemars(example = &"${env.TOKEN_SECRET}")]
     pub secret: Option<Secret>,
+
+    /// How keys are fetched that come from a URL.
+    #[serde(default)]
+    pub fetch: Fetch,
+
+    /// Several issuers, in place of one: a token is checked by the keys of the issuer that its
+    /// claim `iss` names, and by no others. What else is set holds for all of them.
+    #[serde(default)]
+    pub issuers: Vec<IssuerConfig>,
 
     /// Where tokens are looked for; the first place that has one counts. Default: `Authorization`
     /// with the scheme `Bearer`.
@@ -130,51 +153,10 @@ const fn cache() -> ByteSize {
     ByteSize::bytes(8 << 20)
 }
 
-/// A signature algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "JwtAlgorithm")]
-#[allow(missing_docs)] // the names are those of RFC 7518 and RFC 8037
-pub enum AlgorithmName {
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    ES512,
-    #[allow(clippy::upper_case_acronyms)]
-    EdDSA,
-    HS256,
-    HS384,
-    HS512,
-}
-
-impl From<AlgorithmName> for Algorithm {
-    fn from(name: AlgorithmName) -> Self {
-        match name {
-            AlgorithmName::RS256 => Self::Rs256,
-            AlgorithmName::RS384 => Self::Rs384,
-            AlgorithmName::RS512 => Self::Rs512,
-            AlgorithmName::PS256 => Self::Ps256,
-            AlgorithmName::PS384 => Self::Ps384,
-            AlgorithmName::PS512 => Self::Ps512,
-            AlgorithmName::ES256 => Self::Es256,
-            AlgorithmName::ES384 => Self::Es384,
-            AlgorithmName::ES512 => Self::Es512,
-            AlgorithmName::EdDSA => Self::EdDsa,
-            AlgorithmName::HS256 => Self::Hs256,
-            AlgorithmName::HS384 => Self::Hs384,
-            AlgorithmName::HS512 => Self::Hs512,
-        }
-    }
-}
-
 impl Config {
     pub(super) fn build(&self, context: &Context) -> Result<Jwt, Vec<Fault>> {
         let mut faults = Vec::new();
-        let keys = self.keys().map_err(|fault| faults.push(fault)).ok();
+        let issuers = self.trusted(context).map_err(|found| faults.extend(found));
         let places = self.places().map_err(|found| faults.extend(found)).ok();
         let forward = Forward::build(&self.forward, context);
         let forward = forward.map_err(|found| faults.extend(found)).ok();
@@ -185,11 +167,18 @@ impl Config {
                     .under("realm"),
             );
         }
-        match (keys, places, forward, challenges) {
-            (Some(keys), Some(places), Some(forward), Some(challenges)) if faults.is_empty() => {
+        match (issuers, places, forward, challenges) {
+            (Ok(issuers), Some(places), Some(forward), Some(challenges)) if faults.is_empty() => {
                 Ok(Jwt {
                     places,
-                    verifier: Verifier::shared(self.settings(keys, context)),
+                    verifier: Verifier::shared(Settings {
+                        issuers,
+                        consumers: self
+                            .consumer_claim
+                            .clone()
+                            .map(|claim| (claim, Arc::clone(&context.consumers.tokens))),
+                        memory: self.cache.as_usize(),
+                    }),
                     challenges,
                     forward,
                     keep_token: self.keep_token,
@@ -199,24 +188,102 @@ impl Config {
         }
     }
 
-    fn settings(&self, keys: KeySource, context: &Context) -> Settings {
-        Settings {
+    fn trusted(&self, context: &Context) -> Result<Vec<Trusted>, Vec<Fault>> {
+        if self.issuers.is_empty() {
+            let keyed = self.keyed();
+            let keys = keyed.keys(context).map_err(|fault| vec![fault])?;
+            let name = keyed.name().map(str::to_owned);
+            return Ok(vec![self.trust(name, &self.audience, keys)]);
+        }
+        let mut faults = self.contradictions();
+        let mut built: Vec<Trusted> = Vec::new();
+        for (index, issuer) in self.issuers.iter().enumerate() {
+            let under = |fault: Fault| fault.under(index.to_string()).under("issuers");
+            let keyed = issuer.keyed(&self.fetch);
+            let Some(name) = keyed.name() else {
+                let fault = Fault::new("this issuer has no name to know its tokens by");
+                faults.push(under(
+                    fault.with_hint("add `issuer`: what stands in their claim `iss`"),
+                ));
+                continue;
+            };
+            // Otherwise a public key could be taken for the secret of the same issuer's tokens.
+            if built
+                .iter()
+                .any(|known| known.name.as_deref() == Some(name))
+            {
+                let fault = Fault::new(format!("the issuer `{name}` is here twice"));
+                faults.push(under(
+                    fault.with_hint("keep one of them; a JWK Set may hold many keys"),
+                ));
+                continue;
+            }
+            let own = !issuer.audience.is_empty();
+            let audience = if own {
+                &issuer.audience
+            } else {
+                &self.audience
+            };
+            match keyed.keys(context) {
+                Ok(keys) => built.push(self.trust(Some(name.to_owned()), audience, keys)),
+                Err(fault) => faults.push(under(fault)),
+            }
+        }
+        if faults.is_empty() {
+            Ok(built)
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// What belongs to one issuer and can't stand beside several.
+    fn contradictions(&self) -> Vec<Fault> {
+        let given = [
+            ("issuer", self.issuer.is_some()),
+            ("algorithms", !self.algorithms.is_empty()),
+            ("jwks", self.jwks.is_some()),
+            ("discovery", self.discovery.is_some()),
+            ("keys", self.keys.is_some()),
+            ("public_key", self.public_key.is_some()),
+            ("secret", self.secret.is_some()),
+        ];
+        let given = given.iter().filter(|(_, is)| *is);
+        given
+            .map(|(key, _)| {
+                Fault::new(format!("`{key}` can't stand beside `issuers`"))
+                    .with_hint("move it to the issuer that it belongs to")
+                    .under(*key)
+            })
+            .collect()
+    }
+
+    fn keyed(&self) -> Keyed<'_> {
+        Keyed {
+            issuer: self.issuer.as_deref(),
+            algorithms: &self.algorithms,
+            jwks: self.jwks.as_deref(),
+            discovery: self.discovery.as_deref(),
+            keys: self.keys.as_deref(),
+            public_key: self.public_key.as_deref(),
+            secret: self.secret.as_ref(),
+            fetch: &self.fetch,
+        }
+    }
+
+    fn trust(&self, name: Option<String>, audience: &[String], keys: KeySource) -> Trusted {
+        Trusted {
             rules: Rules {
-                issuers: self.issuer.iter().cloned().collect(),
-                audiences: self.audience.clone(),
+                issuers: name.iter().cloned().collect(),
+                audiences: audience.to_vec(),
                 kind: self.kind.clone(),
                 required: self.required.clone(),
                 leeway: self.leeway.to_std(),
                 max_lifetime: self.max_lifetime.map(Duration::to_std),
                 allow_eternal: self.allow_eternal,
             },
+            name,
             keys,
             scope_claim: self.scope_claim.clone(),
-            consumers: self
-                .consumer_claim
-                .clone()
-                .map(|claim| (claim, Arc::clone(&context.consumers.tokens))),
-            memory: self.cache.as_usize(),
         }
     }
 
@@ -239,101 +306,5 @@ impl Config {
         } else {
             Err(faults)
         }
-    }
-
-    fn algorithms(&self) -> Result<Vec<Algorithm>, Fault> {
-        let named: Vec<Algorithm> = self.algorithms.iter().map(|name| (*name).into()).collect();
-        let secret = self.secret.is_some();
-        if named.is_empty() {
-            return Ok(if secret {
-                vec![Algorithm::Hs256]
-            } else {
-                vec![
-                    Algorithm::Rs256,
-                    Algorithm::Ps256,
-                    Algorithm::Es256,
-                    Algorithm::EdDsa,
-                ]
-            });
-        }
-        match named
-            .iter()
-            .position(|algorithm| algorithm.is_symmetric() != secret)
-        {
-            None => Ok(named),
-            Some(at) => {
-                let fault = if secret {
-                    Fault::new("a secret serves HS256, HS384 and HS512 alone")
-                        .with_hint("remove the others, or give the public key instead of `secret`")
-                } else {
-                    Fault::new("HS256, HS384 and HS512 need a secret that issuer and gateway share")
-                        .with_hint("write `secret: ${env.TOKEN_SECRET}`, or name an algorithm with public keys")
-                };
-                Err(fault.under(at.to_string()).under("algorithms"))
-            }
-        }
-    }
-
-    fn keys(&self) -> Result<KeySource, Fault> {
-        let algorithms = self.algorithms()?;
-        let given = [
-            ("jwks", self.jwks.is_some()),
-            ("keys", self.keys.is_some()),
-            ("public_key", self.public_key.is_some()),
-            ("secret", self.secret.is_some()),
-        ];
-        let given: Vec<&str> = given
-            .iter()
-            .filter(|(_, is)| *is)
-            .map(|(key, _)| *key)
-            .collect();
-        match given.as_slice() {
-            [_] => {}
-            [] => {
-                return Err(Fault::new("nothing says which keys verify the tokens")
-                    .with_hint("add `jwks`, `keys`, `public_key` or `secret`"));
-            }
-            [_, second, ..] => {
-                return Err(
-                    Fault::new(format!("`{}` can't be combined", given.join("` and `")))
-                        .with_hint("keep one of them")
-                        .under(*second),
-                );
-            }
-        }
-        let (key, text, keys) = self.read(&algorithms);
-        let keys = keys.map_err(|fault| fault.under(key))?;
-        Ok(KeySource {
-            text: text.into(),
-            algorithms,
-            keys: Arc::new(keys),
-        })
-    }
-
-    /// The key in the configuration, the text and what was made of it.
-    fn read(&self, algorithms: &[Algorithm]) -> (&'static str, Vec<u8>, Result<Keys, Fault>) {
-        let set = |text: &[u8]| Keys::from_jwks(text, algorithms).map(|(keys, _)| keys);
-        let (key, text, keys) = if let Some(text) = &self.jwks {
-            if text.starts_with("http") {
-                let fault = Fault::new("keys can't be fetched from a URL yet")
-                    .with_hint("write `jwks: ${file.jwks.json}`, and fetch that file from the URL");
-                return ("jwks", Vec::new(), Err(fault));
-            }
-            ("jwks", text.clone().into_bytes(), set(text.as_bytes()))
-        } else if let Some(pem) = &self.public_key {
-            let key = Key::from_pem(pem.as_bytes(), algorithms).map(Keys::one);
-            ("public_key", pem.clone().into_bytes(), key)
-        } else if let Some(secret) = &self.secret {
-            let secret = secret.expose().as_bytes();
-            let key = Key::from_secret(secret, algorithms).map(Keys::one);
-            ("secret", secret.to_vec(), key)
-        } else {
-            let written = serde_json::json!({ "keys": self.keys });
-            let text = written.to_string().into_bytes();
-            let keys = set(&text);
-            ("keys", text, keys)
-        };
-        let keys = keys.map_err(|error| Fault::new(error.to_string()));
-        (key, text, keys)
     }
 }

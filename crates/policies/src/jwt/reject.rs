@@ -1,5 +1,7 @@
 //! How tokens are refused. What is wrong with one is for the log alone.
 
+use std::time::Duration;
+
 use http::{HeaderValue, StatusCode, header};
 use lintel_jose::Refusal;
 use lintel_kernel::Rejection;
@@ -12,6 +14,16 @@ const INVALID: Rejection = Rejection::new(
     "invalid_token",
     "The token is not valid.",
 );
+
+/// Not the caller's fault: its token may be good.
+pub(super) const NO_KEYS: Rejection = Rejection::new(
+    NAME,
+    StatusCode::SERVICE_UNAVAILABLE,
+    "keys_unavailable",
+    "The token can't be checked at the moment.",
+)
+.with_retry_after(Duration::from_secs(5))
+.with_cause("issuer_keys_unavailable");
 
 /// The challenges of RFC 6750 §3, made once.
 #[derive(Debug)]

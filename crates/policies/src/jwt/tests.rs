@@ -8,7 +8,10 @@
 use lintel_jose::Refusal;
 use serde_json::{Value, json};
 
-use super::{config::Config, verifier::Verifier};
+use super::{
+    config::Config,
+    verifier::{Unverified, Verifier},
+};
 use crate::Context;
 
 const SECRET: &str = "a-secret-of-at-least-thirty-two-bytes";
@@ -44,14 +47,18 @@ fn a_token_is_remembered_until_it_ends() {
     let again = verifier.verify(TOKEN, END - 1).unwrap();
     assert!(std::rc::Rc::ptr_eq(&first, &again), "it was remembered");
     assert!(first.has_scope("orders:read") && !first.has_scope("orders"));
-    assert_eq!(verifier.verify(TOKEN, END), Err(Refusal::Expired));
+    assert_eq!(
+        verifier.verify(TOKEN, END),
+        Err(Unverified::Refused(Refusal::Expired))
+    );
 }
 
 #[test]
 fn what_is_refused_is_not_remembered_as_good() {
     let verifier = verifier(json!({"secret": SECRET, "audience": ["other"]}));
     for _ in 0..2 {
-        assert_eq!(verifier.verify(TOKEN, 0), Err(Refusal::Audience));
+        let refused = Err(Unverified::Refused(Refusal::Audience));
+        assert_eq!(verifier.verify(TOKEN, 0), refused);
     }
 }
 
@@ -64,7 +71,52 @@ fn equal_settings_share_what_they_know() {
         json!({"secret": "another-secret-of-more-than-32-bytes", "issuer": "https://auth.example.com/"}),
     );
     assert!(!std::sync::Arc::ptr_eq(&one, &other));
-    assert!(matches!(other.verify(TOKEN, 0), Err(Refusal::Signature(_))));
+    let refused = other.verify(TOKEN, 0);
+    assert!(matches!(
+        refused,
+        Err(Unverified::Refused(Refusal::Signature(_)))
+    ));
+}
+
+#[test]
+fn a_token_is_checked_by_the_keys_of_the_issuer_that_it_names() {
+    let own = "https://auth.example.com/";
+    let both = verifier(json!({"issuers": [
+        {"issuer": "https://partner.example.org", "secret": "another-secret-of-more-than-32-bytes"},
+        {"issuer": own, "secret": SECRET, "audience": ["api.example.com"]},
+    ]}));
+    assert_eq!(both.verify(TOKEN, 0).unwrap().claims["iss"], own);
+    // The same keys under the names of others.
+    let swapped = verifier(json!({"issuers": [
+        {"issuer": "https://partner.example.org", "secret": SECRET},
+        {"issuer": own, "secret": "another-secret-of-more-than-32-bytes"},
+    ]}));
+    let refused = swapped.verify(TOKEN, 0);
+    assert!(matches!(
+        refused,
+        Err(Unverified::Refused(Refusal::Signature(_)))
+    ));
+    let strangers = verifier(json!({"issuers": [{"issuer": "x", "secret": SECRET}]}));
+    let refused = Err(Unverified::Refused(Refusal::Issuer));
+    assert_eq!(strangers.verify(TOKEN, 0), refused);
+}
+
+#[test]
+fn an_audience_of_one_issuer_takes_the_place_of_that_of_all() {
+    let with = |own: Value| {
+        verifier(json!({"audience": ["other"], "issuers": [
+            {"issuer": "https://auth.example.com/", "secret": SECRET, "audience": own},
+        ]}))
+    };
+    assert!(with(json!(["api.example.com"])).verify(TOKEN, 0).is_ok());
+    let refused = Err(Unverified::Refused(Refusal::Audience));
+    assert_eq!(with(json!([])).verify(TOKEN, 0), refused);
+}
+
+#[test]
+fn a_published_secret_is_no_issuer() {
+    let found = faults(json!({"discovery": "https://a/", "algorithms": ["HS256"]}));
+    assert_eq!(found[0].0, "algorithms.0");
 }
 
 #[test]
@@ -112,7 +164,53 @@ fn mistakes_say_what_to_write() {
             "algorithms.1",
             "share",
         ),
-        (json!({"jwks": "https://a/"}), "jwks", "fetched"),
+        (json!({"jwks": "http://a/"}), "jwks", "plain http"),
+        (json!({"jwks": "https://u@a/"}), "jwks", "not a URL"),
+        (
+            json!({"discovery": "https://a/.well-known/openid-configuration"}),
+            "discovery",
+            "own URL",
+        ),
+        (
+            json!({"discovery": "https://a/", "jwks": "https://a/"}),
+            "discovery",
+            "combined",
+        ),
+        (
+            json!({"jwks": "https://a/", "algorithms": ["HS256"]}),
+            "algorithms.0",
+            "share",
+        ),
+        (
+            json!({"jwks": "https://a/", "fetch": {"min_age": "2h"}}),
+            "fetch.min_age",
+            "longer",
+        ),
+        (
+            json!({"jwks": "https://a/", "fetch": {"cooldown": "0s"}}),
+            "fetch.cooldown",
+            "zero",
+        ),
+        (
+            json!({"secret": SECRET, "issuers": [{"issuer": "a", "secret": SECRET}]}),
+            "secret",
+            "beside",
+        ),
+        (
+            json!({"issuers": [{"secret": SECRET}]}),
+            "issuers.0",
+            "no name",
+        ),
+        (
+            json!({"issuers": [{"issuer": "a", "secret": SECRET}, {"issuer": "a", "jwks": "https://a/"}]}),
+            "issuers.1",
+            "twice",
+        ),
+        (
+            json!({"issuers": [{"issuer": "a", "secret": SECRET, "public_key": "x"}]}),
+            "issuers.0.secret",
+            "combined",
+        ),
         (json!({"jwks": "x"}), "jwks", "no JSON"),
         (json!({"public_key": "x"}), "public_key", "BEGIN PUBLIC KEY"),
         (json!({"keys": []}), "keys", "can be used"),

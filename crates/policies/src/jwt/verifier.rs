@@ -1,17 +1,21 @@
 //! Tokens, verified once and then remembered.
 
 use std::{
+    cell::Cell,
     fmt,
     rc::Rc,
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use lintel_jose::{Claims, Refusal, Rules, Token, fingerprint};
+use lintel_jose::{Claims, Print, Refusal, Rules, Token, fingerprint};
 use lintel_kernel::{Consumer, Identity};
 use lintel_state::{Local, Memory};
 use serde_json::Value;
 
-use super::key_source::KeySource;
+use super::{
+    issuer::Issuer,
+    key_source::{Checked, Fetched, KeySource},
+};
 use crate::consumers::Tokens;
 
 /// All verifiers in use: routes with equal settings share one, and so does the configuration that
@@ -26,20 +30,49 @@ const ENTRY: usize = 256;
 /// What decides about a token.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Settings {
-    pub(super) rules: Rules,
-    pub(super) keys: KeySource,
-    /// The claim that holds scopes; by default `scope` (RFC 8693 §4.2) or else `scp`.
-    pub(super) scope_claim: Option<String>,
+    /// Never two with the same name, and one without a name only alone.
+    pub(super) issuers: Vec<Trusted>,
     /// The claim that names the consumer, and the consumers.
     pub(super) consumers: Option<(String, Arc<Tokens>)>,
     /// Bytes of verified tokens that each worker remembers.
     pub(super) memory: usize,
 }
 
+/// An issuer that is believed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Trusted {
+    /// The claim `iss` of its tokens; none for any.
+    pub(super) name: Option<String>,
+    pub(super) keys: KeySource,
+    pub(super) rules: Rules,
+    /// The claim that holds scopes; by default `scope` (RFC 8693 §4.2) or else `scp`.
+    pub(super) scope_claim: Option<String>,
+}
+
+/// Why nobody is believed to be calling.
+#[derive(Debug, PartialEq)]
+pub(super) enum Unverified<'a> {
+    /// The token is no good.
+    Refused(Refusal),
+    /// Keys that may be fetched might make a difference. Without a refusal there are none yet.
+    Keys(&'a Fetched, Option<Refusal>),
+}
+
 /// Verifies tokens. Shared by all workers; what was verified is remembered by each for itself.
 pub(super) struct Verifier {
     settings: Settings,
-    remembered: Local<Memory<[u8; 32], Rc<Identity>>>,
+    remembered: Local<Memory<[u8; 32], Verified>>,
+}
+
+/// A token that was verified.
+struct Verified {
+    identity: Rc<Identity>,
+    /// Its issuer among those of the settings.
+    issuer: usize,
+    /// The key that signed it.
+    print: Print,
+    /// The number of the keys among which that key was last seen.
+    seen: Cell<u64>,
 }
 
 impl Verifier {
@@ -51,47 +84,115 @@ impl Verifier {
         if let Some(known) = known.find(|verifier| verifier.settings == settings) {
             return known;
         }
-        let verifier = Arc::new(Self::new(settings));
+        let verifier = Arc::new(Self {
+            settings,
+            remembered: Local::new(),
+        });
         live.push(Arc::downgrade(&verifier));
         verifier
     }
 
-    fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            remembered: Local::new(),
-        }
+    /// The issuers whose keys are fetched.
+    pub(super) fn fetched(&self) -> impl Iterator<Item = &Arc<Issuer>> {
+        let all = self.settings.issuers.iter();
+        all.filter_map(|trusted| match &trusted.keys {
+            KeySource::Fetched(fetched) => Some(&fetched.issuer),
+            KeySource::Given(_) => None,
+        })
     }
 
     /// Who a token speaks for, at a time in seconds since 1970.
-    pub(super) fn verify(&self, text: &str, now: u64) -> Result<Rc<Identity>, Refusal> {
+    pub(super) fn verify(&self, text: &str, now: u64) -> Result<Rc<Identity>, Unverified<'_>> {
         let key = fingerprint(text);
         let make = || Memory::new(self.settings.memory);
-        let find = |tokens: &mut Memory<_, _>| tokens.find(&key, now).map(Rc::clone);
+        let find = |tokens: &mut Memory<_, Verified>| {
+            let found = tokens.find(&key, now).filter(|found| self.holds(found));
+            found.map(|found| Rc::clone(&found.identity))
+        };
         if let Some(identity) = self.remembered.with(make, find) {
             return Ok(identity);
         }
-        let (identity, until) = self.verify_anew(text, now)?;
+        let (verified, until) = self.verify_anew(text, now)?;
+        let identity = Rc::clone(&verified.identity);
         let until = until
             .unwrap_or(u64::MAX)
             .min(now.saturating_add(REMEMBERED_FOR));
         let size = ENTRY + text.len();
-        self.remembered.with(make, |tokens| {
-            tokens.remember(key, Rc::clone(&identity), until, size);
-        });
+        self.remembered
+            .with(make, |tokens| tokens.remember(key, verified, until, size));
         Ok(identity)
     }
 
-    fn verify_anew(&self, text: &str, now: u64) -> Result<(Rc<Identity>, Option<u64>), Refusal> {
-        let token = Token::parse(text)?;
-        self.settings.keys.keys.verify(&token)?;
-        let claims = token.claims()?;
-        let until = self.settings.rules.check(&token, &claims, now)?;
-        Ok((Rc::new(self.identity(&token, claims)), until))
+    /// Whether the key that signed a token is still one of its issuer's.
+    fn holds(&self, verified: &Verified) -> bool {
+        let Some(trusted) = self.settings.issuers.get(verified.issuer) else {
+            return false;
+        };
+        let version = trusted.keys.version();
+        if version == verified.seen.get() {
+            return true;
+        }
+        let holds = trusted.keys.has(&verified.print);
+        if holds {
+            verified.seen.set(version);
+        }
+        holds
     }
 
+    fn verify_anew(&self, text: &str, now: u64) -> Result<(Verified, Option<u64>), Unverified<'_>> {
+        let token = Token::parse(text).map_err(Unverified::Refused)?;
+        let claims = token.claims().map_err(Unverified::Refused)?;
+        let (issuer, trusted) = self
+            .issuer(&claims)
+            .ok_or(Unverified::Refused(Refusal::Issuer))?;
+        let seen = trusted.keys.version();
+        let print = match (trusted.keys.check(&token), &trusted.keys) {
+            (Checked::Signed(print), _) => print,
+            (Checked::Outdated(refusal), KeySource::Fetched(keys)) => {
+                return Err(Unverified::Keys(keys, Some(refusal)));
+            }
+            (Checked::NoKeys, KeySource::Fetched(keys)) => {
+                return Err(Unverified::Keys(keys, None));
+            }
+            (Checked::Refused(refusal) | Checked::Outdated(refusal), _) => {
+                return Err(Unverified::Refused(refusal));
+            }
+            (Checked::NoKeys, _) => return Err(Unverified::Refused(Refusal::UnknownKey)),
+        };
+        let until = trusted.rules.check(&token, &claims, now);
+        let until = until.map_err(Unverified::Refused)?;
+        let consumer = self.consumer(&claims);
+        let verified = Verified {
+            identity: Rc::new(Identity {
+                consumer,
+                ..trusted.identity(&token, claims)
+            }),
+            issuer,
+            print,
+            seen: Cell::new(seen),
+        };
+        Ok((verified, until))
+    }
+
+    /// The issuer that a token names, found before its signature is looked at: it says only which
+    /// keys have to prove it.
+    fn issuer(&self, claims: &Claims) -> Option<(usize, &Trusted)> {
+        let own = claims.text("iss");
+        let mut all = self.settings.issuers.iter().enumerate();
+        all.find(|(_, trusted)| trusted.name.is_none() || trusted.name.as_deref() == own)
+    }
+
+    fn consumer(&self, claims: &Claims) -> Option<Arc<Consumer>> {
+        let (claim, consumers) = self.settings.consumers.as_ref()?;
+        let issuer = claims.get("iss").and_then(Value::as_str);
+        let consumer = consumers.find(claims.get(claim)?.as_str()?, issuer);
+        consumer.map(Arc::clone)
+    }
+}
+
+impl Trusted {
     fn identity(&self, token: &Token<'_>, claims: Claims) -> Identity {
-        let scopes = match &self.settings.scope_claim {
+        let scopes = match &self.scope_claim {
             Some(name) => claims.get(name),
             None => claims.get("scope").or_else(|| claims.get("scp")),
         };
@@ -106,18 +207,11 @@ impl Verifier {
         };
         Identity {
             method: "jwt",
-            consumer: self.consumer(&claims),
+            consumer: None,
             credential: token.key_id().map(Box::from),
             scopes,
             claims: claims.into_map(),
         }
-    }
-
-    fn consumer(&self, claims: &Claims) -> Option<Arc<Consumer>> {
-        let (claim, consumers) = self.settings.consumers.as_ref()?;
-        let issuer = claims.get("iss").and_then(Value::as_str);
-        let consumer = consumers.find(claims.get(claim)?.as_str()?, issuer);
-        consumer.map(Arc::clone)
     }
 }
 

@@ -164,6 +164,15 @@ families! {
     DISCOVERY_FAILING = Kind::Gauge, "lintel_discovery_failing" ["service"]
         "1 while the source of a service's endpoints fails and its last good answer is used.";
 
+    KEY_REFRESHES = Kind::Counter, "lintel_key_refreshes_total" ["source", "result"]
+        "Times that the keys of an issuer of tokens were fetched, by what came of it: `changed`, `unchanged` or `failed`.";
+    KEYS = Kind::Gauge, "lintel_keys" ["source"]
+        "Keys of an issuer that tokens are verified with.";
+    KEYS_LAST_SUCCESS = Kind::Gauge, "lintel_keys_last_success_timestamp_seconds" ["source"]
+        "When the keys of an issuer were last fetched, in seconds since 1970.";
+    KEYS_FAILING = Kind::Gauge, "lintel_keys_failing" ["source"]
+        "1 while the keys of an issuer can't be fetched and the last good ones are used.";
+
     CONNECTIONS_ACTIVE = Kind::Gauge, "lintel_connections_active" ["listener"]
         "Open client connections, idle ones included.";
     CONNECTIONS = Kind::Counter, "lintel_connections_total" ["listener"]
