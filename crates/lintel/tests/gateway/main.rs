@@ -17,6 +17,7 @@ mod endpoints;
 mod faults;
 mod grpc;
 mod h2load;
+mod issuers;
 mod lifecycle;
 mod malformed;
 mod overload;

@@ -69,6 +69,17 @@ impl Peer {
         stdin.flush().unwrap();
     }
 
+    /// Writes a line to its standard input, and returns the next that it says.
+    pub(crate) fn order(&mut self, line: &str) -> String {
+        let before = self.said.lock().unwrap().len();
+        self.tell(line);
+        until(&format!("{} answers `{line}`", self.script), || {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{} ended: {ended:?}", self.script);
+            self.said.lock().unwrap().get(before).cloned()
+        })
+    }
+
     /// Waits until it has said a line that begins so.
     pub(crate) fn until_said(&self, start: &str) {
         until(&format!("{} says `{start}`", self.script), || {
