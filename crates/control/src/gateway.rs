@@ -15,7 +15,7 @@ use lintel_telemetry::Catalogue;
 use lintel_upstream::{Control, Resolution, Service, Supervision};
 use tokio::runtime::Handle;
 
-use crate::status::Status;
+use crate::{breakers::Breakers, status::Status};
 
 /// How long a source of endpoints that is required may take until its first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
@@ -27,6 +27,7 @@ pub struct Gateway {
     server: Server,
     catalogue: Arc<Catalogue>,
     status: Status,
+    breakers: Breakers,
     state: Mutex<State>,
 }
 
@@ -129,6 +130,7 @@ impl Gateway {
             server,
             catalogue,
             status,
+            breakers: Breakers::default(),
             state,
         }))
     }
@@ -199,6 +201,13 @@ impl Gateway {
     /// The workers.
     pub const fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Brings the metrics up to date that are not counted as things happen.
+    pub fn measure(&self) {
+        let built = self.built();
+        self.breakers
+            .show(&built.generation.snapshot, &self.catalogue);
     }
 
     /// Everything that is counted.

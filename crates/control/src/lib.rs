@@ -1,6 +1,7 @@
 //! The control side: everything that may wait and may fail while the workers serve on.
 
 pub mod admin;
+mod breakers;
 pub mod expectations;
 pub mod explain;
 mod gateway;

@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use http::{HeaderMap, Response, StatusCode, header};
 use lintel_http::Body;
 use lintel_kernel::{Facts, Kind, Rejection, Side, expr::Scope};
-use lintel_upstream::{Answer, Call, Failure, Service, Tried, deadline::Deadline};
+use lintel_upstream::{Answer, Call, Failure, Rules, Service, Tried, deadline::Deadline};
 use tokio::time::Instant;
 
 use crate::{
@@ -162,7 +162,12 @@ pub(crate) async fn forward(
         interim: &|status, headers| (wire.interim)(status, &headers),
         key,
         tried: Tried::default(),
-        retry: route.terms.retry.as_ref(),
+        retry: match &route.terms.retry {
+            Some(retry) => Rules::Route(retry),
+            None => Rules::Service,
+        },
+        // The route's breaker watches its own service; another one steps in whatever it says.
+        guard: route.terms.guard.as_ref().filter(|_| !again),
         hurried: told.is_some_and(|told| told.at < deadline),
         told,
     };
@@ -176,8 +181,8 @@ pub(crate) async fn forward(
 
 /// What is done once, however many services the request is sent to.
 fn set_out(active: &mut Active, route: &Route, context: &Context<'_>) -> Result<(), Rejection> {
-    if let Some((bulkhead, limit)) = &route.terms.requests {
-        active.places[0] = Some(bulkhead.enter(*limit).ok_or(ROUTE_FULL)?);
+    if let Some(guard) = &route.terms.guard {
+        active.places[0] = guard.enter().map_err(|_limit| ROUTE_FULL)?;
     }
     stamp(active, context.connection, context.client);
     active.told = told(active, context);

@@ -21,7 +21,7 @@ use lintel_telemetry::{
     log::OncePer,
     metrics::family::{MIRROR_COMPARED, MIRROR_REQUESTS},
 };
-use lintel_upstream::{Call, Failure, Tried};
+use lintel_upstream::{Call, Failure, Rules, Tried};
 use tokio::time::Instant;
 
 use crate::{
@@ -88,6 +88,8 @@ struct Shadow {
     route: u32,
     head: request::Parts,
     te_trailers: bool,
+    /// Where the shadow is balanced by a hash, what requests have in common that belong together.
+    key: Option<u64>,
     pair: Option<Rc<Pair>>,
     _place: Place,
 }
@@ -129,6 +131,11 @@ impl Mirror {
             route,
             head: self.head(&active.exchange.request),
             te_trailers,
+            key: local
+                .snapshot
+                .services
+                .get(self.service)
+                .and_then(|service| service.key(&active.exchange)),
             pair: pair.clone(),
             _place: Place(in_flight),
         };
@@ -198,9 +205,11 @@ impl Shadow {
             deadline: Some(deadline),
             timer: &timer,
             interim: &|_, _| {},
-            key: None,
+            key: self.key,
             tried: Tried::default(),
-            retry: None,
+            // A request that nobody waits for is not worth a second try.
+            retry: Rules::Nobody,
+            guard: None,
             hurried: false,
             told: None,
         };

@@ -7,7 +7,7 @@ use lintel_http::{forwarded::ForwardRules, path::PathRules};
 use lintel_kernel::expr::Template;
 use lintel_policies::Chain;
 use lintel_router::Router;
-use lintel_upstream::{Retry, Service, guard::Bulkhead};
+use lintel_upstream::{Retry, Service, guard::Guarded};
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -62,8 +62,8 @@ pub struct Route {
 pub struct Terms {
     /// When a request is tried again, in place of the service's own rules.
     pub retry: Option<Retry>,
-    /// How many of its requests may be under way at once, and those that are.
-    pub requests: Option<(Arc<Bulkhead>, u32)>,
+    /// Its own limits and breaker, beside those of the services.
+    pub guard: Option<Arc<Guarded>>,
 }
 
 /// What a route does.

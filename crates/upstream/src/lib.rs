@@ -32,4 +32,4 @@ pub use health::Supervision;
 pub use resolver::{Control, Resolution};
 pub use retry::Retry;
 pub use service::{Service, ServiceSpec};
-pub use worker::{Answer, Call, Failure, Hedged, Pools, Tried, Tunnel};
+pub use worker::{Answer, Call, Failure, Hedged, Pools, Rules, Tried, Tunnel};

@@ -20,7 +20,7 @@ use lintel_http1::{
 };
 use lintel_telemetry::Catalogue;
 use lintel_upstream::{
-    Call, Pools, Service, ServiceSpec, Tried,
+    Call, Pools, Rules, Service, ServiceSpec, Tried,
     service::{Balance, EndpointSpec},
 };
 
@@ -148,7 +148,8 @@ async fn pooled(address: SocketAddr, balance: Balance) -> usize {
             interim: &|_, _| {},
             key: None,
             tried: Tried::default(),
-            retry: None,
+            retry: Rules::Service,
+            guard: None,
             hurried: false,
             told: None,
         };

@@ -12,11 +12,14 @@ use lintel_policies::{Chain, Context, Setting};
 use lintel_proxy::snapshot::{Action, Route, Terms};
 use lintel_router::{RouteSpec, ValueMatch};
 use lintel_server::listener_id;
-use lintel_upstream::guard::Bulkhead;
+use lintel_upstream::guard::{GuardSpec, Guarded};
 
 pub(super) use overload::overload;
 
-use super::{Builder, page, service::retry};
+use super::{
+    Builder, page,
+    service::{guard, retry},
+};
 use crate::model::{self, Defaults, Model, To};
 
 pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
@@ -59,9 +62,7 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
                 mirror,
                 terms: Terms {
                     retry: route.retry.as_ref().map(retry),
-                    requests: route
-                        .max_concurrent
-                        .map(|limit| (bulkhead(builder, name.as_str()), limit)),
+                    guard: guarded(builder, name.as_str(), route),
                 },
             }),
             (chain, action, fallback, mirror) => {
@@ -156,12 +157,20 @@ fn timeout(model: &Model, route: &model::Route) -> Duration {
         .to_std()
 }
 
-/// The requests that are under way on a route; taken over from the configuration before.
-fn bulkhead(builder: &Builder<'_>, name: &str) -> Arc<Bulkhead> {
+/// The route's own limits and breaker; their state is taken over from the configuration before.
+fn guarded(builder: &Builder<'_>, name: &str, route: &model::Route) -> Option<Arc<Guarded>> {
+    let breaker = route.breaker.as_ref().map(guard);
+    if breaker.is_none() && route.max_concurrent.is_none() {
+        return None;
+    }
+    let spec = GuardSpec {
+        requests: route.max_concurrent,
+        ..breaker.unwrap_or_default()
+    };
     let before = builder.previous.and_then(|previous| {
         let routes = &previous.generation.snapshot.routes;
         let route = routes.iter().find(|route| &*route.name == name)?;
-        Some(Arc::clone(&route.terms.requests.as_ref()?.0))
+        route.terms.guard.as_ref()
     });
-    before.unwrap_or_default()
+    Some(Guarded::build(&name.into(), spec, before))
 }

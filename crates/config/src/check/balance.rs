@@ -3,7 +3,8 @@
 use super::Check;
 use crate::{
     diagnostic::{Diagnostic, code},
-    model::{Balance, HealthKind, KeyedBalance, SameSite, Service},
+    model::{Action, Balance, HealthKind, KeyedBalance, Route, SameSite, Service, To},
+    text::Name,
 };
 
 pub(super) fn check(check: &mut Check<'_>) {
@@ -12,6 +13,78 @@ pub(super) fn check(check: &mut Check<'_>) {
         health(check, name.as_str(), service);
         eject(check, name.as_str(), service);
     }
+}
+
+/// A key that reads a parameter of the path, and routes without it.
+pub(super) fn warnings(check: &mut Check<'_>) {
+    let model = &check.loaded.model;
+    for (route, settings) in &model.routes {
+        let params = settings.params();
+        for (name, path) in targets(route.as_str(), settings) {
+            let service = model.services.get(name);
+            let Some(Balance::Keyed(KeyedBalance::Hash(hash))) = service.map(|one| &one.balance)
+            else {
+                continue;
+            };
+            let Ok(expr) = hash.key.compile() else {
+                continue;
+            };
+            let read = expr.path_params();
+            let Some(missing) = read
+                .iter()
+                .find(|name| !params.iter().any(|one| one == *name))
+            else {
+                continue;
+            };
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let key = ["services", name.as_str(), "balance", "hash", "key"];
+            let shown = check.loaded.shown(&key, &format!("path.{missing}"));
+            let diagnostic = check
+                .warning(
+                    code::NO_EFFECT,
+                    &path,
+                    format!("service `{name}` is balanced by {shown}, which this route does not have"),
+                )
+                .at(
+                    check.loaded.locate(&path),
+                    "its requests are balanced by `least_request`",
+                )
+                .also(check.loaded.locate(&key), "the key")
+                .help(format!(
+                    "name the parameter in every path of the route, such as `/users/{{{missing}}}`, or balance by something that all requests have"
+                ));
+            check.push(diagnostic);
+        }
+    }
+}
+
+/// Services that a route sends to, and where it says so.
+fn targets<'a>(route: &str, settings: &'a Route) -> Vec<(&'a Name, Vec<String>)> {
+    let at = |keys: &[&str]| {
+        let base = ["routes", route];
+        base.iter()
+            .chain(keys)
+            .map(|key| (*key).to_owned())
+            .collect()
+    };
+    let mut found = match &settings.to {
+        To::Service(name) => vec![(name, at(&["to"]))],
+        To::Action(Action::Service(name)) => vec![(name, at(&["to", "service"]))],
+        To::Action(Action::Split(split)) => {
+            let services = split.services.iter();
+            let place = |name: &Name| at(&["to", "split", "services", name.as_str()]);
+            services.map(|(name, _)| (name, place(name))).collect()
+        }
+        To::Action(Action::Respond(_) | Action::Redirect(_)) => Vec::new(),
+    };
+    let fallback = settings.fallback.as_ref();
+    if let Some(name) = fallback.and_then(|fallback| fallback.service.as_ref()) {
+        found.push((name, at(&["fallback", "service"])));
+    }
+    if let Some(mirror) = &settings.mirror {
+        found.push((&mirror.service, at(&["mirror", "service"])));
+    }
+    found
 }
 
 fn balance(check: &mut Check<'_>, name: &str, service: &Service) {

@@ -48,9 +48,9 @@ pub use service::{
     AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, Discover,
     DiscoverConsul, DiscoverEtcd, DiscoverFile, DiscoverKubernetes, DiscoverScheme, DiscoverSrv,
     Eject, EtcdUser, Failover, HashBalance, HashTable, Health, HealthKind, InitialHealth,
-    KeepAlive, KeyedBalance, LatencyOutlier, PlainBalance, Resolve, Retry, RetryBudget, SameSite,
-    Service, ServiceProtocol, ServiceTimeout, SlowAnswers, StickyBalance, SuccessRate, Target,
-    TimeoutSetting, WeightedEndpoint,
+    KeepAlive, KeyedBalance, LatencyOutlier, PlainBalance, Resolve, Retry, RetryBudget,
+    RouteBreaker, SameSite, Service, ServiceProtocol, ServiceTimeout, SlowAnswers, StickyBalance,
+    SuccessRate, Target, TimeoutSetting, WeightedEndpoint,
 };
 pub use table::{Named, OneOrMany, Table};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, ListenerTls, TlsVersion, UpstreamTls};

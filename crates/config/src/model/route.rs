@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use lintel_kernel::{Duration, config};
 use lintel_router::ValueMatch;
 
-use super::{Fallback, Mirror, OneOrMany, Priority, Retry, RoutePolicies, Table, To};
+use super::{Fallback, Mirror, OneOrMany, Priority, Retry, RouteBreaker, RoutePolicies, Table, To};
 use crate::text::{FieldName, Host, MethodName, Name, Path, Regex};
 
 /// Which requests go where, and what is done with them on the way.
@@ -46,6 +46,11 @@ pub struct Route {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub max_concurrent: Option<u32>,
+
+    /// When its service counts as failing, by the requests of this route alone. Default: only the
+    /// service's own breaker is asked.
+    #[serde(default)]
+    pub breaker: Option<RouteBreaker>,
 
     /// Where the request goes: the name of a service, or one action.
     #[schemars(example = &"orders")]

@@ -112,6 +112,7 @@ async fn metrics_page(State(gateway): Shared, headers: HeaderMap) -> Response {
         .config_generations(gateway.server().generations().len() as u64);
     let rendered = tokio::task::spawn_blocking(move || {
         let mut out = Vec::new();
+        gateway.measure();
         gateway.catalogue().render(&mut out, openmetrics);
         out
     });

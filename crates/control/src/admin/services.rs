@@ -15,7 +15,7 @@ use axum::{
 use lintel_upstream::{
     Service,
     discovery::SourceStatus,
-    guard::WINDOW_SECS,
+    guard::{GuardStatus, WINDOW_SECS},
     service::{EndpointStatus, OrderError},
 };
 use serde_json::{Map, Value, json};
@@ -100,7 +100,7 @@ fn not_found(why: &str) -> Response {
 
 fn view(service: &Service) -> Value {
     let endpoints: Vec<Value> = service.status().iter().map(endpoint_view).collect();
-    let mut shown = json!({ "endpoints": endpoints, "guard": guard(service) });
+    let mut shown = json!({ "endpoints": endpoints, "guard": guard(&service.guard_status()) });
     if let (Some(status), Some(shown)) = (service.source_status(), shown.as_object_mut()) {
         shown.insert("discovery".to_owned(), source(&status));
     }
@@ -120,17 +120,25 @@ fn source(status: &SourceStatus) -> Value {
 }
 
 /// What holds requests to a service back, or may.
-fn guard(service: &Service) -> Value {
-    let status = service.guard_status();
+fn guard(status: &GuardStatus) -> Value {
+    let mut shown = limits(status);
+    if let Some(shown) = shown.as_object_mut() {
+        let budget = json!({
+            "window_seconds": WINDOW_SECS,
+            "requests": status.budget_requests,
+            "retries": status.budget_retries,
+        });
+        shown.insert("retry_budget".to_owned(), budget);
+    }
+    shown
+}
+
+/// What services and routes have of it.
+pub(super) fn limits(status: &GuardStatus) -> Value {
     json!({
         "breaker": status.breaker.name(),
         "requests": status.requests,
         "request_limit": status.limit,
-        "retry_budget": {
-            "window_seconds": WINDOW_SECS,
-            "requests": status.budget_requests,
-            "retries": status.budget_retries,
-        },
     })
 }
 

@@ -37,6 +37,7 @@ pub(super) fn routes(gateway: &Gateway) -> Value {
             "policies": route.chain.names().collect::<Vec<_>>(),
             "timeout_ms": route.timeout.as_millis(),
             "to": action,
+            "guard": route.terms.guard.as_ref().map(|guard| super::services::limits(&guard.status())),
             "fallback": route.fallback.is_some(),
             "mirror": route.mirror.as_ref().and_then(|mirror| {
                 Some(snapshot.services.get(mirror.service)?.name())

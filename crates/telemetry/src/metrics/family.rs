@@ -140,6 +140,12 @@ families! {
         "Of these, those that gave the answer.";
     UPSTREAM_BREAKER_TRANSITIONS = Kind::Counter, "lintel_upstream_breaker_transitions_total" ["service", "to"]
         "Times that the service's breaker opened, let probes through (`half_open`), or closed.";
+    UPSTREAM_BREAKER_STATE = Kind::Gauge, "lintel_upstream_breaker_state" ["service"]
+        "What the breaker of a service that has one does with requests: 0 lets them pass (`closed`), 1 a few of them (`half_open`), 2 refuses them (`open`).";
+    ROUTE_BREAKER_TRANSITIONS = Kind::Counter, "lintel_route_breaker_transitions_total" ["route", "to"]
+        "Times that a route's own breaker opened, let probes through (`half_open`), or closed.";
+    ROUTE_BREAKER_STATE = Kind::Gauge, "lintel_route_breaker_state" ["route"]
+        "The same as `lintel_upstream_breaker_state` for routes that have a breaker of their own.";
     UPSTREAM_CONNECTIONS = Kind::Gauge, "lintel_upstream_connections" ["service"]
         "Open connections to upstreams, idle ones included.";
     UPSTREAM_CONNECTS = Kind::Counter, "lintel_upstream_connects_total" ["service"]

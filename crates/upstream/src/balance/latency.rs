@@ -4,9 +4,6 @@ use std::time::Duration;
 
 /// How long an answer counts: after this time its part has fallen to 1/e (Finagle's default).
 pub const DECAY: Duration = Duration::from_secs(10);
-/// What a failed try is taken to have cost on top of its time, so that an endpoint that fails at
-/// once does not look like a fast one.
-pub const FAILURE: Duration = Duration::from_secs(1);
 
 /// Seconds that answers take.
 ///

@@ -26,7 +26,7 @@ pub use self::{
     bounded::Bound,
     draw::Draw,
     hashing::Table,
-    latency::{DECAY, FAILURE, PeakEwma},
+    latency::{DECAY, PeakEwma},
     maglev::Maglev,
     plan::{Plan, Rules, Standing},
     ring::Ring,

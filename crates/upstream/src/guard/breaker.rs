@@ -317,6 +317,17 @@ impl BreakerState {
     }
 }
 
+impl BreakerState {
+    /// How much it refuses: 0 nothing, 1 all but a few, 2 everything. The value in metrics.
+    pub const fn level(self) -> i64 {
+        match self {
+            Self::Closed => 0,
+            Self::HalfOpen => 1,
+            Self::Open => 2,
+        }
+    }
+}
+
 impl Word {
     const CLOSED: Self = Self {
         state: BreakerState::Closed,

@@ -6,6 +6,7 @@ mod breaker;
 mod budget;
 mod concurrency;
 mod gradient;
+mod guarded;
 mod state;
 mod tally;
 
@@ -19,5 +20,6 @@ pub use self::{
     budget::{BudgetSpec, WINDOW_SECS},
     concurrency::{Bulkhead, Entered},
     gradient::AdaptiveSpec,
+    guarded::Guarded,
     state::{GuardSpec, GuardStatus},
 };

@@ -1,4 +1,4 @@
-//! What is kept of one service.
+//! What is kept of one service, or of one route.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::service::Service;
 
-/// Bounds on what a service is made to do.
+/// Bounds on what a service is made to do, or on what a route makes of services.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GuardSpec {
     /// Requests under way at once, from their arrival to the last byte of the answer.
@@ -22,7 +22,7 @@ pub struct GuardSpec {
     pub breaker: Option<BreakerSpec>,
 }
 
-/// The state of one service, by its name.
+/// The state of one service or route, by its name.
 pub(crate) struct Guard {
     pub(crate) budget: Arc<Budget>,
     requests: Arc<Bulkhead>,

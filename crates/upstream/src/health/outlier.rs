@@ -32,7 +32,7 @@ pub(crate) fn by_success(tallies: &[Tally], rule: &SuccessRate) -> Vec<(usize, u
 /// The median rather than the mean, so that one very slow endpoint does not hide the next.
 pub(crate) fn by_latency(tallies: &[Tally], rule: &LatencyOutlier) -> Vec<(usize, u32)> {
     let means = enough(tallies, rule.min_requests, |tally| {
-        ratio(tally.micros, tally.good + tally.bad)
+        ratio(tally.micros, tally.timed)
     });
     if means.len() < rule.min_endpoints.max(2) {
         return Vec::new();

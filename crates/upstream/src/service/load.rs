@@ -20,7 +20,8 @@ pub(crate) struct Load {
 pub(crate) struct Results {
     good: AtomicU64,
     bad: AtomicU64,
-    /// Sum over all that were answered, in microseconds.
+    /// Tries whose time is known, and the sum of their times in microseconds.
+    timed: AtomicU64,
     micros: AtomicU64,
     /// Seconds, as bits; see [`PeakEwma`].
     latency: AtomicU64,
@@ -32,6 +33,8 @@ pub(crate) struct Results {
 pub(crate) struct Tally {
     pub(crate) good: u64,
     pub(crate) bad: u64,
+    /// Tries whose time is known.
+    pub(crate) timed: u64,
     pub(crate) micros: u64,
 }
 
@@ -40,13 +43,17 @@ pub(crate) struct Tally {
 pub(crate) struct Count(AtomicU32);
 
 impl Results {
-    /// Counts a try and, where it was answered or has failed by itself, the time it took.
-    pub(crate) fn add(&self, good: bool, took: Option<Duration>, now: Moment) {
+    /// Counts how a try went.
+    pub(crate) fn count(&self, good: bool) {
         bump(if good { &self.good } else { &self.bad }, 1);
-        let Some(took) = took else { return };
+    }
+
+    /// Notes how long a try took, and how long the next one is to be expected to take by it.
+    pub(crate) fn time(&self, took: Duration, expected: Duration, now: Moment) {
+        bump(&self.timed, 1);
         bump(&self.micros, u64::try_from(took.as_micros()).unwrap_or(0));
         let elapsed = Moment(self.measured.load(Ordering::Relaxed)).until(now);
-        let latency = self.average().observe(took, elapsed);
+        let latency = self.average().observe(expected, elapsed);
         self.latency
             .store(latency.seconds.to_bits(), Ordering::Relaxed);
         self.measured.store(now.0, Ordering::Relaxed);
@@ -77,6 +84,7 @@ impl Results {
         Tally {
             good: self.good.load(Ordering::Relaxed),
             bad: self.bad.load(Ordering::Relaxed),
+            timed: self.timed.load(Ordering::Relaxed),
             micros: self.micros.load(Ordering::Relaxed),
         }
     }
@@ -87,6 +95,7 @@ impl Tally {
         Self {
             good: self.good.wrapping_add(other.good),
             bad: self.bad.wrapping_add(other.bad),
+            timed: self.timed.wrapping_add(other.timed),
             micros: self.micros.wrapping_add(other.micros),
         }
     }
@@ -97,6 +106,7 @@ impl Tally {
         Self {
             good: self.good.saturating_sub(before.good),
             bad: self.bad.saturating_sub(before.bad),
+            timed: self.timed.saturating_sub(before.timed),
             micros: self.micros.saturating_sub(before.micros),
         }
     }

@@ -3,6 +3,7 @@
 use std::{cell::Cell, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request::Parts};
+use hyper::body::Incoming;
 use lintel_http::{Body, body::Lease};
 use lintel_http1::{
     Timer,
@@ -14,6 +15,7 @@ use lintel_tls::Stream;
 use tokio::time::Instant;
 
 use super::{
+    awaited::{Awaited, is_awaited},
     failure::{Cause, code},
     http2::{self, Multiplexed},
     observe,
@@ -21,6 +23,8 @@ use super::{
     pool::Pool,
     race::Race,
     send::{Replay, Sent, Tunnel},
+    service::View,
+    trial::Trial,
     upload::{Progress, Upload},
 };
 use crate::{
@@ -46,6 +50,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) expect_continue: bool,
     pub(crate) te_trailers: bool,
     pub(crate) interim: &'a dyn Fn(StatusCode, HeaderMap),
+    pub(crate) view: &'a View,
+    pub(crate) trial: &'a Trial<'a>,
     pub(crate) race: Option<&'a Race>,
 }
 
@@ -170,18 +176,7 @@ impl Attempt<'_> {
         };
         drop(waiting);
         match sent {
-            Ok(Ok(response)) => {
-                let head_at = Instant::now();
-                counted.answered(&response, head_at);
-                let response =
-                    http2::response(response, self.timer, self.service.spec().timeouts.idle);
-                let response = response.map(|body| body.with_lease(lease));
-                Ok(Sent {
-                    response,
-                    upgraded: None,
-                    head_at,
-                })
-            }
+            Ok(Ok(response)) => Ok(self.streamed(&counted, response, lease)),
             Ok(Err(mut error)) => {
                 let unsent = error
                     .take_message()
@@ -198,6 +193,24 @@ impl Attempt<'_> {
                     replay: Replay::Never,
                 })
             }
+        }
+    }
+
+    /// The head of an answer over HTTP/2.
+    fn streamed(&self, counted: &Counted<'_>, response: Response<Incoming>, lease: Lease) -> Sent {
+        let head_at = Instant::now();
+        let awaited = if is_awaited(&response) {
+            Some(counted.suspended(head_at))
+        } else {
+            counted.answered(&response, head_at);
+            None
+        };
+        let idle = self.service.spec().timeouts.idle;
+        let response = http2::response(response, self.timer, idle, awaited);
+        Sent {
+            response: response.map(|body| body.with_lease(lease)),
+            upgraded: None,
+            head_at,
         }
     }
 
@@ -280,7 +293,22 @@ impl<'a> Counted<'a> {
         self.attempt.metrics.answered(took);
         let http2 = response.version() == Version::HTTP_2;
         let verdict = observe::verdict(status, response.headers(), http2);
-        self.observe(verdict, Some(took), at);
+        self.observe(verdict, at);
+    }
+
+    /// There is an answer, and how it went comes at its end.
+    fn suspended(&self, at: Instant) -> Awaited {
+        let attempt = self.attempt;
+        let took = at - self.begun;
+        self.outcome.set(AttemptOutcome::Answered);
+        attempt.metrics.answered(took);
+        attempt.pool.load.results.time(took, took, Moment::of(at));
+        Awaited {
+            service: Arc::clone(attempt.service),
+            endpoint: Arc::clone(attempt.endpoint),
+            pool: Rc::clone(attempt.pool),
+            suspense: attempt.trial.suspend(at),
+        }
     }
 
     /// There is no answer. That a connection had grown stale says nothing about the endpoint.
@@ -289,7 +317,7 @@ impl<'a> Counted<'a> {
         if replay == Replay::Never
             && let Some(verdict) = observe::failure(outcome)
         {
-            self.observe(verdict, None, Instant::now());
+            self.observe(verdict, Instant::now());
         }
     }
 
@@ -303,10 +331,11 @@ impl<'a> Counted<'a> {
         }
     }
 
-    fn observe(&self, verdict: Verdict, took: Option<Duration>, now: Instant) {
+    fn observe(&self, verdict: Verdict, now: Instant) {
         let attempt = self.attempt;
-        let (endpoint, load) = (attempt.endpoint, &attempt.pool.load);
-        observe::observe(attempt.service, endpoint, load, verdict, took, now);
+        let seen = (attempt.view, &*attempt.pool.load);
+        let took = now - self.begun;
+        observe::observe(attempt.service, attempt.endpoint, seen, verdict, took, now);
     }
 }
 

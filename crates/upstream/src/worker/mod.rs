@@ -2,6 +2,7 @@
 //! but [`shelf`].
 
 mod acquire;
+mod awaited;
 mod clock;
 pub(crate) mod connect;
 mod exchange;
@@ -26,5 +27,5 @@ pub use self::{
     failure::Failure,
     pools::Pools,
     race::Hedged,
-    send::{Answer, Call, Tried, Tunnel},
+    send::{Answer, Call, Rules, Tried, Tunnel},
 };

@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 use lintel_telemetry::metrics::AttemptOutcome;
 use tokio::time::Instant;
 
+use super::service::View;
 use crate::{
-    balance::FAILURE,
     health::{Counted, Event, Moment, Verdict, eject},
     service::{Endpoint, Load, Service},
 };
@@ -15,23 +15,36 @@ use crate::{
 /// Takes a try into account: for the endpoint's latency, and for whether it is fit for more.
 ///
 /// Costs a few loads and stores of this worker's own numbers where all is well.
+///
+/// A server error of the application may be quick and is no reason to stay away; what a gateway or
+/// nobody at all answers must not look fast. It is taken for as slow as the slowest endpoint of the
+/// service, and no slower: that an endpoint fails is for ejection to deal with (as with Finagle and
+/// Envoy, whose peak EWMA knows nothing of failures).
 pub(crate) fn observe(
+    service: &Service,
+    endpoint: &Arc<Endpoint>,
+    (view, load): (&View, &Load),
+    verdict: Verdict,
+    took: Duration,
+    now: Instant,
+) {
+    let expected = match verdict {
+        Verdict::Good | Verdict::ServerError => took,
+        Verdict::GatewayError | Verdict::Failure => took.max(view.slowest(now)),
+    };
+    load.results.time(took, expected, Moment::of(now));
+    count(service, endpoint, load, verdict, now);
+}
+
+/// Takes into account how a try went, and not how long it took.
+pub(crate) fn count(
     service: &Service,
     endpoint: &Arc<Endpoint>,
     load: &Load,
     verdict: Verdict,
-    took: Option<Duration>,
     now: Instant,
 ) {
-    let now = Moment::of(now);
-    let good = verdict == Verdict::Good;
-    // A server error of the application may be quick and is no reason to stay away; what a gateway
-    // or nobody at all answers must not look fast.
-    let took = match verdict {
-        Verdict::Good | Verdict::ServerError => took,
-        Verdict::GatewayError | Verdict::Failure => Some(took.unwrap_or_default() + FAILURE),
-    };
-    load.results.add(good, took, now);
+    load.results.count(verdict == Verdict::Good);
     let Some(rules) = &service.spec().eject else {
         return;
     };
@@ -46,7 +59,7 @@ pub(crate) fn observe(
         }
         Counted::TooMany(reason) => {
             let set = service.members.set();
-            if let Some(lasts) = eject(endpoint, &set, now, rules) {
+            if let Some(lasts) = eject(endpoint, &set, Moment::of(now), rules) {
                 service.members.touch();
                 service.members.news.tell(Event::Ejected {
                     endpoint: Arc::clone(endpoint),

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     failure::Failure,
-    send::{Answer, Tried},
+    send::{Answer, Call, Tried},
     trial::Trial,
     tries::{Allowed, Content, Terms, Tries},
 };
@@ -59,7 +59,6 @@ type Sending<'r> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + 'r>>;
 
 /// One of the tries.
 struct Runner<'r> {
-    trial: Trial<'r>,
     sending: Sending<'r>,
     _place: Option<Allowed>,
     hedge: bool,
@@ -95,8 +94,7 @@ impl Tries<'_> {
         let spare = after.map(|_| self.head.clone());
         self.begun = self.begun.saturating_add(1);
         let first = terms.call(self.head, self.body.take(), self.tried);
-        let sending = terms.pools.send_once(terms.service, first, Some(&race));
-        let mut field = Field::new(trial, Box::pin(sending));
+        let mut field = Field::new(terms.run(first, trial, &race));
         field.due = due(after, began).filter(|_| self.hedges < hedge.attempts);
         let mut sent = loop {
             if let Some((index, sent)) = field.next(&terms).await {
@@ -136,9 +134,8 @@ fn due(after: Option<Duration>, from: Instant) -> Option<Instant> {
 }
 
 impl<'r> Field<'r> {
-    fn new(trial: Trial<'r>, sending: Sending<'r>) -> Self {
+    fn new(sending: Sending<'r>) -> Self {
         let first = Runner {
-            trial,
             sending,
             _place: None,
             hedge: false,
@@ -181,7 +178,6 @@ impl<'r> Field<'r> {
         terms: &Terms<'_>,
     ) -> Option<Result<Answer, Failure>> {
         let runner = self.runners.swap_remove(index);
-        runner.trial.end(&sent, terms.hurried);
         let attempts = match &sent {
             Ok(answer) => answer.attempts,
             Err(failure) => failure.attempts,
@@ -240,6 +236,19 @@ impl<'a> Terms<'a> {
         }
     }
 
+    /// Runs one try to its end.
+    fn run<'r>(self, call: Call<'r>, trial: Trial<'r>, race: &'r Race) -> Sending<'r>
+    where
+        'a: 'r,
+    {
+        Box::pin(async move {
+            let sending = self.pools.send_once(self.service, call, &trial, Some(race));
+            let sent = sending.await;
+            trial.end(&sent, self.hurried);
+            sent
+        })
+    }
+
     /// Whether there is nothing about it that would have it tried again.
     fn is_good(&self, sent: &Result<Answer, Failure>) -> bool {
         let Ok(answer) = sent else { return false };
@@ -264,20 +273,17 @@ impl<'a> Terms<'a> {
         local.pick_other(&view, &tried, self.key, self.pools)?;
         let body = body.beside()?;
         let allowed = self.allow(retry, Duration::ZERO)?;
-        let trial = Trial::begin(self.pools, self.service).ok()?;
+        let trial = Trial::begin(self.pools, self.service, self.guard).ok()?;
         local.metrics.hedged();
         let (mut head, terms) = (head.clone(), *self);
         let sending = Box::pin(async move {
-            let call = terms.call(&mut head, body, tried);
-            let call = super::send::Call {
+            let call = Call {
                 interim: &unheard,
-                ..call
+                ..terms.call(&mut head, body, tried)
             };
-            let sending = terms.pools.send_once(terms.service, call, Some(race));
-            sending.await
+            terms.run(call, trial, race).await
         });
         Some(Runner {
-            trial,
             sending,
             _place: Some(allowed),
             hedge: true,

@@ -15,14 +15,14 @@ use super::{
     failure::{Cause, Failure, code},
     observe,
     patience::Late,
-    pool::Pool,
     pools::Pools,
     race::{Hedged, Race},
     service::{View, WorkerService},
+    trial::Trial,
 };
 use crate::{
     deadline::Deadline,
-    guard::Entered,
+    guard::{Entered, Guarded},
     health::Verdict,
     retry::Retry,
     service::{Endpoint, HostRule, Protocol, Service},
@@ -51,12 +51,26 @@ pub struct Call<'a> {
     pub key: Option<u64>,
     /// Endpoints that are not to be tried while there are others.
     pub tried: Tried,
-    /// The route's own rules for trying again, in place of the service's.
-    pub retry: Option<&'a Retry>,
+    /// Whose rules for trying again hold.
+    pub retry: Rules<'a>,
+    /// The route's own limits and breaker, beside the service's.
+    pub guard: Option<&'a Arc<Guarded>>,
     /// The deadline is the client's own, so that missing it says nothing about the service.
     pub hurried: bool,
     /// What the caller said of how long it waits, to be told to the service.
     pub told: Option<Deadline>,
+}
+
+/// Whose rules for trying again hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Rules<'a> {
+    /// Those of the service.
+    #[default]
+    Service,
+    /// Those of the route.
+    Route(&'a Retry),
+    /// Nobody's: it is sent once.
+    Nobody,
 }
 
 /// The head of an answer; its body is read from the upstream as it is polled.
@@ -138,9 +152,10 @@ impl Pools {
         &'a self,
         service: &'a Arc<Service>,
         call: Call<'a>,
+        trial: &'a Trial<'a>,
         race: Option<&'a Race>,
     ) -> impl Future<Output = Result<Answer, Failure>> + use<'a> {
-        let mut sending = Sending::new(self, service, call, race);
+        let mut sending = Sending::new(self, service, call, trial, race);
         async move {
             loop {
                 match sending.attempt().await {
@@ -174,6 +189,7 @@ struct Sending<'a> {
     session: Option<u64>,
     hurried: bool,
     again: Again,
+    trial: &'a Trial<'a>,
     race: Option<&'a Race>,
 }
 
@@ -182,6 +198,7 @@ impl<'a> Sending<'a> {
         pools: &'a Pools,
         service: &'a Arc<Service>,
         call: Call<'a>,
+        trial: &'a Trial<'a>,
         race: Option<&'a Race>,
     ) -> Self {
         let local = pools.service(service);
@@ -205,6 +222,7 @@ impl<'a> Sending<'a> {
             session: None,
             hurried: call.hurried,
             again: Again::default(),
+            trial,
             race,
         }
     }
@@ -226,9 +244,10 @@ impl<'a> Sending<'a> {
             endpoint,
             pool,
         };
+        let begun = self.pools.clock().now();
         let ready = match self.connection(route).await {
             Ok(ready) => ready,
-            Err(cause) => return self.unconnected(cause, endpoint, pool).map(|()| None),
+            Err(cause) => return self.unconnected(cause, route, begun).map(|()| None),
         };
         let body = self.body.take().unwrap_or_else(Body::empty);
         let attempt = Attempt {
@@ -243,6 +262,8 @@ impl<'a> Sending<'a> {
             expect_continue: self.expect_continue,
             te_trailers: self.te_trailers,
             interim: self.interim,
+            view: &view,
+            trial: self.trial,
             race: self.race,
         };
         let sent = match ready {
@@ -326,22 +347,19 @@ impl<'a> Sending<'a> {
     }
 
     /// Nothing was sent: another endpoint may be better.
-    fn unconnected(
-        &mut self,
-        cause: Cause,
-        endpoint: &Arc<Endpoint>,
-        pool: &Pool,
-    ) -> Result<(), Cause> {
+    fn unconnected(&mut self, cause: Cause, route: Route<'_>, begun: Instant) -> Result<(), Cause> {
         self.local.metrics.attempt(cause.outcome());
         let failed = matches!(cause.code, code::CONNECT_FAILED | code::CONNECT_TIMEOUT);
         if failed {
             let now = self.pools.clock().now();
+            let seen = (route.view, &*route.pool.load);
+            let took = now.saturating_duration_since(begun);
             observe::observe(
                 self.service,
-                endpoint,
-                &pool.load,
+                route.endpoint,
+                seen,
                 Verdict::Failure,
-                None,
+                took,
                 now,
             );
         }

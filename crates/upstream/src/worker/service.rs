@@ -152,6 +152,15 @@ impl View {
     }
 }
 
+impl View {
+    /// How long the slowest of the endpoints takes, as far as that is known.
+    pub(crate) fn slowest(&self, now: Instant) -> Duration {
+        let now = Moment::of(now);
+        let known = self.pools.iter().map(|pool| pool.load.results.latency(now));
+        Duration::from_secs_f64(known.fold(0.0, f64::max))
+    }
+}
+
 impl<'a> Choice<'a> {
     fn new(view: &'a View, tried: &'a Tried, pools: &Pools) -> Self {
         Self {

@@ -19,12 +19,12 @@ use super::{
     failure::{Cause, Failure, code},
     patience::Late,
     pools::Pools,
-    send::{Answer, Call, Tried},
+    send::{Answer, Call, Rules, Tried},
     trial::Trial,
 };
 use crate::{
     deadline::Deadline,
-    guard::{BreakerState, Entered},
+    guard::{BreakerState, Entered, Guard, GuardSpec, Guarded},
     retry::{Hedge, Recording, Retry, retry_after},
     service::Service,
 };
@@ -70,14 +70,14 @@ impl Pools {
                 Err(cause) => return Err(tries.refused(cause)),
             };
             loop {
-                let trial = match Trial::begin(self, service) {
+                let trial = match Trial::begin(self, service, tries.terms.guard) {
                     Ok(trial) => trial,
                     Err(cause) => return Err(tries.refused(cause)),
                 };
                 let mut sent = match tries.hedge {
                     Some(hedge) => Box::pin(tries.race(trial, hedge)).await,
                     None => {
-                        let sent = self.send_once(service, tries.call(), None).await;
+                        let sent = self.send_once(service, tries.call(), &trial, None).await;
                         trial.end(&sent, tries.terms.hurried);
                         sent
                     }
@@ -109,8 +109,8 @@ pub(super) struct Tries<'a> {
     pub(super) begun: u8,
     /// Tries that other tries were made of.
     attempts: u8,
-    /// The place of a try after the first.
-    retrying: Option<Entered>,
+    /// The places of a try after the first.
+    retrying: Option<Allowed>,
 }
 
 /// What all tries of a request have in common.
@@ -126,12 +126,15 @@ pub(super) struct Terms<'a> {
     pub(super) timer: &'a Timer,
     pub(super) interim: &'a dyn Fn(StatusCode, HeaderMap),
     pub(super) key: Option<u64>,
+    pub(super) guard: Option<&'a Arc<Guarded>>,
     pub(super) hurried: bool,
     told: Option<Deadline>,
 }
 
-/// Leave for a try after the first, and its place among them.
-pub(super) struct Allowed(Option<Entered>);
+/// Leave for a try after the first, and its places among those of the service and of the route.
+pub(super) struct Allowed {
+    _places: [Option<Entered>; 2],
+}
 
 /// The body of a request, as far as another try can have it.
 pub(super) enum Content {
@@ -146,7 +149,11 @@ impl<'a> Tries<'a> {
         let now = pools.clock().refresh();
         let spec = service.spec();
         let own = spec.timeouts.request.map(|limit| now + limit);
-        let retry = call.retry.or(spec.retry.as_ref());
+        let retry = match call.retry {
+            Rules::Service => spec.retry.as_ref(),
+            Rules::Route(retry) => Some(retry),
+            Rules::Nobody => None,
+        };
         let several = retry.filter(|retry| retry.several());
         let repeatable =
             several.is_some_and(|retry| retry.may_repeat(&call.head.method, &call.head.headers));
@@ -177,6 +184,7 @@ impl<'a> Tries<'a> {
                 timer: call.timer,
                 interim: call.interim,
                 key: call.key,
+                guard: call.guard,
                 hurried: call.hurried,
                 told: call.told,
             },
@@ -207,8 +215,7 @@ impl<'a> Tries<'a> {
         let pause = asked.map_or(jittered, |asked| asked.max(jittered));
         // Given back before another is taken: this request's own try does not stand in its way.
         self.retrying = None;
-        let Allowed(place) = self.terms.allow(retry, pause)?;
-        self.retrying = place;
+        self.retrying = Some(self.terms.allow(retry, pause)?);
         let terms = &self.terms;
         terms.pools.service(terms.service).metrics.retried(reason);
         Some(pause)
@@ -321,7 +328,8 @@ impl<'a> Terms<'a> {
             interim: self.interim,
             key: self.key,
             tried,
-            retry: None,
+            retry: Rules::Nobody,
+            guard: None,
             hurried: self.hurried,
             told: None,
         }
@@ -339,20 +347,35 @@ impl<'a> Terms<'a> {
         {
             return None;
         }
-        let guard = &self.service.guard;
-        if guard.breaker.state() != BreakerState::Closed {
-            return None;
-        }
-        let place = match self.service.spec().guard.retries {
-            Some(limit) => Some(guard.retries.enter(limit)?),
+        let of_service = self.retrying(&self.service.guard, &self.service.spec().guard)?;
+        let of_route = match self.guard {
+            Some(route) => self.retrying(&route.guard, &route.spec)?,
             None => None,
         };
-        if !guard.budget.withdraw(&retry.budget, now) {
+        if !self.service.guard.budget.withdraw(&retry.budget, now) {
             let local = self.pools.service(self.service);
             local.metrics.retry_budget_exhausted();
             return None;
         }
-        Some(Allowed(place))
+        Some(Allowed {
+            _places: [of_service, of_route],
+        })
+    }
+
+    /// A place among the tries after the first, where they are counted; none at all where there is
+    /// no room for another, or no time for one.
+    #[expect(
+        clippy::option_option,
+        reason = "whether it may be made, and whether it needs a place"
+    )]
+    fn retrying(&self, guard: &Guard, spec: &GuardSpec) -> Option<Option<Entered>> {
+        if guard.breaker.state() != BreakerState::Closed {
+            return None;
+        }
+        match spec.retries {
+            Some(limit) => guard.retries.enter(limit).map(Some),
+            None => Some(None),
+        }
     }
 }
 

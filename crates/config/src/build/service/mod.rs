@@ -12,7 +12,7 @@ use std::{collections::HashMap, sync::Arc};
 use lintel_kernel::Fault;
 use lintel_upstream::{Service, service as runtime};
 
-pub(super) use self::retry::retry;
+pub(super) use self::retry::{guard, retry};
 use super::{Builder, listener::tls_error};
 use crate::model;
 
@@ -108,7 +108,7 @@ fn spec(
             .map(|discover| discover::build(discover, resolve.addresses)),
         resolve,
         retry: service.retry.as_ref().map(retry),
-        guard: retry::guard(&service.breaker),
+        guard: retry::limits(&service.breaker),
         ..runtime::ServiceSpec::new(name, service.endpoints.iter().map(Into::into).collect())
     })
 }

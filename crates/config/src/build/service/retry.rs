@@ -10,14 +10,22 @@ use crate::{
     text::{HedgeAfter, RetryOn},
 };
 
-pub(super) fn guard(breaker: &model::Breaker) -> GuardSpec {
+pub(super) fn limits(breaker: &model::Breaker) -> GuardSpec {
+    GuardSpec {
+        requests: breaker.requests,
+        ..guard(&breaker.watch())
+    }
+}
+
+/// What holds for services and routes alike.
+pub(in crate::build) fn guard(breaker: &model::RouteBreaker) -> GuardSpec {
     let slow = breaker.slow.as_ref().map(|slow| Slow {
         over: slow.over.to_std(),
         share: slow.share.fraction(),
     });
     let opens = breaker.errors.is_some() || slow.is_some();
     GuardSpec {
-        requests: breaker.requests,
+        requests: None,
         retries: breaker.retries,
         adaptive: breaker.adaptive.as_ref().map(|adaptive| AdaptiveSpec {
             initial: adaptive

@@ -44,6 +44,62 @@ pub struct Breaker {
     pub probes: u32,
 }
 
+/// When the services of a route count as failing, by the requests of this route alone. They are
+/// refused at once with 503 and `Retry-After`, and those of other routes are not. Counted by each
+/// replica.
+#[config]
+#[derive(PartialEq, Serialize)]
+#[serde(default)]
+pub struct RouteBreaker {
+    /// Tries after the first under way at a time. Default: no limit but those of the service and
+    /// the retry budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
+    /// A limit of requests that finds itself, below `max_concurrent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<AdaptiveLimit>,
+    /// The breaker opens when this share of the tries fails: no connection, a broken one, no answer
+    /// in time, or a status of 500 or above. Default: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Share>,
+    /// The breaker opens when too many answers are too slow. Default: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow: Option<SlowAnswers>,
+    /// Which tries are looked at: those of the last so long.
+    pub window: Duration,
+    /// With fewer tries than this in the window the breaker does not open.
+    #[schemars(range(min = 1))]
+    pub min_requests: u32,
+    /// How long it stays open. Twice as long each time that it opens again without having closed,
+    /// up to 16 times.
+    pub open_for: Duration,
+    /// Requests that are let through then; it closes once all of them were answered well.
+    #[schemars(range(min = 1, max = 1000))]
+    pub probes: u32,
+}
+
+impl Breaker {
+    /// What a route may have as well.
+    pub fn watch(&self) -> RouteBreaker {
+        RouteBreaker {
+            retries: self.retries,
+            adaptive: self.adaptive.clone(),
+            errors: self.errors,
+            slow: self.slow.clone(),
+            window: self.window,
+            min_requests: self.min_requests,
+            open_for: self.open_for,
+            probes: self.probes,
+        }
+    }
+}
+
+impl Default for RouteBreaker {
+    fn default() -> Self {
+        Breaker::default().watch()
+    }
+}
+
 /// A limit of requests that finds itself.
 #[config]
 #[derive(PartialEq, Serialize)]

@@ -18,7 +18,7 @@ pub use self::{
     balance::{
         Balance, HashBalance, HashTable, KeyedBalance, PlainBalance, SameSite, StickyBalance,
     },
-    breaker::{AdaptiveLimit, Breaker, SlowAnswers},
+    breaker::{AdaptiveLimit, Breaker, RouteBreaker, SlowAnswers},
     discover::{
         Discover, DiscoverConsul, DiscoverEtcd, DiscoverFile, DiscoverKubernetes, DiscoverScheme,
         DiscoverSrv, EtcdUser,

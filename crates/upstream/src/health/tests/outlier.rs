@@ -13,6 +13,7 @@ fn rates(good: &[u64]) -> Vec<Tally> {
     let tally = |good: &u64| Tally {
         good: *good,
         bad: 1_000 - good,
+        timed: 1_000,
         micros: 0,
     };
     good.iter().map(tally).collect()
@@ -22,6 +23,7 @@ fn latencies(millis: &[u64]) -> Vec<Tally> {
     let tally = |millis: &u64| Tally {
         good: 100,
         bad: 0,
+        timed: 100,
         micros: millis * 100_000,
     };
     millis.iter().map(tally).collect()

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use lintel_http::{Body, BodyError};
@@ -16,16 +16,23 @@ use lintel_http1::Timer;
 use lintel_kernel::{Facts, Kind, Side};
 use tokio::time::Instant;
 
-use crate::worker::failure::{Cause, code};
+use crate::worker::{
+    awaited::Awaited,
+    failure::{Cause, code},
+};
 
 /// Makes the gateway's response of hyper's. The body fails if nothing comes for `idle`.
 pub(crate) fn response(
     response: Response<Incoming>,
     timer: &Timer,
     idle: Duration,
+    awaited: Option<Awaited>,
 ) -> Response<Body> {
     response.map(|body| {
         if http_body::Body::is_end_stream(&body) {
+            if let Some(awaited) = awaited {
+                awaited.ended(&HeaderMap::new());
+            }
             return Body::empty();
         }
         let body = Body::hyper(body, Side::Upstream);
@@ -34,6 +41,7 @@ pub(crate) fn response(
             timer: timer.clone(),
             idle,
             due: None,
+            awaited,
         })
     })
 }
@@ -45,6 +53,8 @@ struct Guarded {
     idle: Duration,
     /// When the wait that is going on is over.
     due: Option<Instant>,
+    /// The status of a gRPC call that is to come.
+    awaited: Option<Awaited>,
 }
 
 impl http_body::Body for Guarded {
@@ -55,14 +65,21 @@ impl http_body::Body for Guarded {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_ready() {
             self.due = None;
-            return Poll::Ready(frame);
+            if self.awaited.as_ref().is_some_and(|one| one.see(&polled)) {
+                self.awaited = None;
+            }
+            return polled;
         }
         let idle = self.idle;
         let due = *self.due.get_or_insert_with(|| Instant::now() + idle);
         ready!(self.timer.poll_deadline(cx, due));
         self.body = Body::empty();
+        if let Some(awaited) = self.awaited.take() {
+            awaited.broke_off();
+        }
         Poll::Ready(Some(Err(BodyError::timeout(Side::Upstream))))
     }
 

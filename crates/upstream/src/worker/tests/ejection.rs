@@ -262,3 +262,23 @@ fn a_session_begins_and_stays() {
         assert!(moved != home && session.is_some());
     });
 }
+
+#[test]
+fn a_gateway_error_is_no_slower_than_it_was() {
+    let origin = Origin::start(|_| say(503));
+    worker(async {
+        let gateway = Gateway::new(ServiceSpec {
+            eject: None,
+            ..spec(&[origin.address])
+        });
+        for _ in 0..4 {
+            gateway.text("/").await;
+        }
+        let tally = gateway.service.endpoints().endpoints()[0].tally();
+        assert_eq!((tally.good, tally.bad, tally.timed), (0, 4, 4));
+        // Not a constant: what the tries themselves have taken, the slowest of them at most.
+        let expected = gateway.service.status()[0].latency.unwrap_or_default();
+        let all = Duration::from_micros(tally.micros + 4);
+        assert!(expected <= all, "{expected:?} of {all:?}");
+    });
+}

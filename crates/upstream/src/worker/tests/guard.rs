@@ -18,7 +18,7 @@ use super::{
     read, spec, worker,
 };
 use crate::{
-    guard::{AdaptiveSpec, BreakerSpec, BreakerState, BudgetSpec, GuardSpec},
+    guard::{AdaptiveSpec, BreakerSpec, BreakerState, BudgetSpec, GuardSpec, Guarded},
     retry::{Backoff, Retry},
     service::ServiceSpec,
 };
@@ -336,5 +336,104 @@ fn a_stalled_service_leaves_its_neighbour_alone() {
             () = others => {}
         }
         assert_eq!(well.connections(), 1);
+    });
+}
+
+#[test]
+fn a_routes_breaker_is_its_own() {
+    let origin = Origin::start(|seen| {
+        if seen.head.starts_with("GET /bad ") {
+            failing()
+        } else {
+            ok("ok")
+        }
+    });
+    worker(async {
+        let gateway = guarded(&origin, GuardSpec::default());
+        let spec = GuardSpec {
+            breaker: Some(BREAKER),
+            ..GuardSpec::default()
+        };
+        let route = Guarded::build(&"bad".into(), spec, None);
+        let send = async |path: &str, guard| {
+            let mut head = super::head(http::Method::GET, path);
+            let call = super::call(&mut head, lintel_http::Body::empty(), &gateway.timer);
+            let call = crate::Call { guard, ..call };
+            let sent = gateway.pools.send(&gateway.service, call).await;
+            match sent {
+                Ok(answer) => Ok(read(answer).await.0.as_u16()),
+                Err(failure) => Err((failure.code, failure.retry_after.is_some())),
+            }
+        };
+        for _ in 0..4 {
+            assert_eq!(send("/bad", Some(&route)).await, Ok(500));
+        }
+        let refused = Err(("breaker_open", true));
+        assert_eq!(send("/bad", Some(&route)).await, refused);
+        // Others get to the same service, and the route does with another configuration as well.
+        assert_eq!(send("/good", None).await, Ok(200));
+        assert_eq!(gateway.service.guard_status().breaker, BreakerState::Closed);
+        let other = GuardSpec {
+            requests: Some(7),
+            ..spec
+        };
+        let next = Guarded::build(&"bad".into(), other, Some(&route));
+        assert_eq!(next.status().breaker, BreakerState::Open);
+        assert_eq!(send("/good", Some(&next)).await, refused);
+        let turned = ["route=\"bad\"", "to=\"open\""];
+        let transitions = "lintel_route_breaker_transitions_total";
+        assert_eq!(gateway.metric(transitions, &turned), 1.0);
+        assert_eq!(origin.requests().len(), 5);
+    });
+}
+
+#[test]
+fn a_probe_that_the_service_refuses_is_given_back_to_the_route() {
+    let origin = Origin::start(|_| ok("ok"));
+    worker(async {
+        let gateway = guarded(
+            &origin,
+            GuardSpec {
+                breaker: Some(BREAKER),
+                ..GuardSpec::default()
+            },
+        );
+        let breaker = BreakerSpec {
+            open_for: Duration::from_millis(1),
+            ..BREAKER
+        };
+        let spec = GuardSpec {
+            breaker: Some(breaker),
+            ..GuardSpec::default()
+        };
+        let route = Guarded::build(&"one".into(), spec, None);
+        let now = tokio::time::Instant::now();
+        let fail = |guard: &crate::guard::Guard, spec: &BreakerSpec| {
+            for _ in 0..4 {
+                let leave = crate::guard::Leave::Pass;
+                let bad = crate::guard::Verdict::Bad;
+                guard.breaker.record(spec, leave, bad, Duration::ZERO, now);
+            }
+        };
+        fail(&gateway.service.guard, &BREAKER);
+        fail(&route.guard, &breaker);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        for _ in 0..3 {
+            let mut head = super::head(http::Method::GET, "/");
+            let call = super::call(&mut head, lintel_http::Body::empty(), &gateway.timer);
+            let guard = Some(&route);
+            let call = crate::Call { guard, ..call };
+            let sent = gateway.pools.send(&gateway.service, call).await;
+            assert_eq!(
+                sent.unwrap_err().cause,
+                "the breaker of the service is open"
+            );
+        }
+        // Nobody has taken the route's probe with them.
+        let (leave, _) = route
+            .guard
+            .breaker
+            .admit(&breaker, tokio::time::Instant::now());
+        assert!(leave.is_ok());
     });
 }

@@ -10,6 +10,7 @@ mod cancellation;
 mod checks;
 mod ejection;
 mod endpoints;
+mod grpc;
 mod guard;
 mod hedge;
 mod http2;
@@ -43,7 +44,7 @@ use lintel_http1::Timer;
 use lintel_telemetry::Catalogue;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Answer, Call, Failure, Pools, Tried};
+use super::{Answer, Call, Failure, Pools, Rules, Tried};
 use crate::service::{EndpointSpec, Service, ServiceSpec};
 
 /// Runs a worker to the end of `test`, on this thread.
@@ -176,7 +177,8 @@ fn call<'a>(head: &'a mut Parts, body: Body, timer: &'a Timer) -> Call<'a> {
         interim: &|_, _| {},
         key: None,
         tried: Tried::default(),
-        retry: None,
+        retry: Rules::Service,
+        guard: None,
         hurried: false,
         told: None,
     }

@@ -244,6 +244,9 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Answer,
             .map_err(Into::into)
             .boxed()
     };
+    if let Some(status) = path.strip_prefix("/grpc/") {
+        return Ok(grpc_call(status));
+    }
     let body = match path.as_str() {
         "/echo" => body.map_err(Into::into).boxed(),
         "/wait" => {
@@ -267,6 +270,24 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Answer,
         _ => full("ok"),
     };
     Ok(Response::new(body))
+}
+
+/// A message, and this status in trailers; or a message of a stream that goes on.
+fn grpc_call(status: &str) -> Answer {
+    let body = if status == "stream" {
+        Stalled(false).boxed()
+    } else {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", status.parse().unwrap());
+        Full::new(Bytes::from_static(b"message"))
+            .map_err(Into::into)
+            .with_trailers(std::future::ready(Some(Ok(trailers))))
+            .boxed()
+    };
+    let mut answer = Response::new(body);
+    let media = HeaderValue::from_static("application/grpc+proto");
+    answer.headers_mut().insert("content-type", media);
+    answer
 }
 
 /// gRPC's health service, as its servers answer: `sick` is not serving, `nobody` is not known.
