@@ -287,6 +287,12 @@ impl Loaded {
             .collect();
         let span = self.locate(&path);
         let dotted = path.join(".");
+        if self.is_hidden(&path) && fault.discreet {
+            return Diagnostic::error(code::INVALID_VALUE, fault.message.clone())
+                .at(self.sources.first_line(span), "")
+                .help_maybe(fault.hint.clone())
+                .path(dotted);
+        }
         if self.is_hidden(&path) {
             let message = format!("the value of `{dotted}` can't be used");
             return Diagnostic::error(code::INVALID_VALUE, message)

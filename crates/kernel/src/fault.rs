@@ -14,6 +14,9 @@ pub struct Fault {
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
+    /// Whether message and hint hold nothing of the value, so that they may be told where the value
+    /// itself is hidden.
+    pub discreet: bool,
 }
 
 impl Fault {
@@ -24,7 +27,14 @@ impl Fault {
             offset: None,
             message: message.into(),
             hint: None,
+            discreet: false,
         }
+    }
+
+    /// The same mistake, told in words that hold nothing of the value.
+    pub const fn discreet(mut self) -> Self {
+        self.discreet = true;
+        self
     }
 
     /// With advice on what to write instead.
@@ -53,6 +63,7 @@ impl From<ExprError> for Fault {
             offset: Some(error.offset),
             message: error.message,
             hint: error.hint,
+            discreet: false,
         }
     }
 }

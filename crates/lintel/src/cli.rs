@@ -32,6 +32,9 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Print the JSON Schema of the configuration.
     Schema,
+    /// Make API keys, and hashes of keys and passwords, for `consumers` in a configuration.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Run the gateway in front of built-in sample services, and say what to try.
     Demo(Demo),
     /// Show what a running gateway serves, by its admin API.
@@ -114,6 +117,41 @@ pub(crate) struct Diff {
     pub(crate) running: bool,
     #[command(flatten)]
     pub(crate) remote: Remote,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Keys {
+    /// Make an API key. The key goes to standard output, what to write into the configuration to
+    /// standard error.
+    New(NewKey),
+    /// Print the argon2 hash of a key or password that is read from standard input.
+    Hash(HashKey),
+}
+
+#[derive(Args)]
+pub(crate) struct NewKey {
+    /// What the key begins with.
+    #[arg(long, default_value = lintel_policies::keys::PREFIX)]
+    pub(crate) prefix: String,
+    /// The consumer it is for.
+    #[arg(long)]
+    pub(crate) consumer: Option<String>,
+    /// What the log calls it.
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// When it ends to be valid, such as `2027-01-31`.
+    #[arg(long)]
+    pub(crate) expires: Option<String>,
+    /// Print key and hash as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct HashKey {
+    /// Print the SHA-256 instead: only for keys that are long and random.
+    #[arg(long)]
+    pub(crate) sha256: bool,
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 mod diff;
 mod explain;
+mod keys;
 mod print;
 mod remote;
 mod run;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
             print::out(&serde_json::to_string_pretty(lintel_config::schema()).unwrap_or_default());
             FINE
         }
+        Command::Keys(command) => keys::keys(&command),
         Command::Demo(demo) => demo::demo(&demo),
         Command::Status(remote) => remote::status(&remote),
         Command::Reload(remote) => remote::reload(&remote),

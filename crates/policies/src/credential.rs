@@ -61,6 +61,27 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Compiles several places, for the key `from`.
+    pub(crate) fn build_all(
+        places: &[Self],
+        scheme: &'static str,
+    ) -> Result<Vec<Source>, Vec<Fault>> {
+        let (mut built, mut faults) = (Vec::new(), Vec::new());
+        for (index, place) in places.iter().enumerate() {
+            match place.build(scheme) {
+                Ok(place) => built.push(place),
+                Err(fault) => faults.push(fault.under(index.to_string()).under("from")),
+            }
+        }
+        if faults.is_empty() {
+            Ok(built)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
 impl Source {
     /// Looks into the place.
     pub(crate) fn find<'a>(&self, exchange: &'a Exchange) -> Found<'a> {
@@ -76,6 +97,15 @@ impl Source {
                 .filter(|value| !value.is_empty())
                 .map_or(Found::Nothing, |value| Found::One(value.into())),
             Self::Query(name) => in_query(exchange.request.uri.query().unwrap_or(""), name),
+        }
+    }
+
+    /// Makes the credential unreadable in what is kept of the request for logs.
+    pub(crate) fn mask(&self, exchange: &mut Exchange) {
+        if let Self::Query(name) = self
+            && let Some(target) = masked(&exchange.target, name)
+        {
+            exchange.target = target;
         }
     }
 
@@ -190,6 +220,23 @@ fn without_parameter(uri: &Uri, name: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
+/// The target with `***` for the values of a parameter, if it has it.
+fn masked(target: &PathAndQuery, name: &str) -> Option<PathAndQuery> {
+    let query = target.query()?;
+    parameters(query).find(|(own, _)| *own == name)?;
+    let mut text = target.path().to_owned();
+    let mut mark = '?';
+    for pair in query.split('&') {
+        // Writing to a string does not fail.
+        let _ = match pair.split('=').next() == Some(name) {
+            true => write!(text, "{mark}{name}=***"),
+            false => write!(text, "{mark}{pair}"),
+        };
+        mark = '&';
+    }
+    PathAndQuery::from_maybe_shared(bytes::Bytes::from(text)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -231,6 +278,19 @@ mod tests {
             strip_cookie(&mut headers, "t");
             let left: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
             assert_eq!(left, after, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_masked_in_logs() {
+        for (before, after) in [
+            ("/a?t=1", Some("/a?t=***")),
+            ("/a?b=2&t=1&t=2&c", Some("/a?b=2&t=***&t=***&c")),
+            ("/a?tt=1", None),
+            ("/a", None),
+        ] {
+            let target = masked(&PathAndQuery::from_static(before), "t");
+            assert_eq!(target.as_ref().map(PathAndQuery::as_str), after, "{before}");
         }
     }
 

@@ -4,20 +4,25 @@
 //! `mod.rs`, a `config.rs`, and one line in the list below, in the order of phases.
 
 mod chain;
+mod challenge;
 mod consumers;
 mod credential;
 mod described;
 mod forward;
 mod gate;
+pub mod keys;
+mod password;
 mod policy;
 mod registry;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use chain::{Chain, Depth};
-pub use consumers::{ConsumerConfig, Directory, TokenConfig};
+pub use consumers::{BasicConfig, ConsumerConfig, Directory, KeyConfig, TokenConfig};
 pub use credential::Place;
 pub use jwt::{Issuer, IssuerStatus};
 pub use policy::{Context, Off, Policy, Setting, Wait};
@@ -28,6 +33,10 @@ registry::registry! {
     Edge fault => FaultInjection;
     /// Believes callers that bring a signed token of a trusted issuer.
     Authenticate jwt => Jwt;
+    /// Knows consumers by a key that they send along.
+    Authenticate api_key => ApiKey;
+    /// Knows callers by name and password.
+    Authenticate basic_auth => BasicAuth;
     /// Lets requests pass that bring no credentials.
     Authenticate anonymous => Anonymous;
     /// Lets callers pass that may do what they ask for.

@@ -87,12 +87,22 @@ pub(crate) fn response(active: &mut Active, rejection: Rejection) -> Response<Bo
             response.headers_mut().insert(GRPC_STATUS_DETAILS, details);
         }
     }
-    for (name, value) in headers.into_iter().flat_map(|headers| *headers) {
-        if let Some(name) = name {
-            response.headers_mut().append(name, value);
-        }
+    if let Some(headers) = headers {
+        append(response.headers_mut(), *headers);
     }
     response
+}
+
+/// Adds fields, several of one name among them: one challenge for each way in.
+fn append(headers: &mut HeaderMap, fields: HeaderMap) {
+    let mut last = None;
+    for (name, value) in fields {
+        // Further values of a name come without it.
+        last = name.or(last);
+        if let Some(name) = &last {
+            headers.append(name, value);
+        }
+    }
 }
 
 fn http_response(
@@ -217,6 +227,18 @@ mod tests {
             body.ends_with(b"\"instance\":\"id-1\",\"violated-policies\":[\"a \\\"b\\\"\"]}"),
             "{body:?}"
         );
+    }
+
+    #[test]
+    fn every_challenge_is_told() {
+        let mut challenges = HeaderMap::new();
+        for scheme in ["Bearer", "Basic"] {
+            challenges.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
+        challenges.append(header::ALLOW, HeaderValue::from_static("GET"));
+        let mut headers = HeaderMap::new();
+        append(&mut headers, challenges.clone());
+        assert_eq!(headers, challenges);
     }
 
     #[test]

@@ -278,6 +278,12 @@ fn inline_secrets(check: &mut Check<'_>, secrets: &[(Span, String)]) {
         if text.contains("://") && !text.contains('@') {
             continue;
         }
+        // Nor is the slow hash of one, which is made to be kept.
+        let hash = text.trim_start_matches(['"', '\'']);
+        let hash = hash.split_once(':').map_or(hash, |(_, hash)| hash);
+        if hash.starts_with("$argon2") || hash.starts_with("$2") {
+            continue;
+        }
         let key = path.rsplit('.').next().unwrap_or(path);
         let name = key.to_ascii_uppercase();
         let diagnostic = crate::Diagnostic::warning(

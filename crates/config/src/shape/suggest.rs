@@ -39,8 +39,6 @@ const PLANNED_POLICIES: &[&str] = &[
     "bot_detection",
     "waf",
     "cors",
-    "api_key",
-    "basic_auth",
     "hmac",
     "oauth2_introspection",
     "oidc",
@@ -334,7 +332,7 @@ mod tests {
     fn planned_keys_are_known_by_their_place() {
         assert!(planned("services.orders", "descriptors").is_some());
         assert!(planned("routes.orders", "descriptors").is_none());
-        assert!(planned("routes.orders.policies", "api_key").is_some());
+        assert!(planned("routes.orders.policies", "oidc").is_some());
         assert!(planned("defaults.policies", "cors").is_some());
     }
 }

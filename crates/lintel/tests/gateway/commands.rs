@@ -94,6 +94,30 @@ fn the_examples_do_what_their_tests_say() {
 }
 
 #[test]
+fn keys_are_made_and_hashed() {
+    let (code, out, err) = run(&["keys", "new", "--consumer", "acme", "--id", "a-1"]);
+    assert_eq!(code, Some(0), "{err}");
+    let key = out.trim_end();
+    assert!(key.starts_with("lk_") && !err.contains(key), "{out}{err}");
+    let (_, section) = err.split_once("consumers:").expect("what to write");
+    let (_folder, file) = written(&format!(
+        "version: 1\nlisteners: {{ public: {{ bind: 127.0.0.1:0 }} }}\nconsumers:{section}\
+         routes: {{ all: {{ match: {{ path: /* }}, policies: {{ api_key: {{}} }}, to: {{ respond: {{ status: 204 }} }} }} }}\n\
+         tests:\n  - {{ request: {{ url: /, headers: {{ X-Api-Key: {key} }} }}, expect: {{ status: 204 }} }}\n\
+         \u{20} - {{ request: {{ url: /, headers: {{ X-Api-Key: {key}x }} }}, expect: {{ status: 401 }} }}\n"
+    ));
+    let (code, out, err) = run(&["test", &file]);
+    assert_eq!(code, Some(0), "{out}{err}");
+
+    let (code, out, _) = run(&["keys", "new", "--json"]);
+    let made: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, Some(0));
+    assert_eq!(made["sha256"].as_str().unwrap().len(), 64);
+    let (code, _, err) = run(&["keys", "new", "--prefix", "a b"]);
+    assert_eq!(code, Some(2), "{err}");
+}
+
+#[test]
 fn the_readme_does_what_it_says() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
     let readme = fs::read_to_string(readme).unwrap();

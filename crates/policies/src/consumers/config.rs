@@ -1,4 +1,4 @@
-use lintel_kernel::config;
+use lintel_kernel::{Secret, config};
 
 use crate::rate_limit::LimitConfig;
 
@@ -17,6 +17,15 @@ pub struct ConsumerConfig {
     #[schemars(extend("uniqueItems" = true), example = ["partners"])]
     pub groups: Vec<String>,
 
+    /// Its API keys, for the policy `api_key`. Two at a time make it possible to change them without
+    /// a gap.
+    #[serde(default)]
+    pub api_keys: Vec<KeyConfig>,
+
+    /// Its names and passwords, for the policy `basic_auth`.
+    #[serde(default)]
+    pub basic: Vec<BasicConfig>,
+
     /// Which signed tokens speak for it, where the policy `jwt` names a `consumer_claim`. Without
     /// it, tokens in which that claim is the consumer's own name.
     #[serde(default)]
@@ -26,6 +35,57 @@ pub struct ConsumerConfig {
     /// the defaults.
     #[serde(default)]
     pub rate_limit: Vec<LimitConfig>,
+}
+
+/// An API key, of which only a hash is kept: `sha256` or `argon2`.
+#[config]
+#[derive(Default)]
+#[schemars(rename = "ApiKeyHash")]
+pub struct KeyConfig {
+    /// What the log calls it. Default: the first eight digits of `sha256`, or the `prefix`.
+    #[serde(default)]
+    #[schemars(example = &"acme-2026")]
+    pub id: Option<String>,
+
+    /// The SHA-256 of the key in hexadecimal digits, as `lintel keys new` prints it. Only for keys
+    /// that are long and random: others are found by trying.
+    #[serde(default)]
+    #[schemars(example = &"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    pub sha256: Option<String>,
+
+    /// The argon2 or bcrypt hash of a key that was made elsewhere, as `lintel keys hash` prints it.
+    /// Needs `prefix`.
+    #[serde(default)]
+    pub argon2: Option<Secret>,
+
+    /// What the key begins with, 4 characters or more, by which its hash is found. It is not secret.
+    #[serde(default)]
+    #[schemars(example = &"pk_live_a1b2")]
+    pub prefix: Option<String>,
+
+    /// When it ends to be valid: a time as in `2027-01-31T12:00:00Z`, or a day, which it ends before
+    /// (UTC).
+    #[serde(default)]
+    #[schemars(example = &"2027-01-31")]
+    pub expires: Option<String>,
+
+    /// What its bearer may do; `authorize` may demand it.
+    #[serde(default)]
+    #[schemars(extend("uniqueItems" = true), example = ["orders:read"])]
+    pub scopes: Vec<String>,
+}
+
+/// A name and the hash of its password.
+#[config]
+#[schemars(rename = "BasicCredentials")]
+pub struct BasicConfig {
+    /// The user name. Default: the consumer's own name.
+    #[serde(default)]
+    pub username: Option<String>,
+
+    /// The argon2 or bcrypt hash of the password, as `lintel keys hash` or `htpasswd -nB` prints it.
+    #[schemars(example = &"$2y$10$…")]
+    pub hash: Secret,
 }
 
 /// The tokens that speak for a consumer.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use lintel_kernel::{Consumer, Fault};
 
-use super::{ConsumerConfig, Tokens};
+use super::{ConsumerConfig, Keys, Tokens, Users};
 
 /// The consumers of a configuration, by whatever they prove themselves with.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) users: Arc<Users>,
 }
 
 impl Directory {
@@ -21,7 +23,8 @@ impl Directory {
         consumers: impl IntoIterator<Item = (&'a str, &'a ConsumerConfig)>,
     ) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
-        let mut tokens = Tokens::default();
+        let (mut tokens, mut keys) = (Tokens::default(), Keys::default());
+        let mut users = Users::default();
         for (name, config) in consumers {
             let consumer = Arc::new(Consumer {
                 name: name.into(),
@@ -32,13 +35,16 @@ impl Directory {
                     .map(|group| group.as_str().into())
                     .collect(),
             });
-            let mut own = Vec::new();
-            own.extend(tokens.add(&consumer, config.jwt.as_ref()));
+            let mut own = tokens.add(&consumer, config.jwt.as_ref());
+            own.extend(keys.add(&consumer, &config.api_keys));
+            own.extend(users.add(&consumer, &config.basic));
             faults.extend(own.into_iter().map(|fault| fault.under(name)));
         }
         if faults.is_empty() {
             Ok(Self {
                 tokens: Arc::new(tokens),
+                keys: Arc::new(keys),
+                users: Arc::new(users),
             })
         } else {
             Err(faults)

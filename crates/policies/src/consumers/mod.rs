@@ -6,10 +6,15 @@
 
 mod config;
 mod directory;
+mod identities;
+mod keys;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod users;
 
-pub use config::{ConsumerConfig, TokenConfig};
+pub use config::{BasicConfig, ConsumerConfig, KeyConfig, TokenConfig};
 pub use directory::Directory;
+pub(crate) use keys::{Keys, Lookup};
 pub(crate) use tokens::Tokens;
+pub(crate) use users::{User, Users};

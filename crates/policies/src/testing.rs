@@ -1,0 +1,102 @@
+//! What the tests of several policies need.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use http::{Request, uri::PathAndQuery};
+use lintel_http::Body;
+use lintel_http::http1::Timer;
+use lintel_kernel::{
+    Detour, Exchange, Flow, Names, Rejection,
+    exchange::Params,
+    trace::{RequestId, Trace},
+};
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use crate::{Chain, Context, Depth, Directory, RoutePolicies, Wait};
+
+struct Nameless;
+
+impl Names for Nameless {
+    fn listener(&self, _: u16) -> &str {
+        ""
+    }
+    fn route(&self, _: u32) -> &str {
+        ""
+    }
+    fn params(&self, _: u32) -> &[Arc<str>] {
+        &[]
+    }
+    fn service(&self, _: u32) -> &str {
+        ""
+    }
+}
+
+/// A request of 192.0.2.1 with some header fields.
+pub(crate) fn exchange(target: &str, fields: &[(&str, &str)]) -> Exchange {
+    let mut request = Request::get(target);
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(()).unwrap();
+    Exchange {
+        target: PathAndQuery::try_from(target).unwrap(),
+        request: request.into_parts().0,
+        names: Rc::new(Nameless),
+        received: std::time::Instant::now(),
+        peer: None,
+        client: [192, 0, 2, 1].into(),
+        secure: false,
+        listener: 0,
+        id: RequestId::random(),
+        trace: Trace::begin(false),
+        host: SmallVec::new(),
+        canonical: None,
+        grpc: false,
+        route: None,
+        params: Params::default(),
+        service: None,
+        endpoint: None,
+        attempts: 0,
+        upstream_time: Duration::ZERO,
+        identity: None,
+        refused: None,
+        detour: Detour::default(),
+        cause: None,
+        status: 0,
+    }
+}
+
+/// A chain of policies before consumers, all as JSON.
+pub(crate) fn chain(policies: serde_json::Value, consumers: serde_json::Value) -> Chain {
+    let policies: RoutePolicies = serde_json::from_value(policies).unwrap();
+    let consumers: std::collections::BTreeMap<String, crate::ConsumerConfig> =
+        serde_json::from_value(consumers).unwrap();
+    let all = consumers.iter().map(|(name, own)| (name.as_str(), own));
+    let context = Context {
+        consumers: Arc::new(Directory::build(all).unwrap()),
+        ..Context::default()
+    };
+    Chain::build(&policies, &context).ok().unwrap()
+}
+
+/// Sends a request through a chain, waiting where it has to; and whether it had to.
+pub(crate) async fn pass(chain: &Chain, exchange: &mut Exchange) -> (Result<(), Rejection>, bool) {
+    let (mut body, mut depth) = (Body::empty(), Depth::default());
+    let mut flow = chain.on_request(&mut depth, exchange, &mut body);
+    let waited = matches!(flow, Flow::Wait);
+    if waited {
+        let timer = Timer::new();
+        let wait = Wait {
+            timer: &timer,
+            deadline: Instant::now() + Duration::from_secs(30),
+        };
+        flow = chain.resume(&mut depth, exchange, &mut body, &wait).await;
+    }
+    match flow {
+        Flow::Refuse(rejection) => (Err(rejection), waited),
+        _ => (Ok(()), waited),
+    }
+}
