@@ -83,8 +83,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         let whole = Proxy::ALL
             .iter()
             .all(|proxy| !proxy.main() || proxies.contains(proxy));
-        let order: Vec<&str> = scenarios::ALL.iter().map(|known| known.title).collect();
-        results::write(path, &head, whole, sections, &order)?;
+        results::write(path, &head, whole, sections, &scenarios::titles())?;
         eprintln!("written to {}", path.display());
     }
     if !failed.is_empty() {
@@ -287,7 +286,7 @@ impl Drop for Upstream {
 }
 
 /// Ports that were free a moment ago: a proxy cannot be told to take port 0 and say which it got.
-fn free_ports<const N: usize>() -> Result<[u16; N]> {
+pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N]> {
     let sockets = (0..N)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()?;

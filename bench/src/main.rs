@@ -10,6 +10,7 @@
     reason = "no worker runs here: it polls other processes, which tell nobody"
 )]
 
+mod campaign;
 mod certificate;
 mod driver;
 mod instructions;
@@ -47,6 +48,8 @@ enum Command {
     Run(Run),
     /// Count instructions per request under callgrind
     Instructions(Instructions),
+    /// Let services fail behind each proxy, and see what clients notice
+    Campaign(Campaign),
     /// Serve as the upstream (started by the others)
     #[command(hide = true)]
     Upstream,
@@ -109,6 +112,32 @@ struct Run {
 }
 
 #[derive(Debug, Args)]
+struct Campaign {
+    /// Faults, by comma; all without
+    #[arg(long, short, value_delimiter = ',')]
+    faults: Vec<String>,
+    /// Proxies, by comma: lintel, haproxy, envoy
+    #[arg(
+        long,
+        short,
+        value_delimiter = ',',
+        default_value = "lintel,haproxy,envoy"
+    )]
+    proxies: Vec<String>,
+    /// Requests per second
+    #[arg(long, default_value_t = 500.0)]
+    rate: f64,
+    /// Seconds that a fault lasts, and that are waited after it
+    #[arg(long, default_value_t = 8.0)]
+    seconds: f64,
+    /// Write the table into RESULTS.md
+    #[arg(long)]
+    write: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
 struct Instructions {
     /// Make the figure the baseline
     #[arg(long)]
@@ -145,6 +174,7 @@ fn execute(command: Command) -> Result<()> {
         }
         Command::Run(run) => driver::run(run.options()?),
         Command::Instructions(instructions) => instructions.run(),
+        Command::Campaign(campaign) => campaign.run(),
         Command::Upstream => upstream::serve(),
     }
 }
@@ -168,6 +198,22 @@ impl Run {
             services: self.services.unwrap_or(if quick { 250 } else { 2_500 }),
             results: self.write.then(|| self.place.bench.join("RESULTS.md")),
             ..self.place.options()?
+        })
+    }
+}
+
+impl Campaign {
+    fn run(&self) -> Result<()> {
+        let options = self.place.options()?;
+        campaign::run(&campaign::Options {
+            faults: self.faults.clone(),
+            proxies: chosen_proxies(&self.proxies)?,
+            rate: self.rate,
+            length: Duration::from_secs_f64(self.seconds),
+            core: options.proxy_core,
+            programs: options.programs,
+            work: options.work,
+            results: self.write.then(|| self.place.bench.join("RESULTS.md")),
         })
     }
 }

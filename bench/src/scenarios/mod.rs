@@ -81,3 +81,9 @@ pub(crate) static ALL: &[Scenario] = &[
         ..Scenario::new("soak", "Memory over ten million requests", soak::run)
     },
 ];
+
+/// The sections of the results, in their order.
+pub(crate) fn titles() -> Vec<&'static str> {
+    let all = ALL.iter().map(|known| known.title);
+    all.chain([crate::campaign::TITLE]).collect()
+}
