@@ -20,6 +20,7 @@ mod h2load;
 mod issuers;
 mod lifecycle;
 mod malformed;
+mod neighbours;
 mod overload;
 mod proxying;
 mod readmes;

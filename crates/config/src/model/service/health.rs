@@ -52,7 +52,7 @@ pub struct Health {
     #[serde(default = "first_interval")]
     pub first_interval: Duration,
 
-    /// How long a check may take.
+    /// How long a check may take, to the end of the answer's body or of its first 64 KiB.
     #[serde(default = "timeout")]
     pub timeout: Duration,
 

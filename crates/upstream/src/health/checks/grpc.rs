@@ -32,7 +32,7 @@ pub(super) async fn check(
         header::USER_AGENT,
         HeaderValue::from_static("lintel-health-check"),
     );
-    let reply = probe::ask(service, endpoint, &head, request(name), true).await?;
+    let reply = probe::ask(service, endpoint, &head, request(name)).await?;
     if !reply.status.is_success() {
         return Err(format!("it answered with {}", reply.status.as_u16()));
     }

@@ -23,8 +23,7 @@ pub(super) async fn check(
     };
     head.headers.insert(header::HOST, host.clone());
     head.headers.insert(header::USER_AGENT, AGENT);
-    let read_body = probe.body.is_some();
-    let reply = probe::ask(service, endpoint, &head, Bytes::new(), read_body).await?;
+    let reply = probe::ask(service, endpoint, &head, Bytes::new()).await?;
     let status = reply.status.as_u16();
     if !probe.statuses.iter().any(|good| good.contains(&status)) {
         return Err(format!("it answered with {status}"));

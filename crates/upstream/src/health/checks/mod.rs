@@ -79,6 +79,7 @@ fn turn(
     why: Option<String>,
     metrics: &HealthMetrics,
 ) {
+    let back = healthy && endpoint.health.is_failing();
     let news = if healthy {
         endpoint.health.passes(Moment::now())
     } else {
@@ -86,6 +87,11 @@ fn turn(
     };
     if !news {
         return;
+    }
+    // It was down and is back: what its requests met with before is no reason to wait any longer.
+    let pardoned = (service.spec().eject.as_ref()).filter(|_| back && endpoint.health.is_ejected());
+    if let Some(rules) = pardoned {
+        endpoint.health.begin_trial(Moment::now(), rules.trial);
     }
     service.members.touch();
     metrics.show(endpoint);
@@ -95,6 +101,9 @@ fn turn(
         None => {
             tracing::info!(service = name, endpoint = %spec, address = addresses, "the endpoint is healthy: its checks pass");
             endpoint.health.note(Turn::Healthy);
+            if pardoned.is_some() {
+                endpoint.health.note(Turn::OnTrial);
+            }
         }
         Some(why) => {
             tracing::warn!(service = name, endpoint = %spec, address = addresses, why, "the endpoint is unhealthy: its checks fail");

@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// Bytes of a body that are looked at.
+/// Bytes of a body that are read. An endpoint that says that it is well and then gets stuck is not.
 const MAX_BODY: usize = 64 * 1024;
 
 /// What an endpoint answered.
@@ -44,7 +44,6 @@ pub(super) async fn ask(
     endpoint: &Endpoint,
     head: &Parts,
     body: Bytes,
-    read_body: bool,
 ) -> Result<Reply, String> {
     let (stream, speaks) = connect::connect(service, endpoint, Offer::Any)
         .await
@@ -55,8 +54,8 @@ pub(super) async fn ask(
         Body::from(body)
     };
     match speaks {
-        Speaks::Http1 => over_http1(service, stream, head, body, read_body).await,
-        Speaks::Http2 => over_http2(stream, endpoint, head, body, read_body).await,
+        Speaks::Http1 => over_http1(service, stream, head, body).await,
+        Speaks::Http2 => over_http2(stream, endpoint, head, body).await,
     }
 }
 
@@ -65,7 +64,6 @@ async fn over_http1(
     stream: Stream,
     head: &Parts,
     body: Body,
-    read_body: bool,
 ) -> Result<Reply, String> {
     /// The connection is closed after its one request.
     struct Close;
@@ -81,7 +79,7 @@ async fn over_http1(
         .await
         .map_err(|error| error.failure.to_string())?;
     let (parts, body) = sent.response.map(Body::from).into_parts();
-    read(parts.status, parts.headers, body, read_body).await
+    read(parts.status, parts.headers, body).await
 }
 
 async fn over_http2(
@@ -89,7 +87,6 @@ async fn over_http2(
     endpoint: &Endpoint,
     head: &Parts,
     body: Body,
-    read_body: bool,
 ) -> Result<Reply, String> {
     let request =
         http2::request(head, endpoint, false, Upload::new(body)).map_err(|(why, _)| why)?;
@@ -108,22 +105,17 @@ async fn over_http2(
         .map_err(|error| format!("no answer: {error}"))?;
     let (parts, body) = response.into_parts();
     let body = Body::hyper(body, Side::Upstream);
-    read(parts.status, parts.headers, body, read_body).await
+    read(parts.status, parts.headers, body).await
 }
 
-async fn read(
-    status: StatusCode,
-    headers: HeaderMap,
-    mut body: Body,
-    read_body: bool,
-) -> Result<Reply, String> {
+async fn read(status: StatusCode, headers: HeaderMap, mut body: Body) -> Result<Reply, String> {
     let mut reply = Reply {
         status,
         headers,
         body: Vec::new(),
         trailers: None,
     };
-    while read_body && reply.body.len() < MAX_BODY {
+    while reply.body.len() < MAX_BODY {
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| format!("the answer broke off: {}", error.cause))?;

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Supervision,
-    health::{BodyTest, Check, HttpProbe, Pattern, Probe, Turn, checks::examine},
+    health::{BodyTest, Check, Eject, HttpProbe, Pattern, Probe, Turn, checks::examine},
     service::{EndpointSpec, EndpointState, Protocol, Scheme, Service, ServiceSpec},
 };
 
@@ -138,6 +138,11 @@ fn an_endpoint_that_does_not_answer_fails() {
         ..check(Probe::Http(http_probe()))
     };
     let late = asked(spec(&[silent.address]), &hasty).unwrap_err();
+    assert_eq!(late, "no answer within 50 ms");
+    let stuck = Origin::start(|_| {
+        Act::SayAndStall("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123".to_owned())
+    });
+    let late = asked(spec(&[stuck.address]), &hasty).unwrap_err();
     assert_eq!(late, "no answer within 50 ms");
     // A connection alone can be had of it.
     assert_eq!(asked(spec(&[silent.address]), &check(Probe::Tcp)), Ok(()));
@@ -277,5 +282,68 @@ fn an_endpoint_goes_and_comes_back_by_its_checks() {
         let service = Arc::downgrade(&service);
         drop(gateway);
         until(|| service.strong_count() <= 1).await;
+    });
+}
+
+#[test]
+fn an_ejected_endpoint_whose_checks_failed_is_on_trial_once_they_pass() {
+    let (well, good) = (
+        Arc::new(AtomicBool::new(true)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let shared = (Arc::clone(&well), Arc::clone(&good));
+    let sick = Origin::start(move |seen| {
+        let checked = seen.head.contains("/healthz");
+        let fit = if checked { &shared.0 } else { &shared.1 };
+        if fit.load(SeqCst) {
+            ok("first")
+        } else {
+            status(503)
+        }
+    });
+    let other = Origin::start(|_| ok("other"));
+    worker(async {
+        let spec = ServiceSpec {
+            check: Some(check(Probe::Http(http_probe()))),
+            eject: Some(Eject {
+                consecutive_gateway_errors: 2,
+                base: Duration::from_secs(3600),
+                max: Duration::from_secs(3600),
+                ..Eject::default()
+            }),
+            ..spec(&[sick.address, other.address])
+        };
+        let service = Service::build(spec, None).unwrap();
+        let gateway = Gateway::with(Arc::clone(&service), 0);
+        let _supervision = Supervision::start(&service, &Catalogue::new());
+        let state = |index: usize| service.status()[index].state.clone();
+        until(|| state(0) == EndpointState::Ready && state(1) == EndpointState::Ready).await;
+        while !matches!(state(0), EndpointState::Ejected(_)) {
+            gateway.text("/").await;
+        }
+        // Checks that pass all the time are no reason to take it back.
+        let checks = || {
+            sick.requests()
+                .iter()
+                .filter(|seen| seen.head.contains("/healthz"))
+                .count()
+        };
+        let before = checks();
+        until(|| checks() > before + 3).await;
+        assert!(matches!(state(0), EndpointState::Ejected(_)));
+        let turned = |turn: &Turn| {
+            service.status()[0]
+                .history
+                .iter()
+                .any(|one| one.turn == *turn)
+        };
+        well.store(false, SeqCst);
+        until(|| turned(&Turn::Unhealthy("it answered with 503".into()))).await;
+        good.store(true, SeqCst);
+        well.store(true, SeqCst);
+        until(|| state(0) == EndpointState::OnTrial).await;
+        while state(0) != EndpointState::Ready {
+            assert_eq!(gateway.text("/").await.0, 200);
+        }
     });
 }
