@@ -14,6 +14,18 @@ struct Gate {
 }
 
 impl Gate {
+    /// One whose answers wait.
+    fn origin(self: &Arc<Self>) -> Origin {
+        let held = Arc::clone(self);
+        Origin::start(move |_| {
+            let held = Arc::clone(&held);
+            Answer::script(move |stream| {
+                held.pass();
+                Answer::ok("late").write(stream);
+            })
+        })
+    }
+
     fn pass(&self) {
         let open = self.open.lock().unwrap();
         drop(self.opened.wait_while(open, |open| !*open).unwrap());
@@ -41,11 +53,7 @@ fn side_by_side(stalled: &Origin, well: &Origin, more: &str) -> Gateway {
 fn no_request_waits_for_a_service_that_stalls_but_its_own() {
     const STALLED: usize = 100;
     let gate = Arc::<Gate>::default();
-    let held = Arc::clone(&gate);
-    let stalled = Origin::start(move |_| {
-        held.pass();
-        Answer::ok("late")
-    });
+    let stalled = gate.origin();
     let well = Origin::saying("at once");
     let gateway = side_by_side(&stalled, &well, "");
     let mut waiting: Vec<_> = (0..STALLED).map(|_| gateway.client()).collect();
@@ -77,11 +85,7 @@ fn no_request_waits_for_a_service_that_stalls_but_its_own() {
 #[test]
 fn a_service_that_is_full_refuses_its_own_requests_and_no_others() {
     let gate = Arc::<Gate>::default();
-    let held = Arc::clone(&gate);
-    let stalled = Origin::start(move |_| {
-        held.pass();
-        Answer::ok("late")
-    });
+    let stalled = gate.origin();
     let well = Origin::saying("at once");
     let gateway = side_by_side(&stalled, &well, "breaker: { requests: 8 }");
     let mut waiting: Vec<_> = (0..8).map(|_| gateway.client()).collect();
