@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use tokio::time;
 
 use super::dns::Say;
@@ -75,6 +76,24 @@ pub(super) const ALL: &[Fault] = &[
 
 /// Half a period of flapping.
 const FLAP: Duration = Duration::from_millis(500);
+
+/// Those that are named, or all.
+///
+/// # Errors
+/// There is none of a name.
+pub(super) fn chosen(ids: &[String]) -> Result<Vec<Fault>> {
+    if ids.is_empty() {
+        return Ok(ALL.to_vec());
+    }
+    let find = |id: &String| {
+        let found = ALL.iter().find(|fault| fault.id == id);
+        let known: Vec<&str> = ALL.iter().map(|fault| fault.id).collect();
+        found
+            .copied()
+            .with_context(|| format!("no fault {id}: one of {}", known.join(", ")))
+    };
+    ids.iter().map(find).collect()
+}
 
 impl Fault {
     /// The path that is asked for.

@@ -10,7 +10,7 @@ mod scene;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tokio::time;
 
 use crate::driver::one_line;
@@ -55,7 +55,7 @@ pub(crate) struct Options {
 /// # Errors
 /// No figure was to be had, or the results can't be written.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let faults = chosen(&options.faults)?;
+    let faults = faults::chosen(&options.faults)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -100,20 +100,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         eprintln!("written to {}", path.display());
     }
     Ok(())
-}
-
-fn chosen(ids: &[String]) -> Result<Vec<Fault>> {
-    if ids.is_empty() {
-        return Ok(faults::ALL.to_vec());
-    }
-    let find = |id: &String| {
-        let found = faults::ALL.iter().find(|fault| fault.id == id);
-        let known: Vec<&str> = faults::ALL.iter().map(|fault| fault.id).collect();
-        found
-            .copied()
-            .with_context(|| format!("no fault {id}: one of {}", known.join(", ")))
-    };
-    ids.iter().map(find).collect()
 }
 
 /// One fault at one proxy, all of it started afresh.
