@@ -39,9 +39,11 @@ targets! {
     expression,
     http1_client,
     http1_server,
+    key_set,
     path,
     proxy_protocol,
     router_patterns,
+    token,
 }
 
 /// Target of this name.

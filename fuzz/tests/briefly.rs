@@ -30,6 +30,11 @@ fn http1_server() {
 }
 
 #[test]
+fn key_set() {
+    briefly("key_set");
+}
+
+#[test]
 fn path() {
     briefly("path");
 }
@@ -42,6 +47,11 @@ fn proxy_protocol() {
 #[test]
 fn router_patterns() {
     briefly("router_patterns");
+}
+
+#[test]
+fn token() {
+    briefly("token");
 }
 
 /// A target that is added and not run here is noticed.
