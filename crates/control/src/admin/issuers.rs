@@ -3,18 +3,27 @@
 use std::{
     collections::BTreeMap,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{Json, extract::State};
 use lintel_policies::{Issuer, IssuerStatus};
 use serde_json::{Value, json};
 
+use tokio::{task::JoinSet, time::timeout};
+
 use crate::Gateway;
+
+/// How long a refresh that was asked for is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// All of them, with the routes that believe them. An issuer that is fetched on different terms
 /// stands here once for each.
 pub(super) async fn all(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
+    Json(shown(&gateway))
+}
+
+fn shown(gateway: &Gateway) -> Value {
     let built = gateway.built();
     let mut issuers: BTreeMap<(String, *const Issuer), (IssuerStatus, Vec<&str>)> = BTreeMap::new();
     for route in &built.generation.snapshot.routes {
@@ -28,7 +37,24 @@ pub(super) async fn all(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
     let shown = issuers
         .values()
         .map(|(issuer, routes)| view(issuer, routes));
-    Json(Value::Array(shown.collect()))
+    Value::Array(shown.collect())
+}
+
+/// Fetches the keys of all of them at once, and shows what came of it.
+pub(super) async fn refresh(State(gateway): State<Arc<Gateway>>) -> Json<Value> {
+    let built = gateway.built();
+    let routes = built.generation.snapshot.routes.iter();
+    let mut issuers: Vec<Arc<Issuer>> = routes.flat_map(|route| route.chain.issuers()).collect();
+    issuers.sort_by_key(Arc::as_ptr);
+    issuers.dedup_by_key(|issuer| Arc::as_ptr(issuer));
+    let mut refreshing = JoinSet::new();
+    for issuer in issuers {
+        refreshing.spawn(async move { issuer.refresh().await });
+    }
+    // Whatever is not done by then goes on.
+    let all = async { while refreshing.join_next().await.is_some() {} };
+    let _ = timeout(PATIENCE, all).await;
+    Json(shown(&gateway))
 }
 
 fn view(issuer: &IssuerStatus, routes: &[&str]) -> Value {

@@ -48,6 +48,7 @@ fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
         )
         .route("/log/reopen", post(reopen))
         .route("/issuers", get(issuers::all))
+        .route("/issuers/refresh", post(issuers::refresh))
         .merge(services::routes())
         .layer(middleware::from_fn_with_state(Arc::new(token), authorize));
     open.merge(guarded).with_state(gateway)

@@ -195,6 +195,32 @@ fn keys_rotate_under_load_and_no_answer_is_wrong() {
 }
 
 #[test]
+fn an_operator_has_a_leaked_key_forgotten_at_once() {
+    let mut scene = Scene::new();
+    scene.add("leaked", "ES256");
+    scene.add("good", "EdDSA");
+    let gateway = scene.gateway("timeout: 60s, wait: 60s, cooldown: 1h");
+    let (leaked, good) = (scene.token("leaked"), scene.token("good"));
+    for _ in 0..8 {
+        assert_eq!(ask(&gateway, &leaked).status, 200);
+    }
+    scene.issuer.order("remove leaked");
+    let mut admin = Client::connect(gateway.admin());
+    let shown = admin
+        .request_with("POST", "/issuers/refresh", b"")
+        .reply()
+        .text();
+    assert!(
+        shown.contains("good") && !shown.contains("leaked"),
+        "{shown}"
+    );
+    for _ in 0..8 {
+        assert_eq!(ask(&gateway, &leaked).status, 401);
+        assert_eq!(ask(&gateway, &good).status, 200);
+    }
+}
+
+#[test]
 fn made_up_keys_cause_no_storm() {
     let mut scene = Scene::new();
     scene.add("good", "RS256");

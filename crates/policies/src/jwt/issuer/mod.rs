@@ -83,6 +83,13 @@ impl Issuer {
         &self.published
     }
 
+    /// Fetches its keys at once, whether or not they were fetched just now: for an operator who knows
+    /// that they have changed. Waits until that is done, well or not; what came of it is in the
+    /// [`status`](Self::status).
+    pub async fn refresh(&self) {
+        self.published.refreshed().await;
+    }
+
     /// How its keys do.
     pub fn status(&self) -> IssuerStatus {
         story::lock(&self.status).clone()

@@ -96,6 +96,22 @@ impl Published {
         }
     }
 
+    /// Asks for newer keys at once, cooldown or not, and waits for the end of a refresh that began
+    /// after this.
+    pub(super) async fn refreshed(&self) {
+        let mut ended = self.ended.subscribe();
+        let under_way = self.not_before.swap(PENDING, AcqRel) == PENDING;
+        self.asked.notify_one();
+        // What is under way may have read what the issuer had before.
+        let awaited = if under_way { 2 } else { 1 };
+        for _ in 0..awaited {
+            // Fails only when there is no task any more, and then nothing comes.
+            if ended.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Waits until a token has asked.
     pub(super) async fn asked(&self) {
         self.asked.notified().await;

@@ -172,6 +172,27 @@ fn tokens_cause_one_refresh_in_each_cooldown() {
 }
 
 #[test]
+fn an_operator_need_not_wait_for_the_cooldown() {
+    let (side, old, new) = (
+        side(),
+        Signer::generate().unwrap(),
+        Signer::generate().unwrap(),
+    );
+    let shown = Shown::of(set(&[&old]));
+    let origin = shown.origin();
+    let issuer = issuer(jwks(&origin), terms(Duration::from_secs(3600)));
+    issuer.start(&side.control);
+    until_keys(&issuer, &[old.id()]);
+    until("the refresh is over", || {
+        (!issuer.published().ask()).then_some(())
+    });
+    shown.set(200, set(&[&new]));
+    side.runtime.block_on(issuer.refresh());
+    until_keys(&issuer, &[new.id()]);
+    assert_eq!(origin.seen().len(), 2);
+}
+
+#[test]
 fn a_storm_of_made_up_keys_is_one_fetch() {
     let (side, signer) = (side(), Signer::generate().unwrap());
     let origin = Shown::of(set(&[&signer])).origin();
