@@ -51,6 +51,7 @@ fn exchange() -> Exchange {
         grpc: false,
         route: Some(0),
         identity: None,
+        certificate: None,
         params: Params {
             names: 0,
             spans: [(8, 9)].into_iter().collect(),

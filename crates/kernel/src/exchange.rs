@@ -11,7 +11,7 @@ use http::{Method, StatusCode, request, uri::PathAndQuery};
 use smallvec::SmallVec;
 
 use crate::{
-    Consumer, Identity,
+    ClientCertificate, Consumer, Identity,
     trace::{RequestId, Trace},
 };
 
@@ -39,6 +39,8 @@ pub struct Exchange {
     pub client: IpAddr,
     /// Whether the client's connection to the first trusted hop was TLS.
     pub secure: bool,
+    /// The certificate that the peer has shown.
+    pub certificate: Option<Rc<ClientCertificate>>,
     /// Index of the listener.
     pub listener: u16,
     /// The request's id.

@@ -6,6 +6,7 @@
 #[macro_use]
 mod text_value;
 
+pub mod certificate;
 pub mod duration;
 pub mod exchange;
 pub mod expr;
@@ -22,6 +23,7 @@ pub mod size;
 pub mod trace;
 pub mod wall;
 
+pub use certificate::ClientCertificate;
 pub use duration::Duration;
 pub use exchange::{Allowance, Detour, Ending, Exchange, Faults, Names, Outcome};
 pub use facts::{Facts, Kind, Side};

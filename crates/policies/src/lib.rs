@@ -22,7 +22,9 @@ mod testing;
 mod tests;
 
 pub use chain::{Chain, Depth};
-pub use consumers::{BasicConfig, ConsumerConfig, Directory, KeyConfig, TokenConfig};
+pub use consumers::{
+    BasicConfig, CertificateConfig, ConsumerConfig, Directory, KeyConfig, TokenConfig,
+};
 pub use credential::Place;
 pub use jwt::{Issuer, IssuerStatus};
 pub use policy::{Context, Off, Policy, Setting, Wait};
@@ -31,10 +33,14 @@ pub use registry::Entry;
 registry::registry! {
     /// Injects faults on purpose: delays, refusals, slow and broken answers.
     Edge fault => FaultInjection;
+    /// Holds off clients whose credentials keep failing.
+    Edge failed_auth => FailedAuth;
     /// Believes callers that bring a signed token of a trusted issuer.
     Authenticate jwt => Jwt;
     /// Knows consumers by a key that they send along.
     Authenticate api_key => ApiKey;
+    /// Knows callers by the certificate that they have shown.
+    Authenticate mtls => Mtls;
     /// Knows callers by name and password.
     Authenticate basic_auth => BasicAuth;
     /// Lets requests pass that bring no credentials.

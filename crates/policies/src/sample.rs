@@ -37,6 +37,7 @@ pub(crate) fn exchange(request: request::Builder) -> Exchange {
         peer: None,
         client: [192, 0, 2, 1].into(),
         secure: false,
+        certificate: None,
         listener: 0,
         id: RequestId::random(),
         trace: Trace::begin(false),

@@ -9,7 +9,7 @@ use lintel_http::Body;
 use lintel_http::http1::Timer;
 use lintel_kernel::{
     Detour, Exchange, Flow, Names, Rejection,
-    exchange::Params,
+    exchange::{Params, Refused},
     trace::{RequestId, Trace},
 };
 use smallvec::SmallVec;
@@ -49,6 +49,7 @@ pub(crate) fn exchange(target: &str, fields: &[(&str, &str)]) -> Exchange {
         peer: None,
         client: [192, 0, 2, 1].into(),
         secure: false,
+        certificate: None,
         listener: 0,
         id: RequestId::random(),
         trace: Trace::begin(false),
@@ -80,6 +81,31 @@ pub(crate) fn chain(policies: serde_json::Value, consumers: serde_json::Value) -
         ..Context::default()
     };
     Chain::build(&policies, &context).ok().unwrap()
+}
+
+/// Sends a request through a chain and its answer back; the answer's status.
+pub(crate) async fn pass_and_answer(chain: &Chain, exchange: &mut Exchange) -> u16 {
+    let (mut body, mut depth) = (Body::empty(), Depth::default());
+    let mut flow = chain.on_request(&mut depth, exchange, &mut body);
+    if matches!(flow, Flow::Wait) {
+        let timer = Timer::new();
+        let wait = Wait {
+            timer: &timer,
+            deadline: Instant::now() + Duration::from_secs(30),
+        };
+        flow = chain.resume(&mut depth, exchange, &mut body, &wait).await;
+    }
+    let mut response = http::Response::new(Body::empty());
+    if let Flow::Refuse(no) = flow {
+        *response.status_mut() = no.status;
+        exchange.refused = Some(Refused {
+            by: no.by,
+            code: no.code,
+            detail: no.detail,
+        });
+    }
+    chain.on_response(depth, exchange, &mut response);
+    response.status().as_u16()
 }
 
 /// Sends a request through a chain, waiting where it has to; and whether it had to.

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use lintel_http::http1::Timer;
+use lintel_kernel::ClientCertificate;
 use tokio::time::Instant;
 
 use crate::{snapshot::ListenerRules, worker::Worker};
@@ -22,6 +23,8 @@ pub struct Connection {
     pub peer: Option<SocketAddr>,
     /// Whether it is encrypted.
     pub secure: bool,
+    /// The certificate that the peer has shown.
+    pub certificate: Option<Rc<ClientCertificate>>,
 }
 
 /// What one request needs of its protocol's codec.

@@ -130,6 +130,7 @@ pub(crate) fn exchange(
         peer: connection.peer,
         client: client.ip,
         secure: client.secure,
+        certificate: connection.certificate.clone(),
         listener: connection.listener,
         target,
         canonical,

@@ -42,7 +42,6 @@ const PLANNED_POLICIES: &[&str] = &[
     "hmac",
     "oauth2_introspection",
     "oidc",
-    "mtls",
     "ext_authz",
     "acl",
     "quota",

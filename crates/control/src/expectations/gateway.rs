@@ -145,6 +145,7 @@ impl Gateway {
                 rules: Arc::clone(&spec.rules),
                 peer: Some(trial.peer),
                 secure: trial.door.secure,
+                certificate: None,
             },
             known: RefCell::default(),
         });

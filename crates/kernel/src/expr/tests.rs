@@ -48,6 +48,7 @@ fn exchange() -> Exchange {
         peer: None,
         client: [192, 0, 2, 1].into(),
         secure: true,
+        certificate: None,
         listener: 0,
         id: RequestId::accept(&http::HeaderValue::from_static("req-1")).unwrap(),
         trace: Trace::begin(true),

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use lintel_testkit::Origin;
 use tempfile::TempDir;
 
-use crate::support::{Gateway, curl, openssl, to_origin, with_routes};
+use crate::support::{Authority, Gateway, curl, openssl, to_origin, with_routes};
 
 #[test]
 fn curl_speaks_http_1_and_2_in_plaintext() {
@@ -75,6 +75,57 @@ fn curl_speaks_http_1_and_2_over_tls() {
         assert_eq!(said, format!("hello 200 {shown}"));
     }
     assert_eq!(origin.seen()[0].header("x-forwarded-proto"), Some("https"));
+}
+
+#[test]
+fn a_client_is_known_by_its_certificate() {
+    let (origin, authority) = (Origin::saying("hello"), Authority::new());
+    let listener = authority.listener();
+    let asking = format!(
+        "{}, client_auth: {{ ca: {}, mode: optional }} }}",
+        listener.trim_end_matches(" }"),
+        authority.ca()
+    );
+    let yaml = format!(
+        "version: 1\nlisteners: {{ public: {{ bind: 127.0.0.1:0, {asking} }} }}\n\
+         consumers: {{ acme: {{ certificates: [{{ dns: client.test }}] }} }}\n\
+         services: {{ echo: {{ endpoints: [\"{}\"] }} }}\n\
+         routes: {{ all: {{ match: {{ path: /* }}, policies: {{ mtls: {{ forward: {{ X-Who: consumer.name }} }} }}, to: echo }} }}\n",
+        origin.url()
+    );
+    let gateway = Gateway::start(&yaml);
+    let address = gateway.public();
+    let url = format!("https://localhost:{}/x", address.port());
+    let resolve = format!("localhost:{}:127.0.0.1", address.port());
+    let ca = authority.ca();
+    let ask = |name: Option<&str>, version: &str| {
+        let files = name.map(|name| authority.issue(name));
+        let own = files
+            .iter()
+            .flat_map(|(cert, key)| ["--cert", cert, "--key", key]);
+        let asked = [
+            "--cacert",
+            &ca,
+            "--resolve",
+            &resolve,
+            version,
+            "-o",
+            "/dev/null",
+        ];
+        let all: Vec<&str> = asked
+            .into_iter()
+            .chain(own)
+            .chain(["-w", "%{http_code}", &url])
+            .collect();
+        curl(&all)
+    };
+    for version in ["--http1.1", "--http2"] {
+        assert_eq!(ask(Some("client.test"), version), "200");
+        assert_eq!(ask(Some("stranger.test"), version), "401");
+        assert_eq!(ask(None, version), "401");
+    }
+    assert_eq!(origin.seen()[0].header("x-who"), Some("acme"));
+    assert_eq!(origin.seen().len(), 2);
 }
 
 #[test]

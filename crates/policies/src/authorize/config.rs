@@ -5,7 +5,7 @@ use lintel_kernel::{Fault, config};
 use serde_json::Value;
 
 use super::runtime::{Claim, Rules};
-use crate::{Context, described};
+use crate::{Context, challenge, described};
 
 /// What callers must be allowed to. Everything that is given must hold.
 #[config]
@@ -37,6 +37,10 @@ pub struct Config {
     #[serde(default)]
     #[schemars(with = "Option<described::Expression>")]
     pub condition: Option<String>,
+    /// The URL of the metadata that tell callers where to get tokens with more scopes (RFC 9728), for
+    /// 403.
+    #[serde(default)]
+    pub resource_metadata: Option<String>,
     /// Other demands for some methods; they take the place of those above.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "POST": { "scopes": ["orders:write"] } }))]
@@ -84,6 +88,10 @@ pub enum OneOf {
 impl Config {
     pub(super) fn build(&self, context: &Context) -> Result<super::Authorize, Vec<Fault>> {
         let mut faults = Vec::new();
+        let metadata = self.resource_metadata.as_deref().map(challenge::quoted);
+        if metadata == Some(None) {
+            faults.push(challenge::unquotable("resource_metadata"));
+        }
         let usual = MethodConfig {
             scopes: self.scopes.clone(),
             any_scope: self.any_scope.clone(),
@@ -111,7 +119,11 @@ impl Config {
                         "add `scopes`, `any_scope`, `groups`, `consumers`, `plans`, `claims` or `condition`",
                     )]);
                 }
-                Ok(super::Authorize { usual, by_method })
+                Ok(super::Authorize {
+                    usual,
+                    by_method,
+                    metadata: metadata.flatten(),
+                })
             }
             _ => Err(faults),
         }

@@ -18,6 +18,8 @@ use crate::{Context, Policy};
 pub struct Authorize {
     usual: Rules,
     by_method: Vec<(Method, Rules)>,
+    /// The URL of the resource's metadata, quoted.
+    metadata: Option<String>,
 }
 
 const FORBIDDEN: Rejection = Rejection::new(
@@ -47,7 +49,7 @@ impl Policy for Authorize {
         let rules = own.map_or(&self.usual, |(_, rules)| rules);
         match rules.check(exchange) {
             Ok(()) => Flow::Next,
-            Err(Unmet::Scope) => Flow::Refuse(insufficient_scope(rules)),
+            Err(Unmet::Scope) => Flow::Refuse(self.insufficient_scope(rules)),
             Err(unmet) => Flow::Refuse(FORBIDDEN.with_cause(unmet.cause())),
         }
     }
@@ -58,15 +60,20 @@ impl Policy for Authorize {
     }
 }
 
-/// RFC 6750 §3.1: the answer may name the scope that would do.
-fn insufficient_scope(rules: &Rules) -> Rejection {
-    let refusal = INSUFFICIENT_SCOPE.with_cause(Unmet::Scope.cause());
-    let text = format!(
-        "Bearer error=\"insufficient_scope\", scope=\"{}\"",
-        rules.wanted_scopes()
-    );
-    match HeaderValue::from_str(&text) {
-        Ok(value) => refusal.with_header(header::WWW_AUTHENTICATE, value),
-        Err(_) => refusal,
+impl Authorize {
+    /// RFC 6750 §3.1: the answer may name the scope that would do; RFC 9728 §5.1: and where the
+    /// resource says how to get it.
+    fn insufficient_scope(&self, rules: &Rules) -> Rejection {
+        let refusal = INSUFFICIENT_SCOPE.with_cause(Unmet::Scope.cause());
+        let scopes = rules.wanted_scopes();
+        let mut text = format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\"");
+        if let Some(metadata) = &self.metadata {
+            text.push_str(", resource_metadata=");
+            text.push_str(metadata);
+        }
+        match HeaderValue::from_str(&text) {
+            Ok(value) => refusal.with_header(header::WWW_AUTHENTICATE, value),
+            Err(_) => refusal,
+        }
     }
 }

@@ -26,6 +26,10 @@ pub struct ConsumerConfig {
     #[serde(default)]
     pub basic: Vec<BasicConfig>,
 
+    /// What its certificates say, for the policy `mtls`.
+    #[serde(default)]
+    pub certificates: Vec<CertificateConfig>,
+
     /// Which signed tokens speak for it, where the policy `jwt` names a `consumer_claim`. Without
     /// it, tokens in which that claim is the consumer's own name.
     #[serde(default)]
@@ -86,6 +90,24 @@ pub struct BasicConfig {
     /// The argon2 or bcrypt hash of the password, as `lintel keys hash` or `htpasswd -nB` prints it.
     #[schemars(example = &"$2y$10$…")]
     pub hash: Secret,
+}
+
+/// What a certificate says. Exactly one of the keys.
+#[config]
+#[schemars(rename = "ConsumerCertificate")]
+pub enum CertificateConfig {
+    /// The SHA-256 of the certificate in hexadecimal digits, with or without colons.
+    Fingerprint(String),
+    /// A URI among its subject alternative names, such as `spiffe://example.com/billing`.
+    Uri(String),
+    /// A host name among its subject alternative names. No wildcards.
+    Dns(String),
+    /// An e-mail address among its subject alternative names.
+    Email(String),
+    /// The distinguished name of its subject as a whole, such as `C=DE, O=Example, CN=billing`.
+    Subject(String),
+    /// The common name of its subject.
+    CommonName(String),
 }
 
 /// The tokens that speak for a consumer.

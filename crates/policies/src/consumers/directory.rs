@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lintel_kernel::{Consumer, Fault};
 
-use super::{ConsumerConfig, Keys, Tokens, Users};
+use super::{Certificates, ConsumerConfig, Keys, Tokens, Users};
 
 /// The consumers of a configuration, by whatever they prove themselves with.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +12,7 @@ pub struct Directory {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) users: Arc<Users>,
+    pub(crate) certificates: Arc<Certificates>,
 }
 
 impl Directory {
@@ -24,7 +25,7 @@ impl Directory {
     ) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let (mut tokens, mut keys) = (Tokens::default(), Keys::default());
-        let mut users = Users::default();
+        let (mut users, mut certificates) = (Users::default(), Certificates::default());
         for (name, config) in consumers {
             let consumer = Arc::new(Consumer {
                 name: name.into(),
@@ -38,6 +39,7 @@ impl Directory {
             let mut own = tokens.add(&consumer, config.jwt.as_ref());
             own.extend(keys.add(&consumer, &config.api_keys));
             own.extend(users.add(&consumer, &config.basic));
+            own.extend(certificates.add(&consumer, &config.certificates));
             faults.extend(own.into_iter().map(|fault| fault.under(name)));
         }
         if faults.is_empty() {
@@ -45,6 +47,7 @@ impl Directory {
                 tokens: Arc::new(tokens),
                 keys: Arc::new(keys),
                 users: Arc::new(users),
+                certificates: Arc::new(certificates),
             })
         } else {
             Err(faults)

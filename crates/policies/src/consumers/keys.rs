@@ -179,7 +179,7 @@ impl Keys {
 }
 
 /// 64 hexadecimal digits.
-fn digest(digits: &str) -> Result<[u8; 32], Fault> {
+pub(super) fn digest(digits: &str) -> Result<[u8; 32], Fault> {
     let mut digest = [0; 32];
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
     let all_digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit());

@@ -4,6 +4,7 @@
 //! policy looks up is an index of its own, one file each; indexes with equal content are equal, so
 //! that what was remembered of one outlives a reload that did not touch it.
 
+mod certificates;
 mod config;
 mod directory;
 mod identities;
@@ -13,7 +14,8 @@ mod tests;
 mod tokens;
 mod users;
 
-pub use config::{BasicConfig, ConsumerConfig, KeyConfig, TokenConfig};
+pub(crate) use certificates::Certificates;
+pub use config::{BasicConfig, CertificateConfig, ConsumerConfig, KeyConfig, TokenConfig};
 pub use directory::Directory;
 pub(crate) use keys::{Keys, Lookup};
 pub(crate) use tokens::Tokens;

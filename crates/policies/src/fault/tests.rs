@@ -45,6 +45,7 @@ fn exchange() -> Exchange {
         peer: None,
         client: [192, 0, 2, 1].into(),
         secure: false,
+        certificate: None,
         listener: 0,
         id: RequestId::random(),
         trace: Trace::begin(false),

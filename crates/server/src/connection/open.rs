@@ -5,8 +5,11 @@ use std::{net::SocketAddr, rc::Rc, sync::Arc};
 use http::StatusCode;
 use ipnet::IpNet;
 use lintel_http1::RequestLine;
+use lintel_kernel::ClientCertificate;
 use lintel_proxy::{Connection, malformed::Malformed};
-use lintel_tls::{Acceptor, HandshakeError, HandshakeErrorKind, Socket, Stream, proxy_protocol};
+use lintel_tls::{
+    Acceptor, HandshakeError, HandshakeErrorKind, PeerCertificate, Socket, Stream, proxy_protocol,
+};
 use tokio::io::AsyncWriteExt;
 
 use super::{Accepted, Held, h1::Http1};
@@ -36,7 +39,7 @@ impl Opening {
         admit(&mut held, peer)?;
         Some(Opened {
             stream: socket.into(),
-            service: service(held, peer, false),
+            service: service(held, peer, false, None),
         })
     }
 
@@ -76,16 +79,17 @@ impl Opening {
                     Ok(stream) => stream,
                     Err(error) => {
                         if error.kind() == HandshakeErrorKind::PlainHttp {
-                            answer_plain_http(&service(held, peer, false), error).await;
+                            answer_plain_http(&service(held, peer, false, None), error).await;
                         }
                         return None;
                     }
                 }
             }
         };
+        let certificate = stream.peer_certificate().map(certificate);
         Some(Opened {
             stream,
-            service: service(held, peer, secure),
+            service: service(held, peer, secure, certificate),
         })
     }
 
@@ -98,15 +102,37 @@ impl Opening {
     }
 }
 
-fn service(held: Held, peer: Option<SocketAddr>, secure: bool) -> Http1 {
+fn service(
+    held: Held,
+    peer: Option<SocketAddr>,
+    secure: bool,
+    certificate: Option<Rc<ClientCertificate>>,
+) -> Http1 {
     let connection = Connection {
         worker: Rc::clone(&held.listener.core.proxy),
         listener: held.spec.id,
         rules: Arc::clone(&held.spec.rules),
         peer,
         secure,
+        certificate,
     };
     Http1 { connection, held }
+}
+
+/// The certificate in the words of those who have nothing to do with TLS.
+fn certificate(shown: PeerCertificate) -> Rc<ClientCertificate> {
+    Rc::new(ClientCertificate {
+        subject: shown.subject,
+        issuer: shown.issuer,
+        serial: shown.serial,
+        common_name: shown.common_name,
+        dns_names: shown.dns_names,
+        uris: shown.uris,
+        emails: shown.emails,
+        fingerprint: shown.fingerprint.0,
+        not_after: shown.not_after,
+        der: shown.der,
+    })
 }
 
 /// Counts the connection for its client. None if the client has too many.

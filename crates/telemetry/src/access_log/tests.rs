@@ -237,6 +237,7 @@ fn a_record_of_an_exchange() {
         peer: None,
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         secure: false,
+        certificate: None,
         listener: 0,
         id: RequestId::random(),
         trace: Trace::begin(true),
