@@ -37,15 +37,17 @@ const DOORS: &[(&str, &[&str])] = &[
     ),
     ("granit-parser", &["lintel-config"]),
     (
-        "hyper",
+        "h2",
         &[
             "lintel-http",
             "lintel-upstream",
             "lintel-server",
-            "lintel-proxy",
             "lintel-bench",
-            "lintel-testkit",
         ],
+    ),
+    (
+        "hyper",
+        &["lintel-upstream", "lintel-bench", "lintel-testkit"],
     ),
     ("httparse", &["lintel-http1", "lintel-bench"]),
     ("axum", &["lintel-control"]),

@@ -45,7 +45,6 @@ enum Kind {
     Http1Request(http1::server::Incoming<ClientStream>),
     Http1Response(http1::client::Incoming<Stream>),
     Http2(Box<h2::Incoming>),
-    Hyper(hyper::body::Incoming, Side),
     Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError>>>),
 }
 
@@ -67,11 +66,6 @@ impl Body {
     /// A body made of another implementation.
     pub fn boxed(body: impl HttpBody<Data = Bytes, Error = BodyError> + 'static) -> Self {
         Self::from_kind(Kind::Boxed(Box::pin(body)))
-    }
-
-    /// The body of an HTTP/2 message from the given side.
-    pub const fn hyper(body: hyper::body::Incoming, side: Side) -> Self {
-        Self::from_kind(Kind::Hyper(body, side))
     }
 
     const fn from_kind(kind: Kind) -> Self {
@@ -119,12 +113,6 @@ impl Body {
                 .poll_frame(cx)
                 .map_err(|error| BodyError::http1(&error, Side::Upstream)),
             Kind::Http2(body) => Pin::new(&mut **body).poll_frame(cx),
-            Kind::Hyper(body, side) => {
-                let side = *side;
-                Pin::new(body)
-                    .poll_frame(cx)
-                    .map_err(|error| BodyError::hyper(&error, side))
-            }
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -165,7 +153,6 @@ impl HttpBody for Body {
             Kind::Http1Request(body) => body.is_end_stream(),
             Kind::Http1Response(body) => body.is_end_stream(),
             Kind::Http2(body) => body.is_end_stream(),
-            Kind::Hyper(body, _) => body.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -177,8 +164,15 @@ impl HttpBody for Body {
             Kind::Http1Request(body) => body.size_hint(),
             Kind::Http1Response(body) => body.size_hint(),
             Kind::Http2(body) => body.size_hint(),
-            Kind::Hyper(body, _) => body.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
+        }
+    }
+}
+
+impl h2::Advance for Body {
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        if let Kind::Http2(body) = &mut self.kind {
+            body.advance(cx);
         }
     }
 }
@@ -206,18 +200,6 @@ impl BodyError {
             http1::BodyError::Timeout => FailureKind::Timeout,
             http1::BodyError::Malformed(_) => FailureKind::Protocol,
             _ => FailureKind::Reset,
-        };
-        Self {
-            facts: Facts::new(kind, side),
-            cause: error.to_string(),
-        }
-    }
-
-    fn hyper(error: &hyper::Error, side: Side) -> Self {
-        let kind = if error.is_timeout() {
-            FailureKind::Timeout
-        } else {
-            FailureKind::Reset
         };
         Self {
             facts: Facts::new(kind, side),
@@ -260,7 +242,7 @@ impl fmt::Debug for Body {
             Kind::Full(_) => "full",
             Kind::Http1Request(_) => "http1 request",
             Kind::Http1Response(_) => "http1 response",
-            Kind::Http2(_) | Kind::Hyper(..) => "http2",
+            Kind::Http2(_) => "http2",
             Kind::Boxed(_) => "boxed",
         };
         f.debug_struct("Body").field("kind", &kind).finish()

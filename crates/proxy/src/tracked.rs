@@ -8,7 +8,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use http_body::{Frame, SizeHint};
-use lintel_http::{Body, BodyError};
+use lintel_http::{Body, BodyError, h2::Advance};
 use lintel_kernel::{Exchange, Kind, Outcome, Side};
 
 use crate::active::Active;
@@ -113,5 +113,11 @@ impl http_body::Body for Tracked {
 
     fn size_hint(&self) -> SizeHint {
         http_body::Body::size_hint(&self.body)
+    }
+}
+
+impl Advance for Tracked {
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        self.body.advance(cx);
     }
 }

@@ -14,6 +14,7 @@ use lintel_http1::Timer;
 use lintel_kernel::{Facts, Kind, Side};
 use tokio::time::Instant;
 
+use super::Advance;
 use crate::BodyError;
 
 /// How long a body may pause.
@@ -41,7 +42,15 @@ pub struct Incoming {
     due: Option<Instant>,
     /// To be called when data is first waited for.
     wanted: Option<Box<dyn FnOnce()>>,
+    /// What goes the other way on the stream, until it is done.
+    companion: Option<Companion>,
+    /// Sees what has come, until it has seen enough.
+    watcher: Option<Watcher>,
 }
+
+type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
+type Companion = Box<dyn FnMut(&mut Context<'_>) -> Poll<()>>;
+type Watcher = Box<dyn FnMut(&Polled) -> bool>;
 
 impl Incoming {
     /// The body that follows a head with these fields, from the given side.
@@ -58,6 +67,8 @@ impl Incoming {
             pace,
             due: None,
             wanted: None,
+            companion: None,
+            watcher: None,
         }
     }
 
@@ -66,6 +77,25 @@ impl Incoming {
     #[must_use]
     pub fn when_wanted(mut self, wanted: impl FnOnce() + 'static) -> Self {
         self.wanted = Some(Box::new(wanted));
+        self
+    }
+
+    /// Has `companion` polled along with this body until it is ready or this is dropped: the rest of
+    /// the request that this answers. Both belong to one task, as the body that is sent may too.
+    #[must_use]
+    pub fn with_companion(
+        mut self,
+        companion: impl FnMut(&mut Context<'_>) -> Poll<()> + 'static,
+    ) -> Self {
+        self.companion = Some(Box::new(companion));
+        self
+    }
+
+    /// Has `watcher` see whatever the body gives out, its end or failure included, until it answers
+    /// true.
+    #[must_use]
+    pub fn watched(mut self, watcher: impl FnMut(&Polled) -> bool + 'static) -> Self {
+        self.watcher = Some(Box::new(watcher));
         self
     }
 
@@ -93,6 +123,36 @@ impl Incoming {
         )
     }
 
+    /// The next part, unless it is too long in coming.
+    fn poll_paced(&mut self, cx: &mut Context<'_>) -> Polled {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        self.advance(cx);
+        if let Poll::Ready(part) = self.poll_part(cx) {
+            self.due = None;
+            return Poll::Ready(match part {
+                Some(Err(error)) => {
+                    self.ended = true;
+                    (!self.is_whole(&error)).then(|| Err(BodyError::http2(&error, self.side)))
+                }
+                None => {
+                    self.ended = true;
+                    None
+                }
+                Some(Ok(frame)) => Some(Ok(frame)),
+            });
+        }
+        if let Some(wanted) = self.wanted.take() {
+            wanted();
+        }
+        let pause = self.pace.longest_pause;
+        let due = *self.due.get_or_insert_with(|| Instant::now() + pause);
+        ready!(self.pace.timer.poll_deadline(cx, due));
+        self.ended = true;
+        Poll::Ready(Some(Err(BodyError::timeout(self.side))))
+    }
+
     /// A server that has answered in full may ask for an end of the request with `NO_ERROR` (RFC 9113
     /// §8.1); the answer is whole then. A client has no such right.
     fn is_whole(&self, error: &h2::Error) -> bool {
@@ -110,32 +170,14 @@ impl Body for Incoming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        if this.ended {
-            return Poll::Ready(None);
+        let polled = self.poll_paced(cx);
+        if let Some(watcher) = &mut self.watcher
+            && polled.is_ready()
+            && watcher(&polled)
+        {
+            self.watcher = None;
         }
-        if let Poll::Ready(part) = this.poll_part(cx) {
-            this.due = None;
-            return Poll::Ready(match part {
-                Some(Err(error)) => {
-                    this.ended = true;
-                    (!this.is_whole(&error)).then(|| Err(BodyError::http2(&error, this.side)))
-                }
-                None => {
-                    this.ended = true;
-                    None
-                }
-                Some(Ok(frame)) => Some(Ok(frame)),
-            });
-        }
-        if let Some(wanted) = this.wanted.take() {
-            wanted();
-        }
-        let pause = this.pace.longest_pause;
-        let due = *this.due.get_or_insert_with(|| Instant::now() + pause);
-        ready!(this.pace.timer.poll_deadline(cx, due));
-        this.ended = true;
-        Poll::Ready(Some(Err(BodyError::timeout(this.side))))
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -147,6 +189,16 @@ impl Body for Incoming {
             Some(left) => SizeHint::with_exact(left),
             None if self.is_end_stream() => SizeHint::with_exact(0),
             None => SizeHint::default(),
+        }
+    }
+}
+
+impl Advance for Incoming {
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        if let Some(companion) = &mut self.companion
+            && companion(cx).is_ready()
+        {
+            self.companion = None;
         }
     }
 }

@@ -13,6 +13,12 @@ use http_body::{Body, Frame};
 /// buffer would, and most answers are sent with fewer steps.
 const SMALL: usize = 16 * 1024;
 
+/// A body that may have more to do than to give out data.
+pub trait Advance {
+    /// Does what can be done while nobody takes data: a peer that doesn't read may still send.
+    fn advance(&mut self, _: &mut Context<'_>) {}
+}
+
 /// A body on its way into a stream.
 pub struct Outgoing<B> {
     stream: SendStream<Bytes>,
@@ -58,7 +64,7 @@ impl<B> Outgoing<B> {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
+impl<B: Body<Data = Bytes> + Advance + Unpin> Outgoing<B> {
     /// Ready once all has been handed to h2, or can't be. Window is asked for only when there is data
     /// for it: of what a stream holds unused, the others of its connection have nothing.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost<B::Error>>> {
@@ -123,7 +129,10 @@ impl<B: Body<Data = Bytes> + Unpin> Outgoing<B> {
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Lost::Gone(error))),
                 Poll::Ready(None) => return Poll::Ready(Err(Lost::Closed)),
-                Poll::Pending => return self.poll_reset(cx),
+                Poll::Pending => {
+                    self.body.advance(cx);
+                    return self.poll_reset(cx);
+                }
             }
         }
         Poll::Ready(Ok(()))

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use lintel_http::BodyError;
+use lintel_http::{BodyError, h2::Advance};
 use lintel_kernel::{Facts, Kind, Side, trace::RequestId};
 use lintel_proxy::{Tracked, refuse};
 use pin_project_lite::pin_project;
@@ -77,12 +77,9 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Body for ShieldedBody<B> 
         let body = &mut self.0;
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let fragile = Fragile(body);
-            match fragile.0 {
-                Some(body) => Pin::new(body).poll_frame(cx),
-                None => Poll::Ready(None),
-            }
+            fragile.0.as_mut().map(|body| Pin::new(body).poll_frame(cx))
         }));
-        polled.unwrap_or_else(|_| {
+        polled.ok().flatten().unwrap_or_else(|| {
             Poll::Ready(Some(Err(BodyError {
                 facts: Facts::new(Kind::Internal, Side::Gateway),
                 cause: "the answer was ended by a panic".to_owned(),
@@ -98,6 +95,19 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Body for ShieldedBody<B> 
         self.0
             .as_ref()
             .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl<B: Advance> Advance for ShieldedBody<B> {
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        let body = &mut self.0;
+        // Without its body, it fails when it is next asked for data.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let fragile = Fragile(body);
+            if let Some(body) = fragile.0.as_mut() {
+                body.advance(cx);
+            }
+        }));
     }
 }
 

@@ -2,9 +2,6 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use http_body_util::{BodyExt, Empty};
-use hyper_util::rt::TokioIo;
-use lintel_http::h2::LocalExecutor;
 use lintel_server::ListenerSpec;
 use lintel_tls::{
     Acceptor, Alpn, CertificateSource, ClientSettings, Connector, Roots, ServerSettings, Stream,
@@ -93,20 +90,12 @@ fn http2_by_alpn() {
     block_on(async {
         let stream = keys.connect(&gateway, vec![Alpn::H2, Alpn::Http1]).await;
         assert_eq!(stream.tls_info().unwrap().alpn, Some(Alpn::H2));
-        let io = TokioIo::new(stream);
-        let (mut sender, connection) = hyper::client::conn::http2::Builder::new(LocalExecutor)
-            .handshake(io)
-            .await
-            .unwrap();
+        let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
         tokio::task::spawn_local(connection);
-        let request = http::Request::get("https://a.test/hello")
-            .body(Empty::<bytes::Bytes>::new())
-            .unwrap();
-        let response = sender.send_request(request).await.unwrap();
-        assert_eq!(
-            response.into_body().collect().await.unwrap().to_bytes(),
-            "hello"
-        );
+        let request = http::Request::get("https://a.test/hello").body(()).unwrap();
+        let (response, _) = sender.send_request(request, true).unwrap();
+        let mut body = response.await.unwrap().into_body();
+        assert_eq!(body.data().await.unwrap().unwrap(), "hello");
     });
 }
 

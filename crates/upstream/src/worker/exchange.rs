@@ -2,9 +2,10 @@
 
 use std::{cell::Cell, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, request::Parts};
-use hyper::body::Incoming;
-use lintel_http::{Body, body::Lease};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request::Parts,
+};
+use lintel_http::{Body, body::Lease, h2::Incoming};
 use lintel_http1::{
     Timer,
     client::{self, Conn, SendOptions},
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 use super::{
     awaited::{Awaited, is_awaited},
     failure::{Cause, code},
-    http2::{self, Multiplexed},
+    http2::{self, Multiplexed, NoAnswer},
     observe,
     patience::{Late, Patience},
     pool::Pool,
@@ -154,34 +155,17 @@ impl Attempt<'_> {
         let counted = Counted::new(self, begun);
         let upload = Upload::new(body);
         let progress = upload.progress();
-        let request = match http2::request(head, self.endpoint, self.te_trailers, upload) {
-            Ok(request) => request,
-            Err((why, body)) => {
-                let cause = Cause::new(
-                    Facts::new(Kind::Protocol, Side::Client),
-                    code::REQUEST_BODY,
-                    why,
-                );
-                return Err(Lost {
-                    cause,
-                    body: Some(body.into_body()),
-                    replay: Replay::Never,
-                });
-            }
-        };
+        let request = self.http2_request(head, upload).map_err(|lost| *lost)?;
         let mut patience = self.patience(progress.clone(), begun);
         let sent = {
-            let exchange = pin!(connection.send(request));
-            patience.wait(exchange).await
+            let exchange = http2::exchange(connection.sender(), request, self.http2_terms());
+            patience.wait(pin!(exchange)).await
         };
         drop(waiting);
         match sent {
             Ok(Ok(response)) => Ok(self.streamed(&counted, response, lease)),
-            Ok(Err(mut error)) => {
-                let unsent = error
-                    .take_message()
-                    .map(|request| request.into_body().into_body());
-                let lost = lost_stream(&error.into_error(), unsent, progress.as_deref(), reused);
+            Ok(Err(why)) => {
+                let lost = lost_stream(why, progress.as_deref(), reused);
                 counted.lost(lost.cause.outcome(), lost.replay);
                 Err(lost)
             }
@@ -197,7 +181,12 @@ impl Attempt<'_> {
     }
 
     /// The head of an answer over HTTP/2.
-    fn streamed(&self, counted: &Counted<'_>, response: Response<Incoming>, lease: Lease) -> Sent {
+    fn streamed(
+        &self,
+        counted: &Counted<'_>,
+        response: Response<Option<Incoming>>,
+        lease: Lease,
+    ) -> Sent {
         let head_at = Instant::now();
         let awaited = if is_awaited(&response) {
             Some(counted.suspended(head_at))
@@ -205,12 +194,46 @@ impl Attempt<'_> {
             counted.answered(&response, head_at);
             None
         };
-        let idle = self.service.spec().timeouts.idle;
-        let response = http2::response(response, self.timer, idle, awaited);
+        let response = response.map(|body| match (body, awaited) {
+            (Some(body), Some(awaited)) => body.watched(move |polled| awaited.see(polled)).into(),
+            (Some(body), None) => Body::from(body),
+            (None, awaited) => {
+                if let Some(awaited) = awaited {
+                    awaited.ended(&HeaderMap::new());
+                }
+                Body::empty()
+            }
+        });
         Sent {
             response: response.map(|body| body.with_lease(lease)),
             upgraded: None,
             head_at,
+        }
+    }
+
+    fn http2_request(&self, head: &Parts, upload: Upload) -> Result<Request<Upload>, Box<Lost>> {
+        let request = http2::request(head, self.endpoint, self.te_trailers, upload);
+        let mut request = request.map_err(|(why, upload)| {
+            let facts = Facts::new(Kind::Protocol, Side::Client);
+            Box::new(Lost {
+                cause: Cause::new(facts, code::REQUEST_BODY, why),
+                body: Some(upload.into_body()),
+                replay: Replay::Never,
+            })
+        })?;
+        if self.expect_continue {
+            let expectation = HeaderValue::from_static("100-continue");
+            request.headers_mut().insert(header::EXPECT, expectation);
+        }
+        Ok(request)
+    }
+
+    fn http2_terms(&self) -> http2::Terms<'_> {
+        http2::Terms {
+            timer: self.timer,
+            idle: self.service.spec().timeouts.idle,
+            expect_continue: self.expect_continue.then_some(CONTINUE_TIMEOUT),
+            interim: self.interim,
         }
     }
 
@@ -236,12 +259,7 @@ impl Attempt<'_> {
 }
 
 /// Why there was no answer over HTTP/2, and what may be done about it.
-fn lost_stream(
-    error: &hyper::Error,
-    unsent: Option<Body>,
-    progress: Option<&Progress>,
-    reused: bool,
-) -> Lost {
+fn lost_stream(why: NoAnswer, progress: Option<&Progress>, reused: bool) -> Lost {
     if let Some((facts, text)) = progress.and_then(Progress::failure) {
         return Lost {
             cause: Cause::request_body(facts, text),
@@ -249,15 +267,22 @@ fn lost_stream(
             replay: Replay::Never,
         };
     }
-    let (mut cause, unprocessed) = http2::sort(error);
-    if unsent.is_some() {
-        cause.facts = cause.facts.retryable();
-        return Lost {
-            cause,
-            body: unsent,
-            replay: Replay::Always,
-        };
-    }
+    let (cause, unprocessed) = match why {
+        NoAnswer::Unsent(error, unsent) => {
+            let (mut cause, _) = http2::sort(&error);
+            cause.facts = cause.facts.retryable();
+            return Lost {
+                cause,
+                body: Some(unsent.into_body()),
+                replay: Replay::Always,
+            };
+        }
+        NoAnswer::Lost(error) => http2::sort(&error),
+        NoAnswer::TooManyInterim => {
+            let text = "too many interim responses".to_owned();
+            (http2::bad_response(text), false)
+        }
+    };
     // A body that was handed over is gone, even if nothing was taken from it; no body can be had
     // again at any time.
     let body = progress.is_none().then(Body::empty);

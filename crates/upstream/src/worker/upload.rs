@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use lintel_http::{Body, BodyError};
+use lintel_http::{Body, BodyError, h2::Advance};
 use lintel_kernel::Facts;
 use tokio::time::Instant;
 
@@ -99,3 +99,5 @@ impl http_body::Body for Upload {
         self.body.size_hint()
     }
 }
+
+impl Advance for Upload {}

@@ -13,10 +13,11 @@ use h2::{
     Reason,
     server::{Connection, Handshake},
 };
+use lintel_http::h2::KeepAlive;
 use lintel_http1::Timer;
 use tokio::time::Instant;
 
-use super::{Io, Session, accept::accept, keep_alive::KeepAlive, refusals};
+use super::{Io, Session, accept::accept, refusals};
 
 /// How long the client of a connection that has no stream left may take to answer a GOAWAY.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -84,8 +85,14 @@ impl Life {
             if self.ending {
                 connection.graceful_shutdown();
             }
-            let pings = connection.ping_pong();
-            let keep_alive = KeepAlive::new(pings, &self.session.held.spec.h2);
+            let limits = &self.session.held.spec.h2;
+            let keep_alive =
+                limits
+                    .keep_alive_interval
+                    .zip(connection.ping_pong())
+                    .map(|(interval, pings)| {
+                        KeepAlive::new(pings, interval, limits.keep_alive_timeout)
+                    });
             self.phase = Phase::Serving(connection, keep_alive);
         }
         if let Phase::Serving(connection, keep_alive) = &mut self.phase {

@@ -3,7 +3,7 @@
 //! h2 bounds concurrent and reset streams, header lists and CONTINUATION frames, and keeps at most
 //! one unanswered PING and SETTINGS, so that a flood costs time but no memory. What costs only time
 //! is bounded by [`traffic`]; stalled bodies by [`exchange`] and the body type; idle connections and
-//! their end by [`drive`]; clients that are gone are found by [`keep_alive`].
+//! their end, and clients that are gone, by [`drive`].
 
 mod accept;
 mod answer;
@@ -11,7 +11,6 @@ mod drive;
 mod exchange;
 mod frames;
 mod hygiene;
-mod keep_alive;
 mod refusals;
 mod stream;
 mod traffic;

@@ -5,14 +5,11 @@ use std::{future::poll_fn, pin::Pin, rc::Rc};
 use ::http::{HeaderMap, StatusCode, request::Parts};
 use bytes::Bytes;
 use http_body::Body as _;
-use hyper::client::conn::http2::Builder;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use lintel_http::{Body, h2::LocalExecutor};
+use lintel_http::Body;
 use lintel_http1::{
     Timer,
     client::{Conn, Recycle, SendOptions},
 };
-use lintel_kernel::Side;
 use lintel_tls::Stream;
 use tokio::task::JoinHandle;
 
@@ -20,7 +17,7 @@ use crate::{
     service::{Endpoint, Service},
     worker::{
         connect::{self, Offer, Speaks},
-        http2,
+        http2::{self, NoAnswer},
         upload::Upload,
     },
 };
@@ -55,7 +52,7 @@ pub(super) async fn ask(
     };
     match speaks {
         Speaks::Http1 => over_http1(service, stream, head, body).await,
-        Speaks::Http2 => over_http2(stream, endpoint, head, body).await,
+        Speaks::Http2 => over_http2(service, stream, endpoint, head, body).await,
     }
 }
 
@@ -83,6 +80,7 @@ async fn over_http1(
 }
 
 async fn over_http2(
+    service: &Service,
     stream: Stream,
     endpoint: &Endpoint,
     head: &Parts,
@@ -90,22 +88,31 @@ async fn over_http2(
 ) -> Result<Reply, String> {
     let request =
         http2::request(head, endpoint, false, Upload::new(body)).map_err(|(why, _)| why)?;
-    let (mut sender, connection) = Builder::new(LocalExecutor)
-        .timer(TokioTimer::new())
-        .handshake(TokioIo::new(stream))
+    let (sender, connection) = http2::builder()
+        .handshake(stream)
         .await
         .map_err(|error| format!("HTTP/2 could not be begun: {error}"))?;
     let _driver = Aborted(tokio::task::spawn_local(async move {
         // How it ends shows in the answer.
         let _ = connection.await;
     }));
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| format!("no answer: {error}"))?;
-    let (parts, body) = response.into_parts();
-    let body = Body::hyper(body, Side::Upstream);
+    let terms = http2::Terms {
+        timer: &Timer::new(),
+        idle: service.spec().timeouts.idle,
+        expect_continue: None,
+        interim: &|_, _| {},
+    };
+    let response = http2::exchange(sender, request, terms).await;
+    let (parts, body) = response.map_err(|why| no_answer(&why))?.into_parts();
+    let body = body.map_or_else(Body::empty, Body::from);
     read(parts.status, parts.headers, body).await
+}
+
+fn no_answer(why: &NoAnswer) -> String {
+    match why {
+        NoAnswer::Unsent(error, _) | NoAnswer::Lost(error) => format!("no answer: {error}"),
+        NoAnswer::TooManyInterim => "too many interim responses".to_owned(),
+    }
 }
 
 async fn read(status: StatusCode, headers: HeaderMap, mut body: Body) -> Result<Reply, String> {

@@ -5,12 +5,9 @@ use std::{
     cell::{Cell, RefCell},
     rc::Rc,
     sync::Arc,
-    time::Duration,
 };
 
-use hyper::client::conn::http2::Builder;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use lintel_http::h2::LocalExecutor;
+use h2::client::Builder;
 use lintel_http1::client::Conn;
 use lintel_tls::Stream;
 use tokio::{
@@ -39,9 +36,8 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const SEND_BUFFER: usize = 256 * 1024;
 /// Bytes of a response's header fields, as with HTTP/1.
 const MAX_HEADER_LIST: u32 = 64 * 1024;
-/// How often a connection with streams on it is asked for a sign of life, and how long it has.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Streams that the peer made this side reset, at a time; more end the connection.
+const MAX_LOCAL_RESETS: usize = 1024;
 
 /// A connection being opened.
 #[derive(Default)]
@@ -132,6 +128,19 @@ async fn open(
     }
 }
 
+/// How connections are begun.
+pub(crate) fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_header_list_size(MAX_HEADER_LIST)
+        .max_local_error_reset_streams(Some(MAX_LOCAL_RESETS));
+    builder
+}
+
 async fn handshake(
     pool: &Pool,
     service: &Service,
@@ -145,15 +154,8 @@ async fn handshake(
         _room: room,
     };
     let io = Monitored::new(stream, watch);
-    let (sender, connection) = Builder::new(LocalExecutor)
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .max_header_list_size(MAX_HEADER_LIST)
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT)
-        .handshake(TokioIo::new(io))
+    let (sender, connection) = builder()
+        .handshake(io)
         .await
         .map_err(|error| ConnectError::http2(&error.to_string()))?;
     tokio::task::spawn_local(Rc::clone(&monitor).drive(connection));

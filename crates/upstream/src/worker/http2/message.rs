@@ -2,21 +2,14 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Uri, header,
+    HeaderMap, HeaderValue, Request, Uri, header,
     request::Parts,
     uri::{self, Authority, Scheme},
 };
 
-use crate::{service::Endpoint, worker::upload::Upload};
+use lintel_http::h2::remove_connection_fields;
 
-/// Fields of one hop, which HTTP/2 has not (RFC 9113 §8.2.2).
-const CONNECTION_FIELDS: [HeaderName; 5] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+use crate::{service::Endpoint, worker::upload::Upload};
 
 /// The request for an endpoint. The head is copied, for another try; values are shared.
 ///
@@ -43,9 +36,7 @@ pub(crate) fn request(
 }
 
 fn clean(headers: &mut HeaderMap, te_trailers: bool) {
-    for name in CONNECTION_FIELDS {
-        headers.remove(name);
-    }
+    remove_connection_fields(headers);
     headers.remove(header::HOST);
     let grpc = headers
         .get(header::CONTENT_TYPE)
@@ -53,8 +44,6 @@ fn clean(headers: &mut HeaderMap, te_trailers: bool) {
     if te_trailers || grpc {
         // gRPC asks for it to detect proxies that lose trailers.
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
-    } else {
-        headers.remove(header::TE);
     }
 }
 

@@ -1,35 +1,31 @@
 //! HTTP/2 connections: a few, each shared by many requests.
-//!
-//! Interim answers (1xx) end here: hyper's client skips them over HTTP/2, although h2 could give them
-//! out (hyperium/hyper#4114 is open).
 
 mod dial;
+mod exchange;
+mod failure;
 mod message;
 mod monitor;
-mod response;
 
 use std::{
     cell::{Cell, RefCell},
-    future::Future,
     rc::Rc,
     sync::Arc,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http2::SendRequest},
-};
+use bytes::Bytes;
+use h2::client::SendRequest;
 use lintel_telemetry::metrics::{ServiceMetrics, UpstreamRequest};
 use tokio::time::Instant;
 
 use self::monitor::Monitor;
 pub(crate) use self::{
-    dial::Dial,
+    dial::{Dial, builder},
+    exchange::{NoAnswer, Terms, exchange},
+    failure::{bad_response, sort},
     message::request,
-    response::{response, sort},
 };
-use super::upload::Upload;
 use crate::service::Load;
 
 /// One worker's HTTP/2 connections to one endpoint.
@@ -42,7 +38,7 @@ pub(crate) struct Streams {
 
 /// One HTTP/2 connection.
 pub(crate) struct Multiplexed {
-    sender: RefCell<SendRequest<Upload>>,
+    sender: RefCell<SendRequest<Bytes>>,
     monitor: Rc<Monitor>,
     load: Arc<Load>,
     metrics: Rc<ServiceMetrics>,
@@ -78,9 +74,8 @@ impl Streams {
         connections.push(connection);
     }
 
-    /// Lets go of connections that are dead or have been idle for too long; hyper closes a
-    /// connection that nobody holds once its last stream has ended. Makes hyper look at the others:
-    /// of a GOAWAY it takes note when it is polled, and would not be before the next request.
+    /// Lets go of connections that are dead or have been idle for too long. h2 closes a connection
+    /// that nobody holds once its last stream has ended.
     pub(crate) fn tick(&self, now: Instant, idle: Duration) {
         let mut connections = self.connections.borrow_mut();
         if connections.is_empty() {
@@ -88,9 +83,6 @@ impl Streams {
         }
         connections
             .retain(|connection| connection.is_live() && !connection.is_idle_since(now, idle));
-        for connection in connections.iter() {
-            connection.monitor.look();
-        }
     }
 
     pub(crate) fn clear(&self) {
@@ -103,14 +95,10 @@ impl Streams {
 }
 
 impl Multiplexed {
-    /// Begins a request. The stream is reset if the future is dropped (RFC 9113 §5.4.2).
-    pub(crate) fn send(
-        &self,
-        request: http::Request<Upload>,
-    ) -> impl Future<Output = Result<http::Response<Incoming>, TrySendError<http::Request<Upload>>>>
-    + use<> {
+    /// What a request is sent by.
+    pub(crate) fn sender(&self) -> SendRequest<Bytes> {
         self.used.set(true);
-        self.sender.borrow_mut().try_send_request(request)
+        self.sender.borrow().clone()
     }
 
     /// Whether a request went over it before.
@@ -119,7 +107,16 @@ impl Multiplexed {
     }
 
     fn is_live(&self) -> bool {
-        !self.monitor.is_ended() && !self.sender.borrow().is_closed()
+        if self.monitor.is_ended() {
+            return false;
+        }
+        // Nothing was begun by this one, so h2 waits for nothing: it says whether the connection takes
+        // requests, which it does not after a GOAWAY.
+        let mut cx = Context::from_waker(Waker::noop());
+        matches!(
+            self.sender.borrow_mut().poll_ready(&mut cx),
+            Poll::Ready(Ok(()))
+        )
     }
 
     fn has_room(&self) -> bool {
@@ -133,12 +130,14 @@ impl Multiplexed {
     pub(crate) fn stream_began(&self) {
         self.load.in_flight.add();
         self.active.borrow_mut().push(self.metrics.request());
+        self.monitor.busy.set(self.monitor.busy.get() + 1);
     }
 
     pub(crate) fn stream_ended(&self) {
         self.load.in_flight.subtract();
         let mut active = self.active.borrow_mut();
         active.pop();
+        self.monitor.busy.set(active.len());
         if active.is_empty() {
             self.idle_since.set(Instant::now());
         }

@@ -1,4 +1,4 @@
-//! What can be seen of an HTTP/2 connection from outside hyper.
+//! Running an HTTP/2 connection, and what its users have to know of it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -6,26 +6,33 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
-    task::Waker,
+    task::{Context, Poll},
+    time::Duration,
 };
 
-use hyper::client::conn::http2::Connection;
-use hyper_util::rt::TokioIo;
-use lintel_http::h2::LocalExecutor;
-use lintel_http1::{Observed, Observer};
+use bytes::Bytes;
+use h2::client::Connection;
+use lintel_http::h2::KeepAlive;
+use lintel_http1::{Observed, Observer, Timer};
 use lintel_telemetry::metrics::UpstreamConnection;
 use lintel_tls::Stream;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
-use crate::{service::Room, worker::upload::Upload};
+use crate::service::Room;
+
+/// How often a connection with streams on it is asked for a sign of life, and how long it has.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The state of one connection, as far as its users have to know it.
 pub(super) struct Monitor {
-    /// The peer has sent something: its SETTINGS come first (RFC 9113 §3.4).
+    /// The peer has sent something since this was last looked at.
     heard: Cell<bool>,
+    /// The peer has sent its SETTINGS, which come first (RFC 9113 §3.4).
     settled: Cell<bool>,
     max_streams: Cell<usize>,
-    driver: RefCell<Option<Waker>>,
+    /// Requests on it.
+    pub(super) busy: Cell<usize>,
     /// The peer's SETTINGS are known, or the connection has ended.
     pub(super) news: Notify,
     /// How the connection ended, once it has.
@@ -42,8 +49,6 @@ pub(super) struct Watch {
     pub(super) _room: Room,
 }
 
-type Driven = Connection<TokioIo<Monitored>, Upload, LocalExecutor>;
-
 impl Monitor {
     pub(super) fn new() -> Rc<Self> {
         Rc::new(Self {
@@ -51,7 +56,7 @@ impl Monitor {
             settled: Cell::new(false),
             // RFC 9113 §6.5.2 recommends no less than 100; the peer may say otherwise.
             max_streams: Cell::new(100),
-            driver: RefCell::new(None),
+            busy: Cell::new(0),
             news: Notify::new(),
             ended: RefCell::new(None),
         })
@@ -69,45 +74,71 @@ impl Monitor {
         self.ended.borrow().clone()
     }
 
-    /// Runs the connection to its end.
-    pub(super) async fn drive(self: Rc<Self>, mut connection: Driven) {
+    /// Runs the connection to its end: the peer's, or that of its last user and stream.
+    pub(super) async fn drive(self: Rc<Self>, mut connection: Connection<Monitored, Bytes>) {
+        let pings = connection.ping_pong();
+        let mut life = Life {
+            timer: Timer::new(),
+            keep_alive: pings.map(|pings| KeepAlive::new(pings, PING_INTERVAL, PING_TIMEOUT)),
+            was_idle: true,
+        };
         let ended = poll_fn(|cx| {
-            self.driver
-                .borrow_mut()
-                .get_or_insert_with(|| cx.waker().clone())
-                .clone_from(cx.waker());
-            let polled = Pin::new(&mut connection).poll(cx);
-            if self.heard.get() {
-                self.max_streams.set(connection.current_max_send_streams());
-                if !self.settled.replace(true) {
-                    self.news.notify_one();
+            loop {
+                if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+                    return Poll::Ready(ended.map_err(|error| error.to_string()));
+                }
+                let heard = self.heard.take();
+                if heard {
+                    self.max_streams
+                        .set(connection.max_concurrent_send_streams());
+                    if !self.settled.replace(true) {
+                        self.news.notify_one();
+                    }
+                }
+                match life.poll(cx, heard, self.busy.get() == 0) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(true) => {}
+                    Poll::Ready(false) => {
+                        let why = "the endpoint did not answer a PING";
+                        return Poll::Ready(Err(why.to_owned()));
+                    }
                 }
             }
-            polled
         });
-        let ended = ended.await.map_err(|error| error.to_string());
+        let ended = ended.await;
         *self.ended.borrow_mut() = Some(ended);
         self.news.notify_one();
     }
+}
 
-    fn on_bytes(&self) {
-        if !self.heard.replace(true) {
-            self.look();
-        }
-    }
+struct Life {
+    timer: Timer,
+    keep_alive: Option<KeepAlive>,
+    was_idle: bool,
+}
 
-    /// Has the connection polled.
-    pub(super) fn look(&self) {
-        if let Some(driver) = self.driver.borrow_mut().take() {
-            driver.wake();
+impl Life {
+    /// Asks for a sign of life when one is due. Ready, and false, if there was none.
+    fn poll(&mut self, cx: &mut Context<'_>, heard: bool, idle: bool) -> Poll<bool> {
+        let Some(keep_alive) = &mut self.keep_alive else {
+            return Poll::Pending;
+        };
+        // Silence counts from the request.
+        keep_alive.listen(cx, heard || self.was_idle);
+        self.was_idle = idle;
+        if idle {
+            return Poll::Pending;
         }
+        self.timer
+            .poll_deadline(cx, keep_alive.due())
+            .map(|()| keep_alive.act(cx, Instant::now()))
     }
 }
 
 impl Observer for Watch {
     fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !bytes.is_empty() {
-            self.monitor.on_bytes();
+            self.monitor.heard.set(true);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod grpc;
 mod guard;
 mod hedge;
 mod http2;
+mod interim;
 mod limits;
 mod origin;
 mod pooling;

@@ -1,14 +1,12 @@
-//! Noticing that a client is gone (RFC 9113 §6.7).
+//! Noticing that a peer is gone (RFC 9113 §6.7).
 
 use std::{task::Context, time::Duration};
 
 use h2::{Ping, PingPong};
 use tokio::time::Instant;
 
-use crate::spec::H2Limits;
-
-/// Sends a PING to a client that has not been heard of for a while, and waits for its answer.
-pub(super) struct KeepAlive {
+/// Sends a PING to a peer that has not been heard of for a while, and waits for its answer.
+pub struct KeepAlive {
     pings: PingPong,
     interval: Duration,
     timeout: Duration,
@@ -17,19 +15,20 @@ pub(super) struct KeepAlive {
 }
 
 impl KeepAlive {
-    /// None if the listener does without.
-    pub(super) fn new(pings: Option<PingPong>, limits: &H2Limits) -> Option<Self> {
-        Some(Self {
-            pings: pings?,
-            interval: limits.keep_alive_interval?,
-            timeout: limits.keep_alive_timeout,
+    /// A PING after `interval` of silence; its answer may take `timeout`.
+    pub fn new(pings: PingPong, interval: Duration, timeout: Duration) -> Self {
+        Self {
+            pings,
+            interval,
+            timeout,
             heard: Instant::now(),
             sent: None,
-        })
+        }
     }
 
-    /// Takes note of what has come. Something has if `heard`.
-    pub(super) fn listen(&mut self, cx: &mut Context<'_>, heard: bool) {
+    /// Takes note of what has come. Something has if `heard`. To be called whenever the connection
+    /// was polled.
+    pub fn listen(&mut self, cx: &mut Context<'_>, heard: bool) {
         if self.sent.is_some() {
             if self.pings.poll_pong(cx).is_ready() {
                 self.sent = None;
@@ -41,15 +40,15 @@ impl KeepAlive {
     }
 
     /// When there is something to do next.
-    pub(super) fn due(&self) -> Instant {
+    pub fn due(&self) -> Instant {
         match self.sent {
             Some(sent) => sent + self.timeout,
             None => self.heard + self.interval,
         }
     }
 
-    /// Does what is due. False if the client has not answered in time.
-    pub(super) fn act(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+    /// Does what is due. False if the peer has not answered in time.
+    pub fn act(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         if self.due() > now {
             return true;
         }
