@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use h2::{Reason, SendStream};
 use http_body::{Body, Frame};
+use tokio::time::Instant;
 
 /// A last piece up to this size is handed to h2 without waiting for window: it holds it, as a socket's
 /// buffer would, and most answers are sent with fewer steps.
@@ -25,6 +26,8 @@ pub struct Outgoing<B> {
     body: B,
     /// What waits for window, and whether it is the last.
     piece: Option<(Bytes, bool)>,
+    /// Since when it waits.
+    waits_since: Option<Instant>,
     /// What the stream is reset with if the body fails.
     on_failure: Reason,
 }
@@ -49,18 +52,14 @@ impl<B> Outgoing<B> {
             stream,
             body,
             piece: None,
+            waits_since: None,
             on_failure,
         }
     }
 
-    /// Whether the peer has to make room before anything more is sent.
-    pub const fn waits_for_window(&self) -> bool {
-        self.piece.is_some()
-    }
-
-    /// Resets the stream.
-    pub fn reset(&mut self, reason: Reason) {
-        self.stream.send_reset(reason);
+    /// Since when the peer has not made room for the next piece, if that is what is waited for.
+    pub const fn waits_since(&self) -> Option<Instant> {
+        self.waits_since
     }
 }
 
@@ -130,11 +129,13 @@ impl<B: Body<Data = Bytes> + Advance + Unpin> Outgoing<B> {
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Lost::Gone(error))),
                 Poll::Ready(None) => return Poll::Ready(Err(Lost::Closed)),
                 Poll::Pending => {
+                    self.waits_since.get_or_insert_with(Instant::now);
                     self.body.advance(cx);
                     return self.poll_reset(cx);
                 }
             }
         }
+        self.waits_since = None;
         Poll::Ready(Ok(()))
     }
 
@@ -145,5 +146,77 @@ impl<B: Body<Data = Bytes> + Advance + Unpin> Outgoing<B> {
                 Err(error) => Lost::Gone(error),
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{future::poll_fn, time::Duration};
+
+    use http::{Request, Response};
+    use tokio::time;
+
+    use super::*;
+
+    /// Pieces of a kilobyte without end.
+    struct Endless;
+
+    impl Advance for Endless {}
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 1024])))))
+        }
+    }
+
+    /// A reader who takes a little now and then is slow, but does not stall.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_taken_ends_the_wait() {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let client = async {
+            let (mut sender, connection) = h2::client::handshake(theirs).await.unwrap();
+            tokio::spawn(connection);
+            let request = Request::get("http://a.test/").body(()).unwrap();
+            sender.send_request(request, true).unwrap().0.await.unwrap()
+        };
+        let server = async {
+            let mut connection = h2::server::handshake(ours).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            let stream = respond.send_response(Response::new(()), false).unwrap();
+            tokio::spawn(async move { while connection.accept().await.is_some() {} });
+            Outgoing::new(stream, Endless, Reason::INTERNAL_ERROR)
+        };
+        let (response, mut outgoing) = tokio::join!(client, server);
+        let mut incoming = response.into_body();
+        let mut last = None;
+        for _ in 0..5 {
+            // Until all window is used.
+            poll_fn(|cx| {
+                assert!(outgoing.poll(cx).is_pending());
+                match outgoing.waits_since() {
+                    since @ Some(_) if since != last => Poll::Ready(last = since),
+                    _ => Poll::Pending,
+                }
+            })
+            .await;
+            assert_eq!(last, Some(time::Instant::now()));
+            time::advance(Duration::from_secs(10)).await;
+            let mut taken = 0;
+            while taken < 40_000 {
+                let data = incoming.data().await.unwrap().unwrap();
+                incoming
+                    .flow_control()
+                    .release_capacity(data.len())
+                    .unwrap();
+                taken += data.len();
+            }
+        }
     }
 }

@@ -17,6 +17,7 @@ mod endpoints;
 mod faults;
 mod grpc;
 mod h2load;
+mod http2;
 mod issuers;
 mod lifecycle;
 mod malformed;

@@ -35,6 +35,6 @@ pub(super) fn accept(
         tunnel: None,
         is_head,
     };
-    let answering = Box::pin(Shield::new(Box::into_pin(answering), apologise));
+    let answering = Shield::new(Box::into_pin(answering), apologise);
     tokio::task::spawn_local(Exchange::new(answering, respond, stream, expects));
 }

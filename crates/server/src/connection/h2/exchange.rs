@@ -14,7 +14,6 @@ use http::{
 };
 use lintel_http::h2::{Duplex, Outgoing, remove_connection_fields};
 use lintel_proxy::{Tracked, Tunnel};
-use tokio::time::Instant;
 
 use super::{super::shield::ShieldedBody, stream::Stream};
 
@@ -38,18 +37,14 @@ pub(super) struct Exchange<F> {
 }
 
 enum State<F> {
-    Answering(Pin<Box<F>>),
-    Sending {
-        body: Outgoing<ShieldedBody>,
-        /// Since when the client makes no room.
-        stalled: Option<Instant>,
-    },
+    Answering(F),
+    Sending(Outgoing<ShieldedBody>),
     Tunnel(Pin<Box<dyn Future<Output = ()>>>),
 }
 
-impl<F: Future<Output = Reply>> Exchange<F> {
+impl<F: Future<Output = Reply> + Unpin> Exchange<F> {
     pub(super) const fn new(
-        answering: Pin<Box<F>>,
+        answering: F,
         respond: SendResponse<Bytes>,
         stream: Rc<Stream>,
         expects: bool,
@@ -107,10 +102,7 @@ impl<F: Future<Output = Reply>> Exchange<F> {
         }
         let outgoing = self.send_head(Response::from_parts(head, ()), ends)?;
         let body = ShieldedBody::new(body);
-        (!ends).then(|| State::Sending {
-            body: Outgoing::new(outgoing, body, Reason::INTERNAL_ERROR),
-            stalled: None,
-        })
+        (!ends).then(|| State::Sending(Outgoing::new(outgoing, body, Reason::INTERNAL_ERROR)))
     }
 
     fn send_head(&mut self, head: Response<()>, ends: bool) -> Option<h2::SendStream<Bytes>> {
@@ -134,7 +126,7 @@ fn declare_length(headers: &mut HeaderMap, body: &Tracked) {
     }
 }
 
-impl<F: Future<Output = Reply>> Future for Exchange<F> {
+impl<F: Future<Output = Reply> + Unpin> Future for Exchange<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -145,7 +137,7 @@ impl<F: Future<Output = Reply>> Future for Exchange<F> {
                     if this.expects {
                         this.stream.watch(cx);
                     }
-                    let answered = answering.as_mut().poll(cx);
+                    let answered = Pin::new(answering).poll(cx);
                     if !this.send_interim(cx) {
                         return Poll::Ready(());
                     }
@@ -155,15 +147,13 @@ impl<F: Future<Output = Reply>> Future for Exchange<F> {
                         Poll::Pending => return this.respond.poll_reset(cx).map(drop),
                     }
                 }
-                State::Sending { body, stalled } => {
+                State::Sending(body) => {
                     if body.poll(cx).is_ready() {
                         return Poll::Ready(());
                     }
-                    if !body.waits_for_window() {
-                        *stalled = None;
+                    let Some(since) = body.waits_since() else {
                         return Poll::Pending;
-                    }
-                    let since = *stalled.get_or_insert_with(Instant::now);
+                    };
                     let patience = this.stream.session.held.spec.http1.write_timeout;
                     return this.stream.timer().poll_deadline(cx, since + patience);
                 }
