@@ -198,10 +198,10 @@ mod tests {
         let mut last = None;
         for _ in 0..5 {
             // Until all window is used.
-            poll_fn(|cx| {
+            last = poll_fn(|cx| {
                 assert!(outgoing.poll(cx).is_pending());
                 match outgoing.waits_since() {
-                    since @ Some(_) if since != last => Poll::Ready(last = since),
+                    since @ Some(_) if since != last => Poll::Ready(since),
                     _ => Poll::Pending,
                 }
             })
