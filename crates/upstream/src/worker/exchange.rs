@@ -195,7 +195,9 @@ impl Attempt<'_> {
             None
         };
         let response = response.map(|body| match (body, awaited) {
-            (Some(body), Some(awaited)) => body.watched(move |polled| awaited.see(polled)).into(),
+            (Some(body), Some(awaited)) => {
+                Body::from(body.watched(move |polled| awaited.see(polled)))
+            }
             (Some(body), None) => Body::from(body),
             (None, awaited) => {
                 if let Some(awaited) = awaited {
