@@ -119,6 +119,10 @@ families! {
 
     RATE_LIMIT_REQUESTS = Kind::Counter, "lintel_rate_limit_requests_total" ["scope", "limit", "outcome"]
         "Requests that a limit was asked about: `admitted`, `refused`, or `dry_run` where it would have refused and only counts. `scope` is where the limit is written: `defaults`, `routes.NAME`, `plans.NAME` or `consumers.NAME`.";
+    STORE_REQUESTS = Kind::Counter, "lintel_store_requests_total" ["store", "outcome"]
+        "Requests to a store that replicas share: `ok`, `timeout`, `error`, or `skipped` where it was not asked because it has not answered for a while.";
+    STORE_BYPASSED = Kind::Gauge, "lintel_store_bypassed_workers" ["store"]
+        "Workers that do without a store for now because it has not answered; they try again every second.";
     RATE_LIMIT_KEYS = Kind::Gauge, "lintel_rate_limit_keys" []
         "Keys that limits are counted for, idle ones included that nothing has replaced yet.";
     RATE_LIMIT_DISPLACED = Kind::Counter, "lintel_rate_limit_keys_displaced_total" []
