@@ -51,7 +51,7 @@ fn the_sample_is_valid() {
     let loaded = load(SAMPLE).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(loaded.model.routes.len(), 7);
     let codes: Vec<&str> = loaded.warnings.iter().map(|warning| warning.code).collect();
-    assert_eq!(codes, ["unused-store"], "{:?}", loaded.warning_report());
+    assert!(codes.is_empty(), "{:?}", loaded.warning_report());
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_valid_configuration_round_trips() {
     )
     .unwrap();
     let text = to_yaml(&first.redacted());
-    // What was made unreadable is too short for a secret.
+    // What was made unreadable is too short for a secret, and no URL.
     let secret = "a-secret-of-at-least-thirty-two-bytes";
     let readable = text.replace("secret: \"***\"", &format!("secret: {secret}"));
     let hash = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
@@ -110,6 +110,7 @@ fn a_valid_configuration_round_trips() {
         .replace("argon2: \"***\"", &format!("argon2: {hash}"))
         .replace(" hash: \"***\"", &format!(" hash: {hash}"))
         .replace("users: \"***\"", &format!("users: ada:{hash}"));
+    let readable = readable.replace("url: \"***\"", "url: redis://redis");
     let second = load(&readable).unwrap_or_else(|report| panic!("{report}\n{text}"));
     assert_eq!(format!("{:?}", first.model), format!("{:?}", second.model));
     assert_eq!(

@@ -1,6 +1,6 @@
 //! What a policy is.
 
-use std::{future::poll_fn, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, future::poll_fn, path::PathBuf, sync::Arc};
 
 use http::{HeaderValue, Response};
 use lintel_http::{Body, http1::Timer};
@@ -8,7 +8,7 @@ use lintel_kernel::{
     Ending, Exchange, Fault, Flow,
     expr::{Expr, Template},
 };
-use lintel_state::limit::Table;
+use lintel_state::{limit::Table, store::Redis};
 use lintel_upstream::Control;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -129,6 +129,10 @@ pub struct Context {
     pub route: Option<Arc<str>>,
     /// The limits of consumers and plans.
     pub callers: Arc<Callers>,
+    /// The stores that replicas share, by name.
+    pub stores: Arc<BTreeMap<String, Arc<Redis>>>,
+    /// How many replicas of the gateway there are; 0 where it is not known.
+    pub replicas: u32,
     /// Where limits are counted. Without it, a small one is made.
     pub table: Option<Arc<Table>>,
 }

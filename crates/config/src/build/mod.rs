@@ -4,7 +4,7 @@
 //! previous configuration is taken over from it, so that connections, endpoint health and TLS
 //! sessions live on.
 
-mod callers;
+mod context;
 mod listener;
 mod page;
 mod route;
@@ -13,13 +13,12 @@ mod service;
 
 pub use listener::settings as server_tls;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use lintel_kernel::Fault;
-use lintel_policies::{Chain, Context, Directory, rate_limit::Callers};
+use lintel_policies::{Chain, Context};
 use lintel_proxy::Snapshot;
 use lintel_server::{Generation, ListenerSpec};
-use lintel_state::limit::Table;
 
 use crate::{
     diagnostic::{Diagnostic, Report},
@@ -33,8 +32,7 @@ pub struct Built {
     pub generation: Generation,
     /// What the router found that is legal and probably not meant.
     pub warnings: Vec<Diagnostic>,
-    /// Where its limits are counted, for about how many keys; kept through reloads.
-    table: (u32, Arc<Table>),
+    kept: context::Kept,
 }
 
 /// Compiles a checked configuration.
@@ -43,17 +41,13 @@ pub struct Built {
 /// What only shows when things are put together: routes that tie, certificates that don't fit
 /// their keys, policies that can't be built.
 pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Result<Built, Report> {
-    let consumers = callers::consumers(loaded)?;
-    let table = callers::table(loaded, previous);
-    let callers = callers::callers(loaded, &table.1)?;
+    let (context, kept) = context::build(loaded, previous.map(|previous| &previous.kept))?;
     let names = loaded.model.services.keys().enumerate();
     let service_index = names.map(|(index, name)| (name.as_str(), index)).collect();
     let mut builder = Builder {
         loaded,
         previous,
-        consumers: Arc::new(consumers),
-        callers: Arc::new(callers),
-        table: Arc::clone(&table.1),
+        context,
         service_index,
         out: Vec::new(),
     };
@@ -86,7 +80,7 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
             Ok(Built {
                 generation,
                 warnings: loaded.report(warnings).diagnostics().to_vec(),
-                table,
+                kept,
             })
         }
         _ => Err(loaded.report(builder.out)),
@@ -96,9 +90,8 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
 struct Builder<'a> {
     loaded: &'a Loaded,
     previous: Option<&'a Built>,
-    consumers: Arc<Directory>,
-    callers: Arc<Callers>,
-    table: Arc<Table>,
+    /// What policies are built with.
+    context: Context,
     /// Services are kept in the order of their names.
     service_index: HashMap<&'a str, usize>,
     out: Vec<Diagnostic>,
@@ -114,29 +107,12 @@ impl Builder<'_> {
     /// The default policies that observe, for requests that match no route.
     fn unmatched(&mut self) -> Chain {
         let observing = self.loaded.model.defaults.policies.observing();
-        match Chain::build(&observing, &self.context()) {
+        match Chain::build(&observing, &self.context) {
             Ok(chain) => chain,
             Err(faults) => {
                 self.faults(&["defaults", "policies"], faults);
                 Chain::default()
             }
-        }
-    }
-
-    /// What policies are built with: paths start from the folder of the first file. A rehearsal
-    /// opens nothing.
-    fn context(&self) -> Context {
-        let first = self.loaded.sources.iter().next();
-        let folder = first
-            .and_then(|source| source.path.parent())
-            .map_or_else(PathBuf::new, PathBuf::from);
-        Context {
-            folder,
-            dry: self.loaded.rehearsed,
-            consumers: Arc::clone(&self.consumers),
-            callers: Arc::clone(&self.callers),
-            table: Some(Arc::clone(&self.table)),
-            ..Context::default()
         }
     }
 

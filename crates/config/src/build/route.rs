@@ -25,7 +25,7 @@ use crate::model::{self, Defaults, Model, To};
 pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
     let loaded = builder.loaded;
     let model = &loaded.model;
-    let shared = builder.context();
+    let shared = builder.context.clone();
     let inherited = Chain::build(&model.defaults.policies, &shared);
     if let Err(faults) = inherited {
         builder.faults(&["defaults", "policies"], faults);

@@ -17,15 +17,18 @@ mod retry;
 mod routes;
 mod services;
 mod splits;
+mod stores;
 mod warnings;
 
 pub(crate) use consumers::directory;
 pub(crate) use files::files;
 pub(crate) use rate_limits::callers;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
+pub(crate) use stores::{Stores, stores};
 
 use lintel_kernel::Duration;
 use lintel_policies::Directory;
+use lintel_state::store::Redis;
 
 use crate::{
     diagnostic::{Diagnostic, code},
@@ -39,8 +42,10 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
         loaded,
         out,
         consumers: Arc::default(),
+        stores: Arc::default(),
     };
     consumers::check(&mut check);
+    stores::check(&mut check);
     rate_limits::check(&mut check);
     listeners::check(&mut check);
     overload::check(&mut check);
@@ -67,6 +72,7 @@ pub(crate) fn warnings(
         loaded,
         out: &mut out,
         consumers: Arc::default(),
+        stores: Arc::default(),
     };
     warnings::check(&mut check, secrets, check_files);
     out
@@ -77,6 +83,8 @@ struct Check<'a> {
     out: &'a mut Vec<Diagnostic>,
     /// What policies know of the consumers; empty where something is wrong with them.
     consumers: Arc<Directory>,
+    /// The stores; empty where something is wrong with them.
+    stores: Arc<BTreeMap<String, Arc<Redis>>>,
 }
 
 impl<'a> Check<'a> {

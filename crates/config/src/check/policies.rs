@@ -17,6 +17,8 @@ pub(super) fn check(
         params,
         dry: true,
         consumers: Arc::clone(&check.consumers),
+        stores: Arc::clone(&check.stores),
+        replicas: check.loaded.model.replicas,
         ..Context::default()
     };
     if let Err(faults) = Chain::build(policies, &context) {

@@ -1,5 +1,7 @@
 //! Limits of rates: those of consumers and plans, and what replicas make of them.
 
+use std::{collections::HashSet, sync::Arc};
+
 use lintel_kernel::Fault;
 use lintel_policies::{
     Context, Setting,
@@ -7,12 +9,14 @@ use lintel_policies::{
 };
 
 use super::Check;
-use crate::{diagnostic::code, loaded::Loaded};
+use crate::{diagnostic::code, loaded::Loaded, model::Model};
 
 /// Checks the limits of consumers and plans.
 pub(super) fn check(check: &mut Check<'_>) {
     let context = Context {
         dry: true,
+        stores: Arc::clone(&check.stores),
+        replicas: check.loaded.model.replicas,
         ..Context::default()
     };
     if let Err(faults) = callers(check.loaded, &context) {
@@ -55,31 +59,11 @@ pub(super) fn warnings(check: &mut Check<'_>) {
     if model.replicas < 2 {
         return;
     }
-    let on = |setting: &Option<Setting<Vec<LimitConfig>>>| {
-        setting
-            .as_ref()
-            .and_then(Setting::on)
-            .cloned()
-            .unwrap_or_default()
-    };
-    let mut lists: Vec<(Vec<&str>, Vec<LimitConfig>)> = Vec::new();
-    let defaults = on(&model.defaults.policies.rate_limit);
-    lists.push((vec!["defaults", "policies"], defaults));
-    for (name, route) in &model.routes {
-        let limits = on(&route.policies.rate_limit);
-        lists.push((vec!["routes", name.as_str(), "policies"], limits));
-    }
-    for (name, consumer) in &model.consumers {
-        lists.push((
-            vec!["consumers", name.as_str()],
-            consumer.rate_limit.clone(),
-        ));
-    }
-    for (name, plan) in &model.plans {
-        lists.push((vec!["plans", name.as_str()], plan.rate_limit.clone()));
-    }
-    for (base, limits) in lists {
+    for (base, limits) in lists(model) {
         for (at, limit) in limits.iter().enumerate() {
+            if limit.store.is_some() {
+                continue;
+            }
             let at = at.to_string();
             let path = [&base[..], &["rate_limit", &at, "rate"]].concat();
             let (rate, replicas) = (limit.rate, model.replicas);
@@ -94,8 +78,38 @@ pub(super) fn warnings(check: &mut Check<'_>) {
                     check.loaded.locate(&path),
                     format!("together they admit up to {all} where {rate} is written"),
                 )
-                .help("write the share of one replica, or leave `replicas` out if that is meant");
+                .help("name a `store` to count together, or write the share of one replica and leave `replicas` out");
             check.push(diagnostic);
         }
     }
+}
+
+/// The stores that some limit is counted in.
+pub(super) fn stores(model: &Model) -> HashSet<String> {
+    let limits = lists(model).into_iter().flat_map(|(_, limits)| limits);
+    limits.filter_map(|limit| limit.store).collect()
+}
+
+/// All lists of limits, and where the item that each belongs to is written.
+fn lists(model: &Model) -> Vec<(Vec<&str>, Vec<LimitConfig>)> {
+    let on = |setting: &Option<Setting<Vec<LimitConfig>>>| {
+        let on = setting.as_ref().and_then(Setting::on);
+        on.cloned().unwrap_or_default()
+    };
+    let mut lists = vec![(
+        vec!["defaults", "policies"],
+        on(&model.defaults.policies.rate_limit),
+    )];
+    for (name, route) in &model.routes {
+        let limits = on(&route.policies.rate_limit);
+        lists.push((vec!["routes", name.as_str(), "policies"], limits));
+    }
+    for (name, consumer) in &model.consumers {
+        let limits = consumer.rate_limit.clone();
+        lists.push((vec!["consumers", name.as_str()], limits));
+    }
+    for (name, plan) in &model.plans {
+        lists.push((vec!["plans", name.as_str()], plan.rate_limit.clone()));
+    }
+    lists
 }

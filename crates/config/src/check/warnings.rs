@@ -164,7 +164,11 @@ fn services(check: &mut Check<'_>) {
 }
 
 fn stores(check: &mut Check<'_>) {
+    let used = super::rate_limits::stores(&check.loaded.model);
     for (name, _) in &check.loaded.model.stores {
+        if used.contains(name.as_str()) {
+            continue;
+        }
         let path = ["stores", name.as_str()];
         let diagnostic = check
             .warning(
@@ -173,7 +177,9 @@ fn stores(check: &mut Check<'_>) {
                 format!("nothing uses store `{name}`"),
             )
             .at(check.loaded.locate_key(&path), "never used")
-            .help("remove it; no policy of this version uses a store");
+            .help(format!(
+                "write `store: {name}` in a limit of `rate_limit`, or remove it"
+            ));
         check.push(diagnostic);
     }
 }

@@ -1,4 +1,4 @@
-use lintel_kernel::{Secret, config};
+use lintel_kernel::{Duration, Secret, config};
 
 use super::ListenerTls;
 use crate::text::Bind;
@@ -37,7 +37,17 @@ pub enum Store {
 /// Redis or Valkey.
 #[config]
 pub struct RedisStore {
-    /// Its URL. It may hold a password, so it is never shown.
+    /// Its URL: `redis://user:password@host:port/database`, or `unix:///path`. It may hold a password,
+    /// so it is never shown. One server; TLS, Sentinel and Cluster are not offered yet.
     #[schemars(example = &"redis://127.0.0.1:6379")]
     pub url: Secret,
+
+    /// How long an answer may take, connecting included. A request waits no longer; then it goes by
+    /// the limit's `on_store_failure`.
+    #[serde(default = "store_timeout")]
+    pub timeout: Duration,
+}
+
+const fn store_timeout() -> Duration {
+    Duration::from_millis(20)
 }

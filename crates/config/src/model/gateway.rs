@@ -34,7 +34,7 @@ pub struct Model {
     #[serde(default)]
     pub admin: Option<Admin>,
 
-    /// Stores that replicas share, by name. Reserved: no policy of this version uses one.
+    /// Stores that replicas share, by name. Limits may be counted in one.
     #[serde(default)]
     pub stores: Named<Store>,
 
@@ -87,8 +87,8 @@ pub struct Model {
     #[serde(default)]
     pub tracing: Tracing,
 
-    /// How many replicas of this gateway run side by side. Only `check` uses it: to point out
-    /// limits that every replica would count on its own.
+    /// How many replicas of this gateway run side by side. `check` points out limits that each of
+    /// them counts for itself; while a store does not answer, each goes by its share of a limit.
     #[serde(default = "one_replica")]
     #[schemars(range(min = 1))]
     pub replicas: u32,

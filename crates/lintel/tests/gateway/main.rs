@@ -20,6 +20,7 @@ mod h2load;
 mod http2;
 mod issuers;
 mod lifecycle;
+mod limits;
 mod malformed;
 mod neighbours;
 mod overload;

@@ -1,10 +1,16 @@
+use std::sync::Arc;
+
 use http::Method;
 use lintel_kernel::{Fault, Rate, config, hash::hash};
-use lintel_state::limit::{FixedWindow, Invalid, Rule, SlidingWindow, TokenBucket};
+use lintel_state::{
+    limit::{FixedWindow, Invalid, Rule, SlidingWindow, TokenBucket},
+    store::Meaning,
+};
 
 use super::{
     fields,
     limit::{Counted, Limit, Part, Price},
+    shared::Shared,
 };
 use crate::{Context, described};
 
@@ -57,6 +63,17 @@ pub struct LimitConfig {
     /// What the rate means.
     #[serde(default)]
     pub algorithm: Algorithm,
+
+    /// The store in which all replicas count it together: the name of one in `stores`. Without it,
+    /// each replica counts for itself. A request that has a place in both is counted here first, so
+    /// that bursts do not reach the store.
+    #[serde(default)]
+    #[schemars(example = &"shared")]
+    pub store: Option<String>,
+
+    /// What holds while the store does not answer.
+    #[serde(default)]
+    pub on_store_failure: OnStoreFailure,
 
     /// Counts what it would refuse, in `lintel_rate_limit_requests_total`, and refuses nothing.
     #[serde(default)]
@@ -123,6 +140,21 @@ pub enum Algorithm {
     /// At most the number of the rate in each window of its time: the minutes, the hours of the
     /// clock, in UTC. Twice as many may come around the turn of a window.
     FixedWindow,
+}
+
+/// What holds while a store does not answer.
+#[config]
+#[derive(Copy, PartialEq, Eq, Default)]
+#[schemars(rename = "RateLimitOnStoreFailure")]
+pub enum OnStoreFailure {
+    /// This replica counts for itself, up to its share: the limit divided by `replicas`, and 1 at
+    /// least.
+    #[default]
+    Local,
+    /// Everything is admitted.
+    Allow,
+    /// Everything is refused, with 503.
+    Deny,
 }
 
 impl Default for Prefix {
@@ -246,14 +278,12 @@ impl LimitConfig {
                     .under("name"),
             );
         }
+        let shared = self.shared(&scope, &name, context);
+        let shared = shared.map_err(|fault| faults.push(fault)).ok().flatten();
         let (Some(rule), Some(cost), true) = (rule, cost, faults.is_empty()) else {
             return Err(faults);
         };
-        let burst = rule.most();
-        let identity = format!(
-            "{scope}\0{name}\0{:?}\0{}\0{burst}\0{each:?}\0{sources:?}\0{:?}",
-            self.algorithm, self.rate, self.prefix
-        );
+        let id = self.id(&scope, &name, rule.most(), each);
         Ok(Limit {
             counted: Counted::new(&scope, &name),
             policy: policy.filter(|_| self.headers),
@@ -261,13 +291,80 @@ impl LimitConfig {
             scope: scope.into(),
             rate: self.rate,
             rule,
-            id: hash(identity.as_bytes()),
+            id,
             per,
             when,
             methods,
             cost,
             dry_run: self.dry_run,
+            shared,
         })
+    }
+
+    /// The same through reloads, until what it counts is another thing.
+    fn id(&self, scope: &str, name: &str, most: u64, each: &[&str]) -> u64 {
+        let sources = self.per.as_ref().map_or(&[][..], Per::sources);
+        let identity = format!(
+            "{scope}\0{name}\0{:?}\0{}\0{most}\0{each:?}\0{sources:?}\0{:?}",
+            self.algorithm, self.rate, self.prefix
+        );
+        hash(identity.as_bytes())
+    }
+
+    /// Where it is counted for all replicas, if it is.
+    fn shared(&self, scope: &str, name: &str, context: &Context) -> Result<Option<Shared>, Fault> {
+        let Some(store) = &self.store else {
+            return Ok(None);
+        };
+        let Some(store) = context.stores.get(store) else {
+            let known: Vec<&str> = context.stores.keys().map(String::as_str).collect();
+            let fault = Fault::new(format!("there is no store `{store}`"));
+            return Err(match known.as_slice() {
+                [] => fault.with_hint(format!(
+                    "add `stores: {{ {store}: {{ redis: {{ url: redis://127.0.0.1:6379 }} }} }}`"
+                )),
+                known => fault.with_hint(format!("the stores are `{}`", known.join("`, `"))),
+            }
+            .under("store"));
+        };
+        let replicas = u64::from(context.replicas.max(1));
+        let share = |number: u64| (number / replicas).max(1);
+        let Rate { count, per } = self.rate;
+        let alone = match self.algorithm {
+            // The same count over a longer time, so that a slow rate is not rounded away.
+            Algorithm::TokenBucket => TokenBucket::new(
+                count,
+                per * u32::try_from(replicas).unwrap_or(u32::MAX),
+                share(self.burst.unwrap_or(count)),
+            )
+            .map(Rule::TokenBucket),
+            Algorithm::SlidingWindow => {
+                SlidingWindow::new(share(count), per).map(Rule::SlidingWindow)
+            }
+            Algorithm::FixedWindow => FixedWindow::new(share(count), per).map(Rule::FixedWindow),
+        };
+        let alone = alone.map_err(|invalid| {
+            Fault::new(format!(
+                "a replica's share of it can't be a limit: {invalid}"
+            ))
+            .with_hint("write `on_store_failure: allow` or `deny`, or a larger rate")
+            .under("rate")
+        })?;
+        if context.dry {
+            // A rehearsal counts here, like a gateway that is alone.
+            return Ok(None);
+        }
+        Ok(Some(Shared {
+            store: Arc::clone(store),
+            meaning: match self.algorithm {
+                Algorithm::TokenBucket => Meaning::TokenBucket,
+                Algorithm::SlidingWindow => Meaning::SlidingWindow,
+                Algorithm::FixedWindow => Meaning::FixedWindow,
+            },
+            key: format!("lintel:{scope}:{name}"),
+            alone,
+            on_failure: self.on_store_failure,
+        }))
     }
 
     fn rule(&self) -> Result<Rule, Fault> {

@@ -1,25 +1,28 @@
 //! Whether all limits of a request admit it.
 
 use lintel_kernel::{Allowance, Exchange};
-use lintel_state::limit::{Key, Left, Refused, Table};
+use lintel_state::limit::{Key, Left, Refused, Rule, Table};
 use smallvec::SmallVec;
 
 use super::limit::Limit;
 
 /// A limit that a request is counted by.
+#[derive(Clone)]
 pub(super) struct Asked<'a> {
     /// Which of the request's limits.
-    index: u16,
+    pub(super) index: u16,
     pub(super) limit: &'a Limit,
+    /// What it means here: the limit itself, or this replica's share of it.
+    rule: &'a Rule,
     key: Key,
-    cost: u64,
+    pub(super) cost: u64,
 }
 
 /// A limit that is used up.
 pub(super) struct Exceeded<'a> {
     pub(super) limit: &'a Limit,
     pub(super) refused: Refused,
-    index: u16,
+    pub(super) index: u16,
 }
 
 /// The limits that are about a request.
@@ -34,10 +37,22 @@ pub(super) fn asked<'a>(
     let asked = applying.map(|(index, limit)| Asked {
         index,
         limit,
+        rule: limit
+            .shared
+            .as_ref()
+            .map_or(&limit.rule, |shared| &shared.alone),
         key: limit.key(table, exchange),
         cost: limit.price(exchange),
     });
     asked.filter(|one| one.cost > 0).collect()
+}
+
+/// Gives back what was spent of limits that admitted a request which another refuses. Dry runs are
+/// left alone: whether they were spent of is not known any more.
+pub(super) fn give_back(table: &Table, asked: &[Asked<'_>], now: u64) {
+    for one in asked.iter().filter(|one| !one.limit.dry_run) {
+        table.refund(one.key, one.rule, now, one.cost);
+    }
 }
 
 /// Spends of all limits or of none.
@@ -69,7 +84,7 @@ pub(super) fn local<'a>(
             Err(_) if one.limit.dry_run => one.limit.counted.dry_run.inc(),
             Err(refused) => {
                 for other in spent {
-                    table.refund(other.key, &other.limit.rule, now, other.cost);
+                    table.refund(other.key, other.rule, now, other.cost);
                 }
                 let exceeded = one.exceeded(refused);
                 exceeded.limit.counted.refused.inc();
@@ -91,14 +106,14 @@ pub(super) fn local<'a>(
 fn look<'a>(table: &Table, asked: &[Asked<'a>], now: u64) -> Option<Exceeded<'a>> {
     let enforced = asked.iter().filter(|one| !one.limit.dry_run);
     let exceeded = enforced.filter_map(|one| {
-        let looked = table.look(one.key, &one.limit.rule, now, one.cost);
+        let looked = table.look(one.key, one.rule, now, one.cost);
         looked.err().map(|refused| one.exceeded(refused))
     });
     exceeded.max_by_key(|exceeded| (exceeded.refused.after.is_none(), exceeded.refused.after))
 }
 
 fn spend(table: &Table, one: &Asked<'_>, now: u64) -> Result<Left, Refused> {
-    let spent = table.spend(one.key, &one.limit.rule, now, one.cost);
+    let spent = table.spend(one.key, one.rule, now, one.cost);
     if spent.added != 0 {
         one.limit.counted.keys.add(spent.added.into());
     }
@@ -130,7 +145,7 @@ impl Exceeded<'_> {
 }
 
 /// Whole seconds, rounded up: whoever waits as long has waited long enough.
-fn seconds(time: std::time::Duration) -> u32 {
+pub(super) fn seconds(time: std::time::Duration) -> u32 {
     let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }

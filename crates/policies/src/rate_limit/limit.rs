@@ -1,6 +1,10 @@
 //! One limit, ready to be asked.
 
-use std::{borrow::Cow, fmt, net::IpAddr};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+    net::IpAddr,
+};
 
 use http::{HeaderValue, Method};
 use lintel_kernel::{
@@ -12,6 +16,12 @@ use lintel_telemetry::metrics::{
     PolicyCounter, PolicyGauge,
     family::{RATE_LIMIT_DISPLACED, RATE_LIMIT_KEYS, RATE_LIMIT_REQUESTS},
 };
+use sha1::{Digest as _, Sha1};
+
+use super::shared::Shared;
+
+/// Longest values that a key in a store shows.
+const LONGEST: usize = 96;
 
 /// A limit: whom it counts, how, and what it does.
 #[derive(Debug)]
@@ -29,6 +39,8 @@ pub(super) struct Limit {
     pub(super) methods: Vec<Method>,
     pub(super) cost: Price,
     pub(super) dry_run: bool,
+    /// Where all replicas count it, if they do so together.
+    pub(super) shared: Option<Shared>,
     /// Its `RateLimit-Policy`, where callers are told.
     pub(super) policy: Option<HeaderValue>,
     pub(super) counted: Counted,
@@ -94,6 +106,44 @@ impl Limit {
         key.finish()
     }
 
+    /// Whom a request counts for, as a store that replicas share knows it: readable where the values
+    /// are short and plain, else their SHA-1, so that nobody makes its memory overflow.
+    pub(super) fn shared_key(&self, key: &str, exchange: &Exchange) -> String {
+        let mut values = String::new();
+        for part in &self.per {
+            values.push(':');
+            match part {
+                Part::Client { v4, v6 } => {
+                    let address = match exchange.client.to_canonical() {
+                        IpAddr::V4(address) => {
+                            let network = masked(u64::from(u32::from(address)), 32, *v4);
+                            IpAddr::from(u32::try_from(network).unwrap_or(0).to_be_bytes())
+                        }
+                        IpAddr::V6(address) => {
+                            IpAddr::from(masked(u128::from(address), 128, *v6).to_be_bytes())
+                        }
+                    };
+                    let _ = write!(values, "{address}");
+                }
+                Part::Value(expr) => match expr.text(Scope::request(exchange)) {
+                    // The length keeps `a:b`, `c` and `a`, `b:c` apart.
+                    Some(text) => {
+                        let _ = write!(values, "{}={text}", text.len());
+                    }
+                    None => values.push('-'),
+                },
+            }
+        }
+        if values.len() <= LONGEST && values.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return format!("{key}{values}");
+        }
+        let mut digest = String::new();
+        for byte in Sha1::digest(values.as_bytes()) {
+            let _ = write!(digest, "{byte:02x}");
+        }
+        format!("{key}#{digest}")
+    }
+
     /// What a request costs: 1 where that can't be told.
     pub(super) fn price(&self, exchange: &Exchange) -> u64 {
         match &self.cost {
@@ -141,6 +191,9 @@ impl fmt::Display for Limit {
         write!(f, "{}, {algorithm}", self.rate)?;
         if self.rule.most() != self.rate.count {
             write!(f, "burst {}, ", self.rule.most())?;
+        }
+        if let Some(shared) = &self.shared {
+            write!(f, "counted in store {}, ", shared.store.name())?;
         }
         if self.dry_run {
             f.write_str("dry run, ")?;

@@ -6,6 +6,7 @@ mod decide;
 mod fields;
 mod limit;
 mod reject;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -17,10 +18,10 @@ use lintel_kernel::{Exchange, Fault, Flow};
 use lintel_state::limit::Table;
 
 pub use callers::Callers;
-pub use config::{Algorithm, Config, Cost, LimitConfig, Per, Prefix};
+pub use config::{Algorithm, Config, Cost, LimitConfig, OnStoreFailure, Per, Prefix};
 use limit::Limit;
 
-use crate::{Context, Policy};
+use crate::{Context, Policy, Wait};
 
 /// Holds callers to so many requests in a time.
 pub struct RateLimit {
@@ -52,17 +53,48 @@ impl Policy for RateLimit {
         own.chain(self.callers.describe()).collect()
     }
 
+    /// The limits that are counted here, first: what they refuse need not be asked elsewhere.
     fn on_request(&self, exchange: &mut Exchange, _: &mut Body) -> Flow<Response<Body>> {
         let asked = decide::asked(&self.table, self.of(exchange), exchange);
-        let decided = decide::local(&self.table, &asked, self.table.now());
-        match decided {
+        let (here, shared) = shared::parted(asked);
+        match decide::local(&self.table, &here, self.table.now()) {
             Ok(allowance) => {
                 exchange.detour.allowance = allowance;
-                Flow::Next
+                if shared.is_empty() {
+                    Flow::Next
+                } else {
+                    Flow::Wait
+                }
             }
             Err(exceeded) => {
                 let rejection = exceeded.rejection();
                 exchange.detour.allowance = Some(exceeded.allowance());
+                Flow::Refuse(rejection)
+            }
+        }
+    }
+
+    /// Then those that replicas count together.
+    async fn resume(
+        &self,
+        exchange: &mut Exchange,
+        _: &mut Body,
+        _: &Wait<'_>,
+    ) -> Flow<Response<Body>> {
+        let asked = decide::asked(&self.table, self.of(exchange), exchange);
+        let (here, shared) = shared::parted(asked);
+        match shared::ask(&self.table, shared, exchange).await {
+            Ok(left) => {
+                let known = exchange.detour.allowance;
+                let tighter =
+                    left.filter(|left| known.is_none_or(|known| left.remaining < known.remaining));
+                exchange.detour.allowance = tighter.or(known);
+                Flow::Next
+            }
+            Err(refusal) => {
+                decide::give_back(&self.table, &here, self.table.now());
+                let (rejection, allowance) = (refusal.rejection(), refusal.allowance());
+                exchange.detour.allowance = allowance;
                 Flow::Refuse(rejection)
             }
         }

@@ -19,6 +19,15 @@ const TOO_EXPENSIVE: Rejection = Rejection::new(
     "The request costs more than its limit ever allows at once.",
 );
 
+/// `on_store_failure: deny`.
+pub(super) const STORE_AWAY: Rejection = Rejection::new(
+    "rate_limit",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "rate_limit_store_unavailable",
+    "The request can't be admitted now.",
+)
+.with_retry_after(std::time::Duration::from_secs(1));
+
 impl Exceeded<'_> {
     pub(super) fn rejection(&self) -> Rejection {
         let rejection = match self.refused.after {
