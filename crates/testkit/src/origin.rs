@@ -119,9 +119,11 @@ fn converse(mut stream: TcpStream, connection: usize, shared: &Shared) {
     };
     let mut reader = BufReader::new(reading);
     while let Some(seen) = request(&mut reader, connection) {
-        let answer = (shared.script)(&seen);
+        // It has been seen while its script still holds it.
         let list = shared.seen.lock();
-        list.unwrap_or_else(PoisonError::into_inner).push(seen);
+        list.unwrap_or_else(PoisonError::into_inner)
+            .push(seen.clone());
+        let answer = (shared.script)(&seen);
         if answer.give(&mut stream) == Then::Close {
             return;
         }

@@ -30,5 +30,6 @@ mod reload;
 mod scale;
 mod splits;
 mod support;
+mod upstream;
 mod volume;
 mod websocket;
