@@ -1,6 +1,6 @@
 //! Gates that keep the repository in shape, and the scaffold for a new policy.
 //!
-//! `cargo xtask fuzz SECONDS [TARGET]` · `cargo xtask sizes` · `cargo xtask layers` · `cargo xtask gates` (both) · `cargo xtask policy NAME PHASE`
+//! `cargo xtask fuzz SECONDS [TARGET]` · `cargo xtask sizes` · `cargo xtask layers` · `cargo xtask links` · `cargo xtask gates` (all three) · `cargo xtask policy NAME PHASE`
 
 #![allow(
     clippy::print_stdout,
@@ -10,6 +10,7 @@
 
 mod fuzz;
 mod layers;
+mod links;
 mod scaffold;
 mod sizes;
 
@@ -21,13 +22,16 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["sizes"] => sizes::check(&root()),
         ["layers"] => layers::check(&root()),
-        ["gates"] => sizes::check(&root()).and_then(|()| layers::check(&root())),
+        ["links"] => links::check(&root()),
+        ["gates"] => sizes::check(&root())
+            .and_then(|()| layers::check(&root()))
+            .and_then(|()| links::check(&root())),
         ["fuzz", seconds] => fuzz::run(&root(), seconds, None),
         ["fuzz", seconds, target] => fuzz::run(&root(), seconds, Some(target)),
         ["policy", name, phase] => scaffold::policy(&root(), name, phase),
         _ => {
             eprintln!(
-                "usage: cargo xtask sizes | layers | gates | fuzz SECONDS [TARGET] | policy NAME PHASE"
+                "usage: cargo xtask sizes | layers | links | gates | fuzz SECONDS [TARGET] | policy NAME PHASE"
             );
             return ExitCode::from(2);
         }
