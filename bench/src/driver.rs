@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, getrlimit};
 
 use crate::certificate::{self, Files};
+use crate::credentials::Credentials;
 use crate::machine;
 use crate::proxies::{Load, Programs, Proxy, Running, Site};
 use crate::results::{self, Section};
@@ -45,6 +46,7 @@ pub(crate) struct Bench {
     pub(crate) options: Options,
     pub(crate) upstream: Upstream,
     files: Files,
+    pub(crate) credentials: Credentials,
     nofile: u64,
     /// Requests per second of each proxy in the plain closed loop, once measured.
     pub(crate) plain_rates: HashMap<Proxy, f64>,
@@ -114,6 +116,7 @@ impl Bench {
         Ok(Self {
             upstream: Upstream::start(options.upstream_core)?,
             files: certificate::make(&options.work.join("tls"))?,
+            credentials: Credentials::make(&options.work.join("credentials"))?,
             nofile: getrlimit(Resource::Nofile).current.unwrap_or(65_536),
             plain_rates: HashMap::new(),
             options,
@@ -165,6 +168,7 @@ impl Bench {
             load,
             generation: 0,
             nofile: self.nofile,
+            credentials: self.credentials.texts.clone(),
         };
         Running::start(
             proxy,

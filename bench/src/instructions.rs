@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::driver::Bench;
-use crate::load::{self, Length, Plan, Work};
-use crate::proxies::{Load, Proxy};
+use crate::load::{self, Length, Plan};
+use crate::proxies::{Job, Load, Proxy};
+use crate::scenarios;
 
 /// Requests of the two runs; their difference leaves out starting and stopping.
 const FEW: u64 = 500;
@@ -32,9 +33,9 @@ pub(crate) enum Verdict {
 ///
 /// # Errors
 /// The count could not be made, there is no baseline, or the figure is more than 3 % above it.
-pub(crate) fn run(bench: &Bench, proxy: Proxy, verdict: &Verdict) -> Result<()> {
-    let few = count(bench, proxy, FEW)?;
-    let many = count(bench, proxy, MANY)?;
+pub(crate) fn run(bench: &Bench, proxy: Proxy, job: Job, verdict: &Verdict) -> Result<()> {
+    let few = count(bench, proxy, job, FEW)?;
+    let many = count(bench, proxy, job, MANY)?;
     let spent = many
         .checked_sub(few)
         .context("fewer instructions for more requests")?;
@@ -79,7 +80,7 @@ fn check(each: f64, path: &Path) -> Result<()> {
 }
 
 /// Instructions of a whole life of the proxy with so many requests.
-fn count(bench: &Bench, proxy: Proxy, requests: u64) -> Result<u64> {
+fn count(bench: &Bench, proxy: Proxy, job: Job, requests: u64) -> Result<u64> {
     let counts = bench.options.work.join("callgrind");
     if counts.exists() {
         fs::remove_dir_all(&counts)?;
@@ -89,14 +90,17 @@ fn count(bench: &Bench, proxy: Proxy, requests: u64) -> Result<u64> {
     fs::set_permissions(&counts, PermissionsExt::from_mode(0o777))?;
     let output = format!("--callgrind-out-file={}", counts.join("%p").display());
     let wrapper = ["valgrind", "--quiet", "--tool=callgrind", &output].map(str::to_owned);
-    let running =
-        bench.start_wrapped(proxy, Load::default(), &wrapper, Duration::from_secs(120))?;
+    let load = Load {
+        job,
+        ..Load::default()
+    };
+    let running = bench.start_wrapped(proxy, load, &wrapper, Duration::from_secs(120))?;
     let plan = Plan {
         // One at a time, so that the same work is done in the same order.
         connections: 1,
         warmup: Duration::ZERO,
         length: Length::Requests(requests),
-        ..Plan::http1(running.http(), Work::small())
+        ..Plan::http1(running.http(), scenarios::work(job, &bench.credentials))
     };
     let report = load::run(&plan, &mut |_| {})
         .map_err(|error| anyhow!("{error:#}; {}", running.complaint()))?;

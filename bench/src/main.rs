@@ -12,6 +12,7 @@
 
 mod campaign;
 mod certificate;
+mod credentials;
 mod driver;
 mod instructions;
 mod load;
@@ -32,7 +33,7 @@ use clap::{Args, Parser, Subcommand};
 
 use driver::{Bench, Options, find_program};
 use instructions::Verdict;
-use proxies::{Programs, Proxy};
+use proxies::{Job, Programs, Proxy};
 use scenarios::Scenario;
 
 #[derive(Debug, Parser)]
@@ -145,6 +146,9 @@ struct Instructions {
     /// Another proxy than Lintel: printed, not compared
     #[arg(long)]
     proxy: Option<String>,
+    /// What is done besides forwarding: printed, not compared
+    #[arg(long, value_enum, default_value_t = Job::None)]
+    job: Job,
     #[command(flatten)]
     place: Place,
 }
@@ -223,6 +227,7 @@ impl Instructions {
         let baseline = self.place.bench.join("instructions.baseline");
         let (proxy, verdict) = match &self.proxy {
             Some(name) => (proxy_named(name)?, Verdict::Print),
+            None if self.job != Job::None => (Proxy::Lintel, Verdict::Print),
             None if self.accept => (Proxy::Lintel, Verdict::Accept(baseline)),
             None => (Proxy::Lintel, Verdict::Check(baseline)),
         };
@@ -232,7 +237,7 @@ impl Instructions {
         };
         let program = options.programs.of(proxy);
         anyhow::ensure!(program.exists(), "{} does not exist", program.display());
-        instructions::run(&Bench::new(options)?, proxy, &verdict)
+        instructions::run(&Bench::new(options)?, proxy, self.job, &verdict)
     }
 }
 

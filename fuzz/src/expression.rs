@@ -64,6 +64,7 @@ fn exchange() -> Exchange {
         detour: Detour::default(),
         cause: None,
         status: 0,
+        held: smallvec::SmallVec::new(),
     }
 }
 

@@ -37,12 +37,15 @@ macro_rules! targets {
 targets! {
     config,
     expression,
+    grpc_json,
+    grpc_template,
     http1_client,
     http1_server,
     key_set,
     path,
     proxy_protocol,
     router_patterns,
+    signature_input,
     token,
 }
 

@@ -20,6 +20,16 @@ fn expression() {
 }
 
 #[test]
+fn grpc_json() {
+    briefly("grpc_json");
+}
+
+#[test]
+fn grpc_template() {
+    briefly("grpc_template");
+}
+
+#[test]
 fn http1_client() {
     briefly("http1_client");
 }
@@ -47,6 +57,11 @@ fn proxy_protocol() {
 #[test]
 fn router_patterns() {
     briefly("router_patterns");
+}
+
+#[test]
+fn signature_input() {
+    briefly("signature_input");
 }
 
 #[test]

@@ -7,6 +7,8 @@ use super::{Plan, Protocol, Security};
 pub(crate) enum Work {
     /// `GET` of each path in turn.
     Get { paths: Vec<String> },
+    /// `GET` of the small answer with each of these header fields in turn, over HTTP/1.
+    As { fields: Vec<String> },
     /// `POST` of this many bytes.
     Post { bytes: usize },
     /// A gRPC unary call with a small message.
@@ -17,7 +19,7 @@ impl Work {
     /// The small JSON answer.
     pub(crate) fn small() -> Self {
         Self::Get {
-            paths: vec!["/items/42".to_owned()],
+            paths: vec![SMALL.to_owned()],
         }
     }
 }
@@ -25,6 +27,8 @@ impl Work {
 /// Path of the gRPC method that the upstream answers.
 pub(crate) const UNARY_PATH: &str = "/bench.Echo/Unary";
 
+/// Path of the small JSON answer.
+const SMALL: &str = "/items/42";
 const AUTHORITY: &str = "bench.example";
 const AGENT: &str = "lintel-bench/1";
 
@@ -75,6 +79,7 @@ impl Requests {
                 paths.first().map_or("/", String::as_str),
                 &[("accept", "application/json")],
             ),
+            Work::As { .. } => (0x82, SMALL, &[("accept", "application/json")]),
             Work::Post { .. } => (0x83, "/", &[("content-type", "application/octet-stream")]),
             Work::Unary => (
                 0x83,
@@ -103,7 +108,7 @@ impl Requests {
                 .push(0x80 | u8::try_from(62 + count - 1 - place).unwrap_or(u8::MAX));
         }
         self.data = match work {
-            Work::Get { .. } => None,
+            Work::Get { .. } | Work::As { .. } => None,
             Work::Post { bytes } => Some(vec![b'x'; *bytes]),
             Work::Unary => Some(grpc_message(b"\x0a\x0dHello, Lintel")),
         };
@@ -122,6 +127,10 @@ fn http1(work: &Work, fresh_connections: bool) -> Vec<Vec<u8>> {
     };
     match work {
         Work::Get { paths } => paths.iter().map(|path| head("GET", path, "")).collect(),
+        Work::As { fields } => fields
+            .iter()
+            .map(|field| head("GET", SMALL, &format!("{field}\r\n")))
+            .collect(),
         Work::Post { bytes } => {
             let mut request = head("POST", "/", &format!("content-length: {bytes}\r\n"));
             request.resize(request.len() + bytes, b'x');

@@ -1,6 +1,7 @@
 //! What is measured.
 
 mod idle;
+mod jobs;
 mod reload;
 mod scrape;
 mod services;
@@ -12,6 +13,7 @@ use anyhow::Result;
 use crate::driver::Bench;
 use crate::table::Table;
 
+pub(crate) use jobs::work;
 pub(crate) use traffic::plain_rate;
 
 /// One row of the list: everything the command line and the driver need to know.
@@ -63,6 +65,14 @@ pub(crate) static ALL: &[Scenario] = &[
     Scenario::new("download", "1 MiB answers", traffic::download),
     Scenario::new("upload", "1 MiB requests", traffic::upload),
     Scenario::new("routes", "Many routes", traffic::routes),
+    Scenario::new("limit", "A limit of rates", jobs::limit),
+    Scenario::new("token", "A signed token", jobs::token),
+    Scenario::new(
+        "gateway",
+        "The gateway job: token, limit, identity, log",
+        jobs::gateway,
+    ),
+    Scenario::new("keys", "One of 100,000 API keys", jobs::keys),
     Scenario::new("idle", "Idle keep-alive connections", idle::plain),
     Scenario::new(
         "idle-tls",

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::driver::Bench;
 use crate::load::{self, Length, Pace, Plan, Work};
-use crate::proxies::{Load, Proxy, Running, scrape};
+use crate::proxies::{Job, Load, Proxy, Running, scrape};
 use crate::scenarios::{Scenario, traffic};
 use crate::table::{Table, figure, median, mib};
 
@@ -72,6 +72,7 @@ fn once(bench: &Bench, proxy: Proxy, rate: f64) -> Result<Outcome> {
         routes,
         services,
         count_routes: true,
+        job: Job::None,
     };
     let running = bench.start(proxy, load)?;
     let paths = Work::Get {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::driver::Bench;
-use crate::proxies::{Load, Proxy};
+use crate::proxies::{Job, Load, Proxy};
 use crate::scenarios::Scenario;
 use crate::table::{Table, figure, mib};
 
@@ -29,6 +29,7 @@ pub(super) fn run(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
                 routes: services,
                 services,
                 count_routes: false,
+                job: Job::None,
             },
         )?;
         Ok((without, with))

@@ -17,13 +17,13 @@ const MIB: usize = 1 << 20;
 const DISTURBED: f64 = 0.05;
 
 /// The variable parts of a traffic scenario.
-struct Traffic {
-    note: String,
-    load: Load,
-    variants: &'static [Proxy],
-    plan: fn(&Running) -> Plan,
+pub(super) struct Traffic<'a> {
+    pub(super) note: String,
+    pub(super) load: Load,
+    pub(super) variants: &'static [Proxy],
+    pub(super) plan: &'a dyn Fn(&Running) -> Plan,
     /// Whether latencies are also compared at one fixed rate.
-    fixed: bool,
+    pub(super) fixed: bool,
 }
 
 /// One run of one proxy.
@@ -44,7 +44,7 @@ pub(super) fn plain(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
         note: "64 connections, `GET` answered with 100 bytes of JSON.".to_owned(),
         load: Load::default(),
         variants: &[Proxy::NginxBuffered, Proxy::NginxCombined],
-        plan: |proxy| Plan::http1(proxy.http(), Work::small()),
+        plan: &|proxy| Plan::http1(proxy.http(), Work::small()),
         fixed: true,
     };
     let (table, rates) = measure(bench, scenario, &traffic)?;
@@ -57,7 +57,7 @@ pub(super) fn tls(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
         note: "As plain, with TLS 1.3, AES-128-GCM, X25519 and an ECDSA P-256 certificate towards the client.".to_owned(),
         load: Load::default(),
         variants: &[],
-        plan: |proxy| Plan { security: Security::Full, ..Plan::http1(proxy.https(), Work::small()) },
+        plan: &|proxy| Plan { security: Security::Full, ..Plan::http1(proxy.https(), Work::small()) },
         fixed: true,
     };
     Ok(measure(bench, scenario, &traffic)?.0)
@@ -69,7 +69,7 @@ pub(super) fn connect(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
             .to_owned(),
         load: Load::default(),
         variants: &[],
-        plan: |proxy| Plan {
+        plan: &|proxy| Plan {
             fresh_connections: true,
             ..Plan::http1(proxy.http(), Work::small())
         },
@@ -101,7 +101,7 @@ fn handshake(bench: &mut Bench, scenario: &Scenario, plan: fn(&Running) -> Plan)
             .to_owned(),
         load: Load::default(),
         variants: &[],
-        plan,
+        plan: &plan,
         fixed: false,
     };
     Ok(measure(bench, scenario, &traffic)?.0)
@@ -113,7 +113,7 @@ pub(super) fn h2(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
             .to_owned(),
         load: Load::default(),
         variants: &[],
-        plan: |proxy| Plan { security: Security::Full, ..Plan::http2(proxy.https(), Work::small()) },
+        plan: &|proxy| Plan { security: Security::Full, ..Plan::http2(proxy.https(), Work::small()) },
         fixed: true,
     };
     Ok(measure(bench, scenario, &traffic)?.0)
@@ -126,7 +126,7 @@ pub(super) fn grpc(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
             .to_owned(),
         load: Load::default(),
         variants: &[],
-        plan: |proxy| Plan::http2(proxy.grpc(), Work::Unary),
+        plan: &|proxy| Plan::http2(proxy.grpc(), Work::Unary),
         fixed: true,
     };
     Ok(measure(bench, scenario, &traffic)?.0)
@@ -137,7 +137,7 @@ pub(super) fn download(bench: &mut Bench, scenario: &Scenario) -> Result<Table> 
         note: "16 keep-alive connections, answers of 1 MiB.".to_owned(),
         load: Load::default(),
         variants: &[],
-        plan: |proxy| Plan {
+        plan: &|proxy| Plan {
             connections: 16,
             ..Plan::http1(
                 proxy.http(),
@@ -157,7 +157,7 @@ pub(super) fn upload(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
             .to_owned(),
         load: Load::default(),
         variants: &[],
-        plan: |proxy| Plan {
+        plan: &|proxy| Plan {
             connections: 16,
             ..Plan::http1(proxy.http(), Work::Post { bytes: MIB })
         },
@@ -175,7 +175,7 @@ pub(super) fn routes(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
             ..Load::default()
         },
         variants: &[Proxy::EnvoyList],
-        plan: |proxy| {
+        plan: &|proxy| {
             Plan::http1(
                 proxy.http(),
                 Work::Get {
@@ -205,10 +205,10 @@ pub(crate) fn plain_rate(bench: &Bench, proxy: Proxy) -> Result<f64> {
 
 type Samples = HashMap<Proxy, Vec<Sample>>;
 
-fn measure(
+pub(super) fn measure(
     bench: &mut Bench,
     scenario: &Scenario,
-    traffic: &Traffic,
+    traffic: &Traffic<'_>,
 ) -> Result<(Table, HashMap<Proxy, f64>)> {
     let mut table = Table::new(scenario.title, traffic.note.clone(), COLUMNS);
     let closed = rounds(bench, &mut table, traffic, Pace::Closed);
@@ -240,7 +240,7 @@ fn measure(
 }
 
 /// Every proxy once a round, each round beginning with another one, so that no place in the order favours any.
-fn rounds(bench: &mut Bench, table: &mut Table, traffic: &Traffic, pace: Pace) -> Samples {
+fn rounds(bench: &mut Bench, table: &mut Table, traffic: &Traffic<'_>, pace: Pace) -> Samples {
     let mut samples = Samples::new();
     let mut proxies = bench.proxies(traffic.variants);
     for round in 0..bench.options.rounds {
@@ -252,11 +252,10 @@ fn rounds(bench: &mut Bench, table: &mut Table, traffic: &Traffic, pace: Pace) -
                 Ok(sample) => samples.entry(proxy).or_default().push(sample),
                 Err(error) => {
                     eprintln!("  {}: {error:#}", proxy.name());
-                    table.remarks.push(format!(
-                        "{}: not measured: {}",
-                        proxy.name(),
-                        one_line(&error)
-                    ));
+                    let remark = format!("{}: not measured: {}", proxy.name(), one_line(&error));
+                    if !table.remarks.contains(&remark) {
+                        table.remarks.push(remark);
+                    }
                     // It would fail in the next round too.
                     proxies.retain(|other| *other != proxy);
                 }
@@ -266,7 +265,7 @@ fn rounds(bench: &mut Bench, table: &mut Table, traffic: &Traffic, pace: Pace) -
     samples
 }
 
-fn once(bench: &Bench, proxy: Proxy, traffic: &Traffic, pace: Pace) -> Result<Sample> {
+fn once(bench: &Bench, proxy: Proxy, traffic: &Traffic<'_>, pace: Pace) -> Result<Sample> {
     let running = bench.start(proxy, traffic.load)?;
     let length = Length::Time(bench.options.duration);
     let plan = Plan {
@@ -357,7 +356,13 @@ const COLUMNS: &[&str] = &[
     "p99.9",
 ];
 
-fn fill(bench: &Bench, table: &mut Table, traffic: &Traffic, closed: &Samples, paced: &Samples) {
+fn fill(
+    bench: &Bench,
+    table: &mut Table,
+    traffic: &Traffic<'_>,
+    closed: &Samples,
+    paced: &Samples,
+) {
     let of = |samples: &Samples, proxy: Proxy, value: &dyn Fn(&Sample) -> f64| {
         samples
             .get(&proxy)
@@ -388,13 +393,7 @@ fn fill(bench: &Bench, table: &mut Table, traffic: &Traffic, closed: &Samples, p
                 .push(format!("{}: first error: {error}", proxy.name()));
         }
         let others = of(closed, proxy, &|sample| sample.others);
-        if others > DISTURBED {
-            table.remarks.push(format!(
-                "{}: other processes took {:.0} % of its core",
-                proxy.name(),
-                others * 100.0
-            ));
-        }
+        table.remarks.extend(disturbed(proxy, others));
         let mut row = vec![
             proxy.name().to_owned(),
             figure(cpu),
@@ -414,4 +413,15 @@ fn fill(bench: &Bench, table: &mut Table, traffic: &Traffic, closed: &Samples, p
         }
         table.rows.push(row);
     }
+}
+
+/// A remark where others took too much of a proxy's core.
+fn disturbed(proxy: Proxy, others: f64) -> Option<String> {
+    let share = others * 100.0;
+    (others > DISTURBED).then(|| {
+        format!(
+            "{}: other processes took {share:.0} % of its core",
+            proxy.name()
+        )
+    })
 }

@@ -49,7 +49,7 @@ fn survives(text: &str) {
 #[test]
 fn the_sample_is_valid() {
     let loaded = load(SAMPLE).unwrap_or_else(|report| panic!("{report}"));
-    assert_eq!(loaded.model.routes.len(), 7);
+    assert_eq!(loaded.model.routes.len(), 8);
     let codes: Vec<&str> = loaded.warnings.iter().map(|warning| warning.code).collect();
     assert!(codes.is_empty(), "{:?}", loaded.warning_report());
 }
@@ -111,6 +111,8 @@ fn a_valid_configuration_round_trips() {
         .replace(" hash: \"***\"", &format!(" hash: {hash}"))
         .replace("users: \"***\"", &format!("users: ada:{hash}"));
     let readable = readable.replace("url: \"***\"", "url: redis://redis");
+    let pem = r#"- "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----""#;
+    let readable = readable.replace("- \"***\"", pem);
     let second = load(&readable).unwrap_or_else(|report| panic!("{report}\n{text}"));
     assert_eq!(format!("{:?}", first.model), format!("{:?}", second.model));
     assert_eq!(

@@ -90,7 +90,7 @@ fn configurations(text: &str) -> Vec<String> {
 
 fn check(name: &Path, text: &str) {
     // What stands for an endpoint where examples are run.
-    let words = ["upstream", "another", "nobody"];
+    let words = ["upstream", "another", "nobody", "library"];
     let text = words.iter().fold(text.to_owned(), |text, word| {
         text.replace(
             &format!("endpoints: [{word}]"),

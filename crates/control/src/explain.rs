@@ -8,6 +8,7 @@ use lintel_http::path;
 use lintel_proxy::{
     Snapshot,
     fallback::Instead,
+    grpc::Grpc,
     shed::Priority,
     snapshot::{Action, Route},
     split::Split,
@@ -123,29 +124,26 @@ fn host(question: &Question) -> String {
 fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
     let snapshot = &built.generation.snapshot;
     let Some(route) = winner.and_then(|index| snapshot.routes.get(index)) else {
-        let _ = writeln!(
-            text,
-            "no route takes it: 404, or 405 if only the method is wrong"
-        );
+        text.push_str("no route takes it: 404, or 405 if only the method is wrong\n");
         return json!({ "route": null });
     };
     let chain: Vec<&str> = route.chain.names().collect();
     let _ = writeln!(text, "route     {}", route.name);
-    let _ = writeln!(
-        text,
-        "policies  {}",
-        if chain.is_empty() {
-            "none".to_owned()
-        } else {
-            chain.join(" → ")
-        }
-    );
+    let shown = match chain.is_empty() {
+        true => "none".to_owned(),
+        false => chain.join(" → "),
+    };
+    let _ = writeln!(text, "policies  {shown}");
     let (rules, beside) = (rules(route, text), beside(snapshot, route, text));
     let shares: Vec<(usize, u32)> = match &route.action {
         Action::Service(index) => vec![(*index, 1)],
         Action::Split(split) => {
             terms(split, text);
             split.shares().collect()
+        }
+        Action::Grpc(grpc) => {
+            calls(grpc, text);
+            vec![(grpc.service, 1)]
         }
         Action::Respond(page) => {
             let _ = writeln!(text, "answers   {} by itself", page.status.as_u16());
@@ -193,6 +191,16 @@ fn rules(route: &Route, text: &mut String) -> Value {
         }
     }
     Value::Object(all)
+}
+
+/// The ways to the methods of a gRPC service.
+fn calls(grpc: &Grpc, text: &mut String) {
+    for (at, binding) in grpc.transcoder.bindings().iter().enumerate() {
+        let verb = binding.verb.as_ref().map_or("any", http::Method::as_str);
+        let begin = if at == 0 { "calls" } else { "" };
+        let (path, method) = (&binding.template, &binding.method.name);
+        let _ = writeln!(text, "{begin:<9} {verb} {path} → {method}");
+    }
 }
 
 /// What a split goes by, beside weights.

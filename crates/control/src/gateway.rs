@@ -11,7 +11,7 @@ use std::{
 
 use lintel_config::{Built, Loaded, Report, build, load};
 use lintel_server::{Inherited, Server, Settings};
-use lintel_telemetry::Catalogue;
+use lintel_telemetry::{Catalogue, metrics::family::REPLICAS};
 use lintel_upstream::{Control, Resolution, Service, Supervision};
 use tokio::runtime::Handle;
 
@@ -208,6 +208,14 @@ impl Gateway {
         let built = self.built();
         self.breakers
             .show(&built.generation.snapshot, &self.catalogue);
+        let replicas = i64::from(built.replicas().count());
+        self.catalogue.gauge(&REPLICAS, &[]).set(replicas);
+    }
+
+    /// Tells the other replicas that this one takes no more traffic, where they count themselves.
+    pub async fn leave(&self) {
+        let built = self.built();
+        built.replicas().leave().await;
     }
 
     /// Everything that is counted.
@@ -301,13 +309,14 @@ fn missing(service: &Service) -> String {
     )
 }
 
-/// Begins what policies run beside the requests; it ends with the policies.
+/// Begins what policies run beside the requests, and to count the replicas; it ends with them.
 fn start_policies(built: &Built, control: &Control) {
     let snapshot = &built.generation.snapshot;
     let chains = snapshot.routes.iter().map(|route| &route.chain);
     for chain in chains.chain([&snapshot.unmatched]) {
         chain.start(control);
     }
+    built.replicas().start();
 }
 
 /// Looks after every service; those that did not change are left alone.

@@ -31,12 +31,22 @@ pub struct Body {
 }
 
 /// Something that counts as in use until this is dropped: a request on its way to an endpoint.
-pub struct Lease(Rc<dyn Release>);
+pub struct Lease {
+    owner: Rc<dyn Release>,
+    /// Nothing more is to be told of how the body went.
+    silent: bool,
+}
 
 /// What a [`Lease`] is given back to.
 pub trait Release {
     /// One use is over.
     fn release(&self);
+
+    /// The body that held the lease came to its end as it should.
+    fn whole(&self) {}
+
+    /// The body that held the lease failed on the upstream's side.
+    fn broke_off(&self) {}
 }
 
 enum Kind {
@@ -101,6 +111,28 @@ impl Body {
         self.size_hint().lower() > self.allowance
     }
 
+    /// Tells the owner of the lease, once, how the body went. One that is given up has said nothing.
+    fn tell(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, BodyError>>>) {
+        if self.lease.as_ref().is_none_or(|lease| lease.silent) {
+            return;
+        }
+        let whole = match polled {
+            Poll::Pending => return,
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Ok(_))) if self.is_end_stream() => true,
+            Poll::Ready(Some(Ok(_))) => return,
+            Poll::Ready(Some(Err(error))) if error.facts.side == Side::Upstream => false,
+            Poll::Ready(Some(Err(_))) => return,
+        };
+        if let Some(lease) = &mut self.lease {
+            lease.silent = true;
+            match whole {
+                true => lease.owner.whole(),
+                false => lease.owner.broke_off(),
+            }
+        }
+    }
+
     fn poll_kind(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.kind {
             Kind::Empty => Poll::Ready(None),
@@ -143,6 +175,7 @@ impl HttpBody for Body {
                 }
             }
         }
+        self.tell(&polled);
         polled
     }
 
@@ -219,13 +252,23 @@ impl std::error::Error for BodyError {}
 impl Lease {
     /// A use that `owner` has counted.
     pub fn new(owner: Rc<impl Release + 'static>) -> Self {
-        Self(owner)
+        Self {
+            owner,
+            silent: false,
+        }
+    }
+
+    /// Tells its owner nothing of how the body goes: somebody else does.
+    #[must_use]
+    pub fn silent(mut self) -> Self {
+        self.silent = true;
+        self
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.release();
+        self.owner.release();
     }
 }
 

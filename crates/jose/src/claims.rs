@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde_json::{Map, Value};
 
-use crate::{Refusal, Token};
+use crate::{Refusal, Token, json::object};
 
 /// The claims of a token.
 #[derive(Clone, PartialEq)]
@@ -47,6 +47,15 @@ impl Rules {
         if expected.is_some_and(|kind| !token.kind().is_some_and(|own| same_kind(own, kind))) {
             return Err(Refusal::Type);
         }
+        self.check_claims(claims, now)
+    }
+
+    /// Checks claims that stand for themselves, such as those that an issuer vouches for when it is
+    /// asked (RFC 7662): all rules but the one about the type.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn check_claims(&self, claims: &Claims, now: u64) -> Result<Option<u64>, Refusal> {
         if !self.issuers.is_empty()
             && !claims
                 .text("iss")
@@ -96,6 +105,15 @@ impl Rules {
 impl Claims {
     pub(crate) const fn new(map: Map<String, Value>) -> Self {
         Self(map)
+    }
+
+    /// Claims that are not part of a token. No name may stand twice.
+    ///
+    /// # Errors
+    /// It is no JSON object.
+    pub fn parse(json: &[u8]) -> Result<Self, Refusal> {
+        let map = object(json).map_err(|_| Refusal::Malformed("its claims are no JSON object"))?;
+        Ok(Self(map))
     }
 
     /// One of them. Names are exact: `a.b` is a claim of that name.

@@ -183,7 +183,7 @@ impl Key {
     }
 
     /// Whether it signed the message with the algorithm.
-    pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let mut all = self.verifiers.iter();
         let Some((_, verifier)) = all.find(|(own, _)| *own == algorithm) else {
             return false;

@@ -74,6 +74,8 @@ pub struct Exchange {
     pub refused: Option<Refused>,
     /// What sets it apart from the plain way through its route.
     pub detour: Detour,
+    /// Places that it holds until its end, among those who may do so at once.
+    pub held: SmallVec<[Held; 2]>,
     /// Why there was no answer from upstream, in words for the operator: for logs, never for the
     /// client.
     pub cause: Option<Box<str>>,
@@ -104,6 +106,8 @@ pub struct Detour {
     pub faults: Faults,
     /// What is left of the tightest of the limits it was counted by.
     pub allowance: Option<Allowance>,
+    /// What is left of the tightest of the quotas it was counted by.
+    pub quota: Option<Allowance>,
 }
 
 /// What is left of a limit after a request.
@@ -115,6 +119,16 @@ pub struct Allowance {
     pub reset: u32,
     /// How much is left.
     pub remaining: u64,
+}
+
+/// A place among those who may do something at once; whoever has given it takes it back at the end of
+/// the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which of the request's limits.
+    pub limit: u16,
+    /// Where it is counted.
+    pub place: u32,
 }
 
 /// Faults that are injected into a request: a set of them.

@@ -6,6 +6,7 @@
 #[macro_use]
 mod text_value;
 
+pub mod allotment;
 pub mod certificate;
 pub mod duration;
 pub mod exchange;
@@ -23,9 +24,10 @@ pub mod size;
 pub mod trace;
 pub mod wall;
 
+pub use allotment::{Allotment, Span};
 pub use certificate::ClientCertificate;
 pub use duration::Duration;
-pub use exchange::{Allowance, Detour, Ending, Exchange, Faults, Names, Outcome};
+pub use exchange::{Allowance, Detour, Ending, Exchange, Faults, Held, Names, Outcome};
 pub use facts::{Facts, Kind, Side};
 pub use fault::Fault;
 pub use identity::{Consumer, Identity};

@@ -88,6 +88,13 @@ pub(crate) struct Explain {
     /// The listener it comes in on; the first one by default.
     #[arg(long)]
     pub(crate) listener: Option<String>,
+    /// Address of a running gateway's admin API, to say how it sees the endpoints now: `host:port` or
+    /// `unix:PATH`.
+    #[arg(long)]
+    pub(crate) admin: Option<String>,
+    /// The admin API's token; by default what LINTEL_ADMIN_TOKEN holds.
+    #[arg(long, requires = "admin")]
+    pub(crate) token: Option<String>,
     /// Print it as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -55,6 +55,7 @@ fn serve(loaded: Loaded, args: &cli::Run, inherited: Inherited) -> Result<(), St
     allocator::give_back();
     let outcome = runtime.block_on(attend(&gateway, admin.as_ref(), !args.no_watch));
     access_log::flush_all(LAST_WORDS);
+    gateway.built().write_down();
     runtime.shutdown_background(); // a drain that was cut short is not waited for
     outcome
 }
@@ -231,6 +232,7 @@ async fn stop(gateway: &Arc<Gateway>, signals: &mut Signals) {
     tracing::info!("draining");
     let draining = Arc::clone(gateway);
     let drained = tokio::task::spawn_blocking(move || draining.server().drain(None));
+    gateway.leave().await;
     tokio::select! {
         report = drained => {
             if let Ok(report) = report {

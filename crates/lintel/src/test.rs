@@ -12,6 +12,7 @@ pub(crate) fn test(args: &cli::Test) -> u8 {
         Ok(loaded) => loaded,
         Err(report) => return invalid(&report, args.json),
     };
+    let notes = expectations::unasked(&loaded);
     let outcomes = match expectations::run(loaded) {
         Ok(outcomes) => outcomes,
         Err(TrialError::Config(report)) => return invalid(&report, args.json),
@@ -23,10 +24,11 @@ pub(crate) fn test(args: &cli::Test) -> u8 {
     let failed = outcomes.iter().filter(|outcome| !outcome.holds()).count();
     if args.json {
         let passed = outcomes.len() - failed;
-        let shown = json!({ "passed": passed, "failed": failed, "tests": outcomes });
+        let shown =
+            json!({ "passed": passed, "failed": failed, "tests": outcomes, "notes": notes });
         print::out(&shown.to_string());
     } else {
-        print::out(&describe(&outcomes, failed));
+        print::out(&describe(&outcomes, failed, &notes));
     }
     if failed == 0 { FINE } else { FAILED }
 }
@@ -40,7 +42,7 @@ fn invalid(report: &Report, as_json: bool) -> u8 {
     USAGE
 }
 
-fn describe(outcomes: &[Outcome], failed: usize) -> String {
+fn describe(outcomes: &[Outcome], failed: usize, notes: &[String]) -> String {
     if outcomes.is_empty() {
         return "no tests: write some under `tests`, such as \
                 `- { request: { url: /orders/7 }, expect: { route: orders } }`"
@@ -56,6 +58,9 @@ fn describe(outcomes: &[Outcome], failed: usize) -> String {
         for mismatch in &outcome.mismatches {
             out.push_str(&lines(mismatch));
         }
+    }
+    for note in notes {
+        out.push_str(&format!("note   {note}\n"));
     }
     out.push_str(&format!(
         "\n{} passed, {failed} failed\n",

@@ -8,7 +8,7 @@ use lintel_kernel::{Ending, Exchange, Fault, Flow, Phase};
 
 use lintel_upstream::Control;
 
-use crate::{Context, Issuer, Link, RoutePolicies, Wait, gate::Gate};
+use crate::{Context, Issuer, Link, RoutePolicies, Wait, gate::Gate, quota::Quota};
 
 /// The policies of one route in the order they run.
 #[derive(Default)]
@@ -50,6 +50,11 @@ impl Chain {
     /// Issuers of credentials whose keys the policies fetch.
     pub fn issuers(&self) -> impl Iterator<Item = Arc<Issuer>> {
         self.links.iter().flat_map(Link::issuers)
+    }
+
+    /// Quotas that its requests are counted by, those of consumers and plans included.
+    pub fn quotas(&self) -> impl Iterator<Item = Arc<Quota>> {
+        self.links.iter().flat_map(Link::quotas)
     }
 
     /// Runs a request through the chain, from where `depth` says, until a policy answers, refuses

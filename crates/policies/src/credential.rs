@@ -113,8 +113,11 @@ impl Source {
     pub(crate) fn strip(&self, exchange: &mut Exchange) {
         let request = &mut exchange.request;
         match self {
-            Self::Scheme(_) => {
-                request.headers.remove(header::AUTHORIZATION);
+            Self::Scheme(scheme) => {
+                let mut all = request.headers.get_all(header::AUTHORIZATION).iter();
+                if all.any(|value| is_of(value, scheme)) {
+                    request.headers.remove(header::AUTHORIZATION);
+                }
             }
             Self::Header(name) => {
                 request.headers.remove(name);
@@ -135,6 +138,14 @@ fn is_token(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+/// Whether a credential is of a scheme.
+fn is_of(value: &HeaderValue, scheme: &str) -> bool {
+    let mut words = value.as_bytes().splitn(2, |byte| *byte == b' ');
+    words
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case(scheme.as_bytes()))
 }
 
 fn in_header<'a>(
@@ -178,8 +189,15 @@ fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-/// Removes a cookie from every `Cookie` field, and the fields in which nothing is left.
 fn strip_cookie(headers: &mut HeaderMap, name: &str) {
+    strip_cookies(headers, |own| own == name);
+}
+
+/// Removes cookies by name from every `Cookie` field, and the fields in which nothing is left.
+pub(crate) fn strip_cookies(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
+    if !headers.contains_key(header::COOKIE) {
+        return;
+    }
     let kept: Vec<HeaderValue> = headers
         .get_all(header::COOKIE)
         .iter()
@@ -190,7 +208,13 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
             let others: Vec<&str> = text
                 .split(';')
                 .map(str::trim)
-                .filter(|pair| pair.split('=').next() != Some(name) && !pair.is_empty())
+                .filter(|pair| {
+                    !pair
+                        .split('=')
+                        .next()
+                        .is_some_and(|own| goes(own.trim_end()))
+                })
+                .filter(|pair| !pair.is_empty())
                 .collect();
             HeaderValue::from_str(&others.join("; "))
                 .ok()

@@ -38,30 +38,9 @@ impl Forward {
         }
     }
 
-    /// Removes what the client sent under these names, in whatever spelling: CGI and its heirs
-    /// read `X_User_Id` and `X-User-Id` as one name.
+    /// Removes what the client sent under these names.
     pub(crate) fn remove_forged(&self, headers: &mut HeaderMap) {
-        if self.fields.is_empty() {
-            return;
-        }
-        for (name, _) in &self.fields {
-            headers.remove(name);
-        }
-        let alike = |own: &HeaderName, other: &HeaderName| {
-            let same =
-                |(a, b): (u8, u8)| a == b || (matches!(a, b'-' | b'_') && matches!(b, b'-' | b'_'));
-            own.as_str().len() == other.as_str().len()
-                && own.as_str().bytes().zip(other.as_str().bytes()).all(same)
-        };
-        let forged: Vec<HeaderName> = headers
-            .keys()
-            .filter(|name| name.as_str().contains('_'))
-            .filter(|name| self.fields.iter().any(|(own, _)| alike(own, name)))
-            .cloned()
-            .collect();
-        for name in forged {
-            headers.remove(name);
-        }
+        remove_alike(headers, || self.fields.iter().map(|(name, _)| name));
     }
 
     /// Sets the fields. One without a value, or with one that is no field value, is left out.
@@ -74,6 +53,35 @@ impl Forward {
                 exchange.request.headers.insert(name, value);
             }
         }
+    }
+}
+
+/// Removes fields of these names, in whatever spelling: CGI and its heirs read `X_User_Id` and
+/// `X-User-Id` as one name.
+pub(crate) fn remove_alike<'a, I: Iterator<Item = &'a HeaderName>>(
+    headers: &mut HeaderMap,
+    names: impl Fn() -> I,
+) {
+    if names().next().is_none() {
+        return;
+    }
+    for name in names() {
+        headers.remove(name);
+    }
+    let alike = |own: &HeaderName, other: &HeaderName| {
+        let same =
+            |(a, b): (u8, u8)| a == b || (matches!(a, b'-' | b'_') && matches!(b, b'-' | b'_'));
+        own.as_str().len() == other.as_str().len()
+            && own.as_str().bytes().zip(other.as_str().bytes()).all(same)
+    };
+    let forged: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().contains('_'))
+        .filter(|name| names().any(|own| alike(own, name)))
+        .cloned()
+        .collect();
+    for name in forged {
+        headers.remove(name);
     }
 }
 

@@ -3,6 +3,8 @@
 //! Adding a policy is a folder with a `README.md` (its documentation and acceptance tests), a
 //! `mod.rs`, a `config.rs`, and one line in the list below, in the order of phases.
 
+mod backend;
+mod bearer;
 mod chain;
 mod challenge;
 mod consumers;
@@ -10,23 +12,28 @@ mod credential;
 mod described;
 mod forward;
 mod gate;
+mod issuer;
+mod keep;
 pub mod keys;
 mod password;
+mod per;
 mod policy;
 mod registry;
-#[cfg(test)]
-mod sample;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod token_endpoint;
 
+pub use backend::{Backend, Question, Reply, ServiceRef, Unanswered};
 pub use chain::{Chain, Depth};
 pub use consumers::{
-    BasicConfig, CertificateConfig, ConsumerConfig, Directory, KeyConfig, TokenConfig,
+    BasicConfig, CertificateConfig, ConsumerConfig, Directory, KeyConfig, SigningAlgorithm,
+    SigningKeyConfig, TokenConfig,
 };
 pub use credential::Place;
-pub use jwt::{Issuer, IssuerStatus};
+pub use identity_token::identity_keys;
+pub use issuer::{Issuer, IssuerStatus};
 pub use policy::{Context, Off, Policy, Setting, Wait};
 pub use registry::Entry;
 
@@ -37,22 +44,38 @@ registry::registry! {
     Edge failed_auth => FailedAuth;
     /// Believes callers that bring a signed token of a trusted issuer.
     Authenticate jwt => Jwt;
+    /// Believes callers whose token an authorization server calls active.
+    Authenticate oauth2_introspection => Introspection;
     /// Knows consumers by a key that they send along.
     Authenticate api_key => ApiKey;
     /// Knows callers by the certificate that they have shown.
     Authenticate mtls => Mtls;
+    /// Knows consumers by the signature of their request.
+    Authenticate hmac => Hmac;
     /// Knows callers by name and password.
     Authenticate basic_auth => BasicAuth;
+    /// Knows people by their login at an OpenID Connect provider.
+    Authenticate oidc => Oidc;
     /// Lets requests pass that bring no credentials.
     Authenticate anonymous => Anonymous;
     /// Lets callers pass that may do what they ask for.
     Authorize authorize => Authorize;
+    /// Asks a service whether a request may pass.
+    Authorize ext_authz => ExtAuthz;
     /// Holds callers to so many requests in a time.
     Admit rate_limit => RateLimit;
+    /// Holds callers to so many requests at once.
+    Admit concurrency => Concurrency;
+    /// Holds callers to so many requests in each hour, day, week or month of the calendar.
+    Admit quota => Quotas;
     /// Rewrites the path or the host that the upstream sees.
     Transform rewrite => Rewrite;
     /// Sets, adds and removes header fields, both ways.
     Transform headers => Headers;
+    /// Tells services who is calling, in a token that the gateway signs.
+    Transform identity_token => IdentityToken;
+    /// Counts who has used what, for bills.
+    Observe metering => Metering;
     /// Writes one line for every request.
     Observe access_log => AccessLog;
 }

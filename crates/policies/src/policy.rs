@@ -1,6 +1,6 @@
 //! What a policy is.
 
-use std::{collections::BTreeMap, future::poll_fn, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, future::poll_fn, path::PathBuf, rc::Rc, sync::Arc};
 
 use http::{HeaderValue, Response};
 use lintel_http::{Body, http1::Timer};
@@ -8,12 +8,17 @@ use lintel_kernel::{
     Ending, Exchange, Fault, Flow,
     expr::{Expr, Template},
 };
-use lintel_state::{limit::Table, store::Redis};
-use lintel_upstream::Control;
+use lintel_state::{
+    in_flight::InFlight,
+    ledger::{Book, Keep},
+    limit::Table,
+    store::{Redis, Replicas},
+};
+use lintel_upstream::{Control, Pools, Service};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::{Directory, jwt::Issuer, rate_limit::Callers};
+use crate::{Directory, Issuer, ServiceRef, quota, rate_limit::Callers};
 
 /// One cross-cutting rule, built from its part of a route's configuration and shared by all
 /// workers.
@@ -40,6 +45,12 @@ pub trait Policy: Sized + Send + Sync {
         own.unwrap_or(inherited).clone()
     }
 
+    /// The services that it asks, as its configuration names them. A name that is not declared is
+    /// refused before anything is built; one that is counts as used.
+    fn services(_config: &Self::Config) -> Vec<ServiceRef<'_>> {
+        Vec::new()
+    }
+
     /// What holds in the end, a line each, for `lintel explain`.
     fn describe(&self) -> Vec<String> {
         Vec::new()
@@ -55,6 +66,11 @@ pub trait Policy: Sized + Send + Sync {
 
     /// Issuers of credentials whose keys are fetched, for the admin API.
     fn issuers(&self) -> Vec<Arc<Issuer>> {
+        Vec::new()
+    }
+
+    /// Quotas, for the admin API.
+    fn quotas(&self) -> Vec<Arc<quota::Quota>> {
         Vec::new()
     }
 
@@ -103,6 +119,8 @@ pub struct Wait<'a> {
     pub timer: &'a Timer,
     /// When the route's timeout passes: nothing is waited for beyond that.
     pub deadline: Instant,
+    /// The worker's connections, for policies that ask a service; see [`Backend`](crate::Backend).
+    pub pools: &'a Rc<Pools>,
 }
 
 impl Wait<'_> {
@@ -127,14 +145,27 @@ pub struct Context {
     pub consumers: Arc<Directory>,
     /// The route; `None` where policies are built for all, as in `defaults`.
     pub route: Option<Arc<str>>,
+    /// The services that the route sends requests to, whichever way; `None` where the route is not
+    /// known.
+    pub targets: Option<Arc<[Arc<str>]>>,
     /// The limits of consumers and plans.
     pub callers: Arc<Callers>,
     /// The stores that replicas share, by name.
     pub stores: Arc<BTreeMap<String, Arc<Redis>>>,
-    /// How many replicas of the gateway there are; 0 where it is not known.
-    pub replicas: u32,
+    /// The declared services, by name. Empty in `check`, where only their names are known.
+    pub services: Arc<BTreeMap<String, Arc<Service>>>,
+    /// How many replicas of the gateway there are.
+    pub replicas: Arc<Replicas>,
     /// Where limits are counted. Without it, a small one is made.
     pub table: Option<Arc<Table>>,
+    /// Where it is counted what is under way. Without it, a small one is made.
+    pub in_flight: Option<Arc<InFlight>>,
+    /// The quotas of consumers and plans.
+    pub quotas: Arc<quota::Callers>,
+    /// Where quotas are counted. Without it, a small one is made that is not kept.
+    pub book: Option<Arc<Book<1>>>,
+    /// Where it is counted who has used what. Without it, a small one is made that is not kept.
+    pub usage: Option<Arc<Book<3>>>,
 }
 
 impl Context {
@@ -142,6 +173,24 @@ impl Context {
     pub(crate) fn table(&self) -> Arc<Table> {
         let made = || Arc::new(Table::new(64));
         self.table.clone().unwrap_or_else(made)
+    }
+
+    /// Where it is counted what is under way.
+    pub(crate) fn in_flight(&self) -> Arc<InFlight> {
+        let made = || Arc::new(InFlight::new(64));
+        self.in_flight.clone().unwrap_or_else(made)
+    }
+
+    /// Where quotas are counted.
+    pub(crate) fn book(&self) -> Arc<Book<1>> {
+        let made = || Arc::new(Book::new(64, None, Keep::Accounts));
+        self.book.clone().unwrap_or_else(made)
+    }
+
+    /// Where it is counted who has used what.
+    pub(crate) fn usage(&self) -> Arc<Book<3>> {
+        let made = || Arc::new(Book::new(64, None, Keep::Accounts));
+        self.usage.clone().unwrap_or_else(made)
     }
 
     /// Compiles a text with `${…}` that is rendered while the request goes in.

@@ -46,6 +46,16 @@ macro_rules! registry {
                 }, )+ }
             }
 
+            /// The services that the policies ask, with their places from the policy's key on.
+            pub fn services(&self) -> Vec<$crate::ServiceRef<'_>> {
+                let mut found = Vec::new();
+                $( if let Some($crate::Setting::On(config)) = &self.$name {
+                    let named = <$name::$type as $crate::Policy>::services(config);
+                    found.extend(named.into_iter().map(|named| named.under(stringify!($name))));
+                } )+
+                found
+            }
+
             /// Names of the policies that are set here, switched off ones left out.
             pub fn names(&self) -> Vec<&'static str> {
                 let mut names = Vec::new();
@@ -102,6 +112,10 @@ macro_rules! registry {
 
             pub(crate) fn issuers(&self) -> Vec<::std::sync::Arc<$crate::Issuer>> {
                 match self { $( Self::$type(policy) => $crate::Policy::issuers(policy), )+ Self::Gate(_) => Vec::new() }
+            }
+
+            pub(crate) fn quotas(&self) -> Vec<::std::sync::Arc<$crate::quota::Quota>> {
+                match self { $( Self::$type(policy) => $crate::Policy::quotas(policy), )+ Self::Gate(_) => Vec::new() }
             }
 
             pub(crate) fn on_request(&self, exchange: &mut ::lintel_kernel::Exchange, body: &mut ::lintel_http::Body) -> ::lintel_kernel::Flow<::http::Response<::lintel_http::Body>> {

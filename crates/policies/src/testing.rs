@@ -4,7 +4,7 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use http::{Request, uri::PathAndQuery};
+use http::{Request, request};
 use lintel_http::Body;
 use lintel_http::http1::Timer;
 use lintel_kernel::{
@@ -12,6 +12,8 @@ use lintel_kernel::{
     exchange::{Params, Refused},
     trace::{RequestId, Trace},
 };
+use lintel_telemetry::Catalogue;
+use lintel_upstream::Pools;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -40,10 +42,15 @@ pub(crate) fn exchange(target: &str, fields: &[(&str, &str)]) -> Exchange {
     for (name, value) in fields {
         request = request.header(*name, *value);
     }
-    let request = request.body(()).unwrap();
+    of(request)
+}
+
+/// A request that came from 192.0.2.1 and matched no route.
+pub(crate) fn of(request: request::Builder) -> Exchange {
+    let (request, ()) = request.body(()).unwrap().into_parts();
     Exchange {
-        target: PathAndQuery::try_from(target).unwrap(),
-        request: request.into_parts().0,
+        target: request.uri.path_and_query().unwrap().clone(),
+        request,
         names: Rc::new(Nameless),
         received: std::time::Instant::now(),
         peer: None,
@@ -65,6 +72,7 @@ pub(crate) fn exchange(target: &str, fields: &[(&str, &str)]) -> Exchange {
         identity: None,
         refused: None,
         detour: Detour::default(),
+        held: SmallVec::new(),
         cause: None,
         status: 0,
     }
@@ -85,16 +93,8 @@ pub(crate) fn chain(policies: serde_json::Value, consumers: serde_json::Value) -
 
 /// Sends a request through a chain and its answer back; the answer's status.
 pub(crate) async fn pass_and_answer(chain: &Chain, exchange: &mut Exchange) -> u16 {
-    let (mut body, mut depth) = (Body::empty(), Depth::default());
-    let mut flow = chain.on_request(&mut depth, exchange, &mut body);
-    if matches!(flow, Flow::Wait) {
-        let timer = Timer::new();
-        let wait = Wait {
-            timer: &timer,
-            deadline: Instant::now() + Duration::from_secs(30),
-        };
-        flow = chain.resume(&mut depth, exchange, &mut body, &wait).await;
-    }
+    let mut depth = Depth::default();
+    let (flow, _) = send(chain, &mut depth, exchange).await;
     let mut response = http::Response::new(Body::empty());
     if let Flow::Refuse(no) = flow {
         *response.status_mut() = no.status;
@@ -110,19 +110,33 @@ pub(crate) async fn pass_and_answer(chain: &Chain, exchange: &mut Exchange) -> u
 
 /// Sends a request through a chain, waiting where it has to; and whether it had to.
 pub(crate) async fn pass(chain: &Chain, exchange: &mut Exchange) -> (Result<(), Rejection>, bool) {
-    let (mut body, mut depth) = (Body::empty(), Depth::default());
-    let mut flow = chain.on_request(&mut depth, exchange, &mut body);
-    let waited = matches!(flow, Flow::Wait);
-    if waited {
-        let timer = Timer::new();
-        let wait = Wait {
-            timer: &timer,
-            deadline: Instant::now() + Duration::from_secs(30),
-        };
-        flow = chain.resume(&mut depth, exchange, &mut body, &wait).await;
+    match send(chain, &mut Depth::default(), exchange).await {
+        (Flow::Refuse(rejection), waited) => (Err(rejection), waited),
+        (_, waited) => (Ok(()), waited),
     }
-    match flow {
-        Flow::Refuse(rejection) => (Err(rejection), waited),
-        _ => (Ok(()), waited),
+}
+
+async fn send(
+    chain: &Chain,
+    depth: &mut Depth,
+    exchange: &mut Exchange,
+) -> (Flow<http::Response<Body>>, bool) {
+    let mut body = Body::empty();
+    let flow = chain.on_request(depth, exchange, &mut body);
+    if !matches!(flow, Flow::Wait) {
+        return (flow, false);
     }
+    let (timer, pools) = (Timer::new(), pools());
+    let wait = Wait {
+        timer: &timer,
+        deadline: Instant::now() + Duration::from_secs(30),
+        pools: &pools,
+    };
+    let flow = chain.resume(depth, exchange, &mut body, &wait).await;
+    (flow, true)
+}
+
+/// The connections of a worker that has none yet.
+pub(crate) fn pools() -> Rc<Pools> {
+    Pools::new(0, Catalogue::new().worker())
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::{
     active::Active,
     connection::Connection,
-    date, fallback,
+    date, fallback, grpc,
     mirror::Pair,
     receive::{listener_rules, stamp},
     request::Context,
@@ -73,6 +73,8 @@ pub(crate) struct Errand {
     pub(crate) deadline: Instant,
     /// Whether the request has been to another service before.
     pub(crate) again: bool,
+    /// Whether it is a gRPC call that was made here of a request that is none.
+    pub(crate) call: bool,
 }
 
 pub(crate) async fn dispatch(
@@ -97,19 +99,22 @@ pub(crate) async fn act(
     body: Body,
     context: &Context<'_>,
 ) -> Result<Dispatched, Box<NoAnswer>> {
-    let errand = |service| Errand {
+    let errand = |service, body| Errand {
         service,
         body,
         deadline: context.wire.received + route.timeout,
         again: false,
+        call: false,
     };
     match &route.action {
-        Action::Service(service) => forward(active, route, errand(*service), context).await,
+        Action::Service(service) => forward(active, route, errand(*service, body), context).await,
         Action::Split(split) => {
             let (service, choice) = split.send(active).ok_or_else(no_service)?;
-            let result = forward(active, route, errand(service), context).await;
+            let result = forward(active, route, errand(service, body), context).await;
             split.answer(&active.exchange, choice, result)
         }
+        // Boxed: the other requests should not carry the room for it.
+        Action::Grpc(to) => Box::pin(grpc::dispatch(active, route, to, body, context)).await,
         Action::Respond(page) => Ok(respond::page(page, Scope::request(&active.exchange)).into()),
         Action::Redirect(redirect) => {
             let redirected = respond::redirect(redirect, Scope::request(&active.exchange));
@@ -129,7 +134,7 @@ pub(crate) async fn forward(
     let services = &local.snapshot.services;
     let service: &Arc<Service> = services.get(errand.service).ok_or_else(no_service)?;
     active.exchange.service = u32::try_from(errand.service).ok();
-    let Errand { body, again, .. } = errand;
+    let (body, again, call) = (errand.body, errand.again, errand.call);
     if !again {
         set_out(active, route, context)?;
     }
@@ -137,7 +142,7 @@ pub(crate) async fn forward(
     let key = service.key(&active.exchange);
     let pools = Rc::clone(&active.worker().pools);
     let begun = Instant::now();
-    let body = if again || http_body::Body::is_end_stream(&body) {
+    let body = if again || call || http_body::Body::is_end_stream(&body) {
         body
     } else {
         body.metered(&active.bytes_in)
@@ -149,26 +154,24 @@ pub(crate) async fn forward(
         }
         _ => (body, None),
     };
-    let told = active.told;
     let deadline = errand.deadline;
+    let hurried = active.told.is_some_and(|told| told.at < deadline);
+    let told = told_on(active, deadline, call);
     let call = Call {
         head: &mut active.exchange.request,
         body,
         upgrade: wire.upgrade.as_ref(),
-        expect_continue: wire.expect_continue && !again,
-        te_trailers: wire.te_trailers,
+        expect_continue: wire.expect_continue && !again && !call,
+        te_trailers: wire.te_trailers || call,
         deadline: Some(told.map_or(deadline, |told| told.at.min(deadline))),
         timer: &wire.timer,
         interim: &|status, headers| (wire.interim)(status, &headers),
         key,
         tried: Tried::default(),
-        retry: match &route.terms.retry {
-            Some(retry) => Rules::Route(retry),
-            None => Rules::Service,
-        },
+        retry: (route.terms.retry.as_ref()).map_or(Rules::Service, Rules::Route),
         // The route's breaker watches its own service; another one steps in whatever it says.
         guard: route.terms.guard.as_ref().filter(|_| !again),
-        hurried: told.is_some_and(|told| told.at < deadline),
+        hurried,
         told,
     };
     let sent = pools.send(service, call).await;
@@ -177,6 +180,17 @@ pub(crate) async fn forward(
         Ok(answer) => Ok(answered(active, service, answer, pair)),
         Err(failure) => Err(failed(active, failure)),
     }
+}
+
+/// What the service is told of how long is left: what the client said. A call that is made here says
+/// it whether the client did or not.
+fn told_on(active: &mut Active, deadline: Instant, call: bool) -> Option<Deadline> {
+    if !call {
+        return active.told;
+    }
+    let told = active.told.map_or(deadline, |told| told.at.min(deadline));
+    Deadline::remove(&mut active.exchange.request.headers, false);
+    Some(Deadline::of_call(told))
 }
 
 /// What is done once, however many services the request is sent to.
@@ -268,7 +282,7 @@ fn failed(active: &mut Active, failure: Failure) -> Box<NoAnswer> {
     })
 }
 
-const fn detail(facts: Facts) -> &'static str {
+pub(crate) const fn detail(facts: Facts) -> &'static str {
     match (facts.side, facts.kind) {
         (Side::Client, Kind::Limit) => "The request body is larger than allowed.",
         (Side::Client, Kind::Timeout) => "The request body did not arrive in time.",

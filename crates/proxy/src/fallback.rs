@@ -132,6 +132,7 @@ pub(crate) async fn dispatch(
                 body,
                 deadline: Instant::now() + fallback.timeout,
                 again: true,
+                call: false,
             };
             match dispatch::forward(active, route, errand, context).await {
                 Ok(dispatched) => Ok(fallback.mark(active, reason, dispatched)),

@@ -6,6 +6,7 @@ mod copied;
 mod date;
 mod dispatch;
 pub mod fallback;
+pub mod grpc;
 mod grpc_details;
 pub mod malformed;
 pub mod mirror;

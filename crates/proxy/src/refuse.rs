@@ -83,7 +83,7 @@ pub(crate) fn response(active: &mut Active, rejection: Rejection) -> Response<Bo
         if active.exchange.grpc {
             let message = active.exchange.refused.as_ref();
             let message = message.map_or("", |refused| &refused.detail);
-            let details = retry_info(grpc, message, after);
+            let details = retry_info(grpc, message, after, violated.as_deref());
             response.headers_mut().insert(GRPC_STATUS_DETAILS, details);
         }
     }

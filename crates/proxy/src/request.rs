@@ -141,7 +141,12 @@ async fn wait(
 ) -> Result<Flow<http::Response<Body>>, Rejection> {
     let timer = &context.wire.timer;
     let deadline = context.wire.received + route.timeout;
-    let waits = Wait { timer, deadline };
+    let pools = &std::rc::Rc::clone(&active.worker().pools);
+    let waits = Wait {
+        timer,
+        deadline,
+        pools,
+    };
     let resumed = route
         .chain
         .resume(context.depth, &mut active.exchange, body, &waits);

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     fallback::Fallback,
+    grpc::Grpc,
     mirror::Mirror,
     shed::{Overload, Priority},
     split::Split,
@@ -72,6 +73,8 @@ pub enum Action {
     Service(usize),
     /// Forwards to one of several services, each with its share.
     Split(Box<Split>),
+    /// Makes a call of a gRPC service of a request, and JSON of what comes back.
+    Grpc(Arc<Grpc>),
     /// Answers by itself.
     Respond(Page),
     /// Sends the client elsewhere.

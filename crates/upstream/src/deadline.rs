@@ -37,6 +37,11 @@ impl Deadline {
         Some(Self { grpc, at })
     }
 
+    /// That of a gRPC call that the gateway makes.
+    pub const fn of_call(at: Instant) -> Self {
+        Self { grpc: true, at }
+    }
+
     /// Removes what a caller says.
     pub fn remove(headers: &mut HeaderMap, grpc: bool) {
         headers.remove(name(grpc));

@@ -1,16 +1,26 @@
 //! What the policies of all routes share: consumers, the limits that follow them, stores, and where
 //! limits are counted.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use lintel_kernel::Fault;
 use lintel_policies::Context;
-use lintel_state::limit::Table;
+use lintel_state::{
+    in_flight::InFlight,
+    ledger::{Book, Keep},
+    limit::Table,
+    store::Replicas,
+};
 
 use crate::{
     check::{self, Stores},
     diagnostic::Report,
     loaded::Loaded,
+    model::State,
 };
 
 /// What lives on through reloads.
@@ -19,9 +29,20 @@ pub(super) struct Kept {
     /// Where limits are counted; anew where it is made for another number of keys.
     table: Arc<Table>,
     keys: u32,
+    /// What is under way.
+    in_flight: Arc<InFlight>,
+    /// What quotas have counted, and what it was made by.
+    book: Arc<Book<1>>,
+    /// Who has used what.
+    usage: Arc<Book<3>>,
+    state: State,
     /// Those that did not change go on, and with them their connections.
     stores: Stores,
+    pub(super) replicas: Arc<Replicas>,
 }
+
+/// For about how many callers that have something under way at once there is room.
+const AT_ONCE: usize = 32_768;
 
 /// What policies are built with: paths start from the folder of the first file. A rehearsal opens
 /// nothing.
@@ -30,33 +51,88 @@ pub(super) fn build(loaded: &Loaded, before: Option<&Kept>) -> Result<(Context, 
         let faults = faults.iter().map(|fault| loaded.fault(base, fault));
         loaded.report(faults.collect())
     };
-    let stores = check::stores(loaded, before.map(|before| &before.stores));
+    let stores = check::stores(
+        loaded,
+        before.map(|before| &before.stores),
+        !loaded.rehearsed,
+    );
     let stores = stores.map_err(|faults| failed(&["stores"], faults))?;
+    let replicas = check::replicas(loaded, &stores, before.map(|before| &before.replicas));
     let consumers = check::directory(loaded).map_err(|faults| failed(&["consumers"], faults))?;
     let keys = loaded.model.rate_limits.keys;
     let table = match before {
         Some(before) if before.keys == keys => Arc::clone(&before.table),
         _ => Arc::new(Table::new(keys as usize)),
     };
+    let in_flight = before.map_or_else(
+        || Arc::new(InFlight::new(AT_ONCE)),
+        |before| Arc::clone(&before.in_flight),
+    );
     let first = loaded.sources.iter().next();
     let folder = first
         .and_then(|source| source.path.parent())
         .map_or_else(PathBuf::new, PathBuf::from);
+    let state = loaded.model.state.clone();
+    let same = before.filter(|before| before.state == state);
+    let (book, usage) = same.map_or_else(
+        || books(&state, &folder, loaded.rehearsed),
+        |before| (Arc::clone(&before.book), Arc::clone(&before.usage)),
+    );
     let mut context = Context {
         folder,
         dry: loaded.rehearsed,
         consumers: Arc::new(consumers),
         table: Some(Arc::clone(&table)),
+        in_flight: Some(Arc::clone(&in_flight)),
+        book: Some(Arc::clone(&book)),
+        usage: Some(Arc::clone(&usage)),
         stores: Arc::clone(&stores.by_name),
-        replicas: loaded.model.replicas,
+        replicas: Arc::clone(&replicas),
         ..Context::default()
     };
     let callers = check::callers(loaded, &context).map_err(|faults| failed(&[], faults))?;
     context.callers = Arc::new(callers);
+    let quotas = check::quotas(loaded, &context).map_err(|faults| failed(&[], faults))?;
+    context.quotas = Arc::new(quotas);
     let kept = Kept {
         table,
         keys,
+        in_flight,
+        book,
+        usage,
+        state,
         stores,
+        replicas,
     };
     Ok((context, kept))
+}
+
+/// Where quotas are counted, and who has used what. A rehearsal keeps nothing.
+fn books(state: &State, folder: &Path, rehearsed: bool) -> (Arc<Book<1>>, Arc<Book<3>>) {
+    let kept = state.folder.as_ref().filter(|_| !rehearsed);
+    let file = |name: &str| kept.map(|kept| folder.join(kept).join(name));
+    let (room, seconds) = (state.keys as usize, state.keep_usage.to_std().as_secs());
+    let history = Keep::History {
+        seconds,
+        period: 3_600,
+    };
+    (
+        Arc::new(Book::new(room, file("quota.state"), Keep::Accounts)),
+        Arc::new(Book::new(room, file("usage.state"), history)),
+    )
+}
+
+impl super::Built {
+    /// Who has used what, where that is metered.
+    pub fn usage(&self) -> &Book<3> {
+        &self.kept.usage
+    }
+
+    /// Writes down what is kept over a restart. Blocks.
+    pub fn write_down(&self) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = since.map_or(0, |since| since.as_secs());
+        self.kept.book.flush(now);
+        self.kept.usage.flush(now);
+    }
 }

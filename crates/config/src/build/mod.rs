@@ -1,17 +1,19 @@
 //! From a checked model to what the gateway runs on.
 //!
 //! Building may read files; it does not listen, spawn or publish. What did not change since the
-//! previous configuration is taken over from it, so that connections, endpoint health and TLS
-//! sessions live on.
+//! previous configuration is taken over: connections, endpoint health, TLS sessions live on.
 
 mod context;
 mod listener;
+mod logins;
 mod page;
 mod route;
 mod router;
 mod service;
 
 pub use listener::settings as server_tls;
+pub(crate) use route::{Wrong, transcoder};
+pub(crate) use service::upstream_tls;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -19,6 +21,8 @@ use lintel_kernel::Fault;
 use lintel_policies::{Chain, Context};
 use lintel_proxy::Snapshot;
 use lintel_server::{Generation, ListenerSpec};
+use lintel_state::store::Replicas;
+use lintel_upstream::Service;
 
 use crate::{
     diagnostic::{Diagnostic, Report},
@@ -33,6 +37,13 @@ pub struct Built {
     /// What the router found that is legal and probably not meant.
     pub warnings: Vec<Diagnostic>,
     kept: context::Kept,
+}
+
+impl Built {
+    /// How many replicas of the gateway there are.
+    pub const fn replicas(&self) -> &Arc<Replicas> {
+        &self.kept.replicas
+    }
 }
 
 /// Compiles a checked configuration.
@@ -52,6 +63,7 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
         out: Vec::new(),
     };
     let services = service::build(&mut builder);
+    builder.offer(&services);
     let listeners = listener::build(&mut builder);
     let routes = route::build(&mut builder);
     let router = router::build(&mut builder);
@@ -59,7 +71,8 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
     let errors = page::errors(&mut builder);
     match router {
         Some(router) if builder.out.is_empty() => {
-            let warnings = router::warnings(loaded, &router);
+            let mut warnings = router::warnings(loaded, &router);
+            warnings.extend(logins::warnings(loaded, &router));
             let snapshot = Snapshot {
                 generation,
                 router,
@@ -102,6 +115,17 @@ impl Builder<'_> {
         let loaded = self.loaded;
         self.out
             .extend(faults.iter().map(|fault| loaded.fault(base, fault)));
+    }
+
+    /// Lets policies ask the services.
+    fn offer(&mut self, services: &[Arc<Service>]) {
+        let named = services.iter().map(|service| {
+            let name = service.name().as_ref().to_owned();
+            (name, Arc::clone(service))
+        });
+        self.context.services = Arc::new(named.collect());
+        // Where one can't be built, nothing will come into use: what asks it is not at fault.
+        self.context.dry |= services.len() < self.loaded.model.services.len();
     }
 
     /// The default policies that observe, for requests that match no route.

@@ -1,6 +1,7 @@
 //! Routes.
 
 mod beside;
+mod grpc;
 mod overload;
 mod split;
 
@@ -8,12 +9,13 @@ use std::{sync::Arc, time::Duration};
 
 use http::HeaderName;
 use lintel_kernel::Fault;
-use lintel_policies::{Chain, Context, Setting};
+use lintel_policies::{Chain, Context, Setting, quota};
 use lintel_proxy::snapshot::{Action, Route, Terms};
 use lintel_router::{RouteSpec, ValueMatch};
 use lintel_server::listener_id;
 use lintel_upstream::guard::{GuardSpec, Guarded};
 
+pub(crate) use grpc::{Wrong, transcoder};
 pub(super) use overload::overload;
 
 use super::{
@@ -38,9 +40,13 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
             // Consumers and plans bring theirs along.
             policies.rate_limit = Some(Setting::On(Vec::new()));
         }
+        if policies.quota.is_none() && !shared.quotas.is_empty() {
+            policies.quota = Some(Setting::On(quota::Config::Many(Vec::new())));
+        }
         let context = Context {
             route: Some(name.as_str().into()),
             params: Some(route.params()),
+            targets: Some(route.targets()),
             ..shared.clone()
         };
         let base = ["routes", name.as_str()];
@@ -139,6 +145,11 @@ fn action(builder: &Builder<'_>, route: &str, to: &To) -> Result<Action, Fault> 
         To::Action(model::Action::Split(split)) => {
             let split = split::split(route, split, find);
             Action::Split(Box::new(split.map_err(|fault| fault.under("split"))?))
+        }
+        To::Action(model::Action::Grpc(to)) => {
+            let service =
+                find(to.service.as_str()).map_err(|fault| fault.under("service").under("grpc"))?;
+            Action::Grpc(grpc::build(builder.loaded, to, service)?)
         }
         To::Action(model::Action::Respond(respond)) => {
             Action::Respond(page::respond(respond).map_err(|fault| fault.under("respond"))?)

@@ -75,6 +75,9 @@ fn targets<'a>(route: &str, settings: &'a Route) -> Vec<(&'a Name, Vec<String>)>
             let place = |name: &Name| at(&["to", "split", "services", name.as_str()]);
             services.map(|(name, _)| (name, place(name))).collect()
         }
+        To::Action(Action::Grpc(grpc)) => {
+            vec![(&grpc.service, at(&["to", "grpc", "service"]))]
+        }
         To::Action(Action::Respond(_) | Action::Redirect(_)) => Vec::new(),
     };
     let fallback = settings.fallback.as_ref();

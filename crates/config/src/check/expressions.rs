@@ -39,7 +39,7 @@ pub(super) fn check(check: &mut Check<'_>) {
                 check.out.extend(scope.faults(&path, &redirect.to));
             }
             Action::Split(split) => check.out.extend(scope.split(name, split)),
-            Action::Service(_) => {}
+            Action::Service(_) | Action::Grpc(_) => {}
         }
     }
     for (status, page) in &loaded.model.errors {

@@ -6,7 +6,7 @@ use super::Check;
 use crate::{
     diagnostic::code,
     loaded::is_readable,
-    model::{Certificate, Discover, ListenerTls, Model, UpstreamTls},
+    model::{Certificate, Discover, ListenerTls, Model, Store, UpstreamTls},
     text::FilePath,
 };
 
@@ -30,7 +30,17 @@ pub(crate) fn files(model: &Model) -> Vec<Named> {
     if let Some(tls) = model.admin.as_ref().and_then(|admin| admin.tls.as_ref()) {
         found.listener(&["admin", "tls"], tls);
     }
+    for (name, store) in &model.stores {
+        let Store::Redis(redis) = store;
+        if let Some(tls) = &redis.tls {
+            found.upstream(&["stores", name.as_str(), "redis", "tls"], tls);
+        }
+    }
     for (name, service) in &model.services {
+        for (at, file) in service.descriptors.iter().enumerate() {
+            let base = ["services", name.as_str(), "descriptors"];
+            found.maybe(&base, &at.to_string(), Some(file));
+        }
         if let Some(tls) = &service.tls {
             found.upstream(&["services", name.as_str(), "tls"], tls);
         }

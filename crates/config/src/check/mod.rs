@@ -8,9 +8,11 @@ mod consumers;
 mod drills;
 mod expressions;
 mod files;
+mod grpc;
 mod listeners;
 mod overload;
 mod policies;
+mod quotas;
 mod rate_limits;
 mod references;
 mod retry;
@@ -22,9 +24,10 @@ mod warnings;
 
 pub(crate) use consumers::directory;
 pub(crate) use files::files;
+pub(crate) use quotas::quotas;
 pub(crate) use rate_limits::callers;
 use std::{collections::BTreeMap, sync::Arc};
-pub(crate) use stores::{Stores, stores};
+pub(crate) use stores::{Stores, replicas, stores};
 
 use lintel_kernel::Duration;
 use lintel_policies::Directory;
@@ -47,6 +50,7 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
     consumers::check(&mut check);
     stores::check(&mut check);
     rate_limits::check(&mut check);
+    quotas::check(&mut check);
     listeners::check(&mut check);
     overload::check(&mut check);
     services::check(&mut check);
@@ -55,9 +59,11 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
     balance::check(&mut check);
     routes::check(&mut check);
     references::check(&mut check);
+    grpc::check(&mut check);
     expressions::check(&mut check);
     if check_files {
         files::check(&mut check);
+        grpc::descriptors(&mut check);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lintel_policies::{Chain, Context, RoutePolicies};
+use lintel_state::store::Replicas;
 
 use super::Check;
 
@@ -18,7 +19,7 @@ pub(super) fn check(
         dry: true,
         consumers: Arc::clone(&check.consumers),
         stores: Arc::clone(&check.stores),
-        replicas: check.loaded.model.replicas,
+        replicas: Arc::new(Replicas::fixed(check.loaded.model.replicas.assumed())),
         ..Context::default()
     };
     if let Err(faults) = Chain::build(policies, &context) {

@@ -7,6 +7,7 @@ use lintel_policies::{
     Context, Setting,
     rate_limit::{Callers, LimitConfig},
 };
+use lintel_state::store::Replicas;
 
 use super::Check;
 use crate::{diagnostic::code, loaded::Loaded, model::Model};
@@ -16,7 +17,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     let context = Context {
         dry: true,
         stores: Arc::clone(&check.stores),
-        replicas: check.loaded.model.replicas,
+        replicas: Arc::new(Replicas::fixed(check.loaded.model.replicas.assumed())),
         ..Context::default()
     };
     if let Err(faults) = callers(check.loaded, &context) {
@@ -56,38 +57,78 @@ pub(crate) fn callers(loaded: &Loaded, context: &Context) -> Result<Callers, Vec
 /// Limits that several replicas count each for itself.
 pub(super) fn warnings(check: &mut Check<'_>) {
     let model = &check.loaded.model;
-    if model.replicas < 2 {
+    divided_by_nothing(check);
+    if model.replicas.assumed() < 2 && model.replicas.counted().is_none() {
         return;
     }
     for (base, limits) in lists(model) {
         for (at, limit) in limits.iter().enumerate() {
-            if limit.store.is_some() {
+            if limit.store.is_some() || limit.across_replicas {
                 continue;
             }
             let at = at.to_string();
             let path = [&base[..], &["rate_limit", &at, "rate"]].concat();
-            let (rate, replicas) = (limit.rate, model.replicas);
-            let all = rate.count.saturating_mul(u64::from(replicas));
+            let rate = limit.rate;
+            let (replicas, all) = match model.replicas.counted() {
+                Some(_) => (
+                    "the replicas".to_owned(),
+                    "as many times as much".to_owned(),
+                ),
+                None => {
+                    let number = model.replicas.assumed();
+                    let all = rate.count.saturating_mul(u64::from(number));
+                    (format!("{number} replicas"), format!("up to {all}"))
+                }
+            };
             let diagnostic = check
                 .warning(
                     code::LIMIT_PER_REPLICA,
                     &path,
-                    format!("each of {replicas} replicas counts this limit for itself"),
+                    format!("each of {replicas} counts this limit for itself"),
                 )
                 .at(
                     check.loaded.locate(&path),
-                    format!("together they admit up to {all} where {rate} is written"),
+                    format!("together they admit {all} where {rate} is written"),
                 )
-                .help("name a `store` to count together, or write the share of one replica and leave `replicas` out");
+                .help("write `across_replicas: true` to divide it among them, or name a `store` to count together");
             check.push(diagnostic);
         }
     }
 }
 
-/// The stores that some limit is counted in.
+/// Limits that are divided among replicas of which nothing is said.
+fn divided_by_nothing(check: &mut Check<'_>) {
+    let model = &check.loaded.model;
+    if check.loaded.tree.get("replicas").is_some() {
+        return;
+    }
+    for (base, limits) in lists(model) {
+        for (at, _) in limits
+            .iter()
+            .enumerate()
+            .filter(|(_, limit)| limit.across_replicas)
+        {
+            let at = at.to_string();
+            let path = [&base[..], &["rate_limit", &at, "across_replicas"]].concat();
+            let message = "the limit is divided among replicas, and `replicas` is not written";
+            let diagnostic = check
+                .warning(code::LIMIT_PER_REPLICA, &path, message)
+                .at(check.loaded.locate(&path), "divided by 1")
+                .help("write `replicas: 3` at the top, or `replicas: { store: … }` to count them");
+            check.push(diagnostic);
+        }
+    }
+}
+
+/// The stores that something is counted in.
 pub(super) fn stores(model: &Model) -> HashSet<String> {
     let limits = lists(model).into_iter().flat_map(|(_, limits)| limits);
-    limits.filter_map(|limit| limit.store).collect()
+    let limits = limits.filter_map(|limit| limit.store);
+    let replicas = model
+        .replicas
+        .counted()
+        .map(|counted| counted.store.clone());
+    limits.chain(replicas).collect()
 }
 
 /// All lists of limits, and where the item that each belongs to is written.

@@ -1,5 +1,7 @@
 //! Names that must be names of something.
 
+use lintel_policies::RoutePolicies;
+
 use super::Check;
 use crate::{
     diagnostic::code,
@@ -23,6 +25,10 @@ pub(super) fn check(check: &mut Check<'_>) {
                     service(check, &path, name);
                 }
             }
+            To::Action(Action::Grpc(grpc)) => {
+                let path = [base[0], base[1], "to", "grpc", "service"];
+                service(check, &path, &grpc.service);
+            }
             To::Action(Action::Respond(_) | Action::Redirect(_)) => {}
         }
         if let Some(name) = settings
@@ -36,6 +42,7 @@ pub(super) fn check(check: &mut Check<'_>) {
             let path = [base[0], base[1], "mirror", "service"];
             service(check, &path, &mirror.service);
         }
+        asked(check, &[base[0], base[1], "policies"], &settings.policies);
         for (at, listener) in settings.matches.listeners().iter().enumerate() {
             let path = [base[0], base[1], "match", "listeners", &at.to_string()];
             reference(
@@ -47,7 +54,13 @@ pub(super) fn check(check: &mut Check<'_>) {
             );
         }
     }
-    for (at, test) in model.tests.iter().enumerate() {
+    let defaults = &model.defaults.policies;
+    asked(check, &["defaults", "policies"], defaults);
+    expectations(check);
+}
+
+fn expectations(check: &mut Check<'_>) {
+    for (at, test) in check.loaded.model.tests.iter().enumerate() {
         let at = at.to_string();
         if let Some(route) = &test.expect.route {
             let path = ["tests", &at, "expect", "route"];
@@ -70,13 +83,19 @@ pub(super) fn check(check: &mut Check<'_>) {
 }
 
 fn service(check: &mut Check<'_>, path: &[&str], name: &Name) {
-    reference(
-        check,
-        "services",
-        code::UNKNOWN_SERVICE,
-        path,
-        name.as_str(),
-    );
+    named(check, path, name.as_str());
+}
+
+/// Services that policies ask.
+fn asked(check: &mut Check<'_>, base: &[&str], policies: &RoutePolicies) {
+    for service in policies.services() {
+        let path = [base, &service.path].concat();
+        named(check, &path, service.name);
+    }
+}
+
+fn named(check: &mut Check<'_>, path: &[&str], name: &str) {
+    reference(check, "services", code::UNKNOWN_SERVICE, path, name);
 }
 
 pub(super) fn reference(
@@ -102,8 +121,8 @@ pub(super) fn reference(
     };
     let shown = check.loaded.shown(path, name);
     // In a split the name is a key.
-    let place = match path.last() {
-        Some(last) if *last == name && path.len() > 4 => check.loaded.locate_key(path),
+    let place = match path {
+        ["routes", _, "to", "split", "services", _] => check.loaded.locate_key(path),
         _ => check.loaded.locate(path),
     };
     let diagnostic = check

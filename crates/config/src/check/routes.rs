@@ -19,7 +19,7 @@ pub(super) fn check(check: &mut Check<'_>) {
                 bodies(check, ["routes", name, "to", "respond"], respond);
             }
             To::Action(Action::Redirect(target)) => redirect(check, name, target),
-            To::Service(_) | To::Action(Action::Service(_)) => {}
+            To::Service(_) | To::Action(Action::Service(_) | Action::Grpc(_)) => {}
         }
         super::beside::check(check, name, route);
         if let Some(timeout) = route.timeout {

@@ -18,6 +18,7 @@ pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_fil
     super::overload::warnings(check);
     super::beside::warnings(check);
     super::rate_limits::warnings(check);
+    super::quotas::warnings(check);
     services(check);
     super::retry::warnings(check);
     super::balance::warnings(check);
@@ -86,13 +87,16 @@ fn routes(check: &mut Check<'_>) {
     }
 }
 
-/// Services that some route sends requests to.
+/// Services that some route sends requests to, or some policy asks.
 fn used(model: &Model) -> HashSet<&str> {
-    let mut used = HashSet::new();
+    let asked = model.defaults.policies.services().into_iter();
+    let mut used: HashSet<&str> = asked.map(|service| service.name).collect();
     for (_, route) in &model.routes {
         let fallback = route.fallback.as_ref();
         let fallback = fallback.and_then(|fallback| fallback.service.as_ref());
         used.extend(fallback.map(|name| name.as_str()));
+        let asked = route.policies.services().into_iter();
+        used.extend(asked.map(|service| service.name));
         used.extend(route.mirror.as_ref().map(|mirror| mirror.service.as_str()));
         match &route.to {
             To::Service(name) | To::Action(Action::Service(name)) => {
@@ -100,6 +104,9 @@ fn used(model: &Model) -> HashSet<&str> {
             }
             To::Action(Action::Split(split)) => {
                 used.extend(split.services.keys().map(|name| name.as_str()))
+            }
+            To::Action(Action::Grpc(grpc)) => {
+                used.insert(grpc.service.as_str());
             }
             To::Action(Action::Respond(_) | Action::Redirect(_)) => {}
         }
@@ -164,7 +171,8 @@ fn services(check: &mut Check<'_>) {
 }
 
 fn stores(check: &mut Check<'_>) {
-    let used = super::rate_limits::stores(&check.loaded.model);
+    let mut used = super::rate_limits::stores(&check.loaded.model);
+    used.extend(super::quotas::stores(&check.loaded.model));
     for (name, _) in &check.loaded.model.stores {
         if used.contains(name.as_str()) {
             continue;
@@ -178,7 +186,7 @@ fn stores(check: &mut Check<'_>) {
             )
             .at(check.loaded.locate_key(&path), "never used")
             .help(format!(
-                "write `store: {name}` in a limit of `rate_limit`, or remove it"
+                "write `store: {name}` in a limit of `rate_limit` or a `quota`, or remove it"
             ));
         check.push(diagnostic);
     }
@@ -291,14 +299,19 @@ fn inline_secrets(check: &mut Check<'_>, secrets: &[(Span, String)]) {
             continue;
         }
         let key = path.rsplit('.').next().unwrap_or(path);
-        let name = key.to_ascii_uppercase();
+        // One of a list stands there without a key.
+        let (noun, before) = match key.split_once('[') {
+            Some((noun, _)) => (noun, String::new()),
+            None => (key, format!("{key}: ")),
+        };
+        let name = noun.to_ascii_uppercase();
         let diagnostic = crate::Diagnostic::warning(
             code::INLINE_SECRET,
             format!("the secret `{path}` is written in the configuration"),
         )
         .at(*span, "everybody who reads the file has it")
         .help(format!(
-            "write `{key}: ${{env.{name}}}` or `{key}: ${{file.{key}.txt}}`"
+            "write `{before}${{env.{name}}}` or `{before}${{file.{noun}.txt}}`"
         ))
         .path(path.clone());
         check.push(diagnostic);

@@ -68,6 +68,8 @@ codes! {
     UNKNOWN_ROUTE = "unknown-route";
     /// A plan that is not declared.
     UNKNOWN_PLAN = "unknown-plan";
+    /// A store that is not declared.
+    UNKNOWN_STORE = "unknown-store";
     /// Two listeners on one address.
     DUPLICATE_BIND = "duplicate-bind";
     /// A file that is named and is not there or can't be read.
@@ -113,6 +115,8 @@ codes! {
     RETRY_STORM = "retry-storm";
     /// One endpoint listed twice.
     DUPLICATE_ENDPOINT = "duplicate-endpoint";
+    /// Counts that a restart forgets.
+    FORGETS = "forgets";
     /// A limit that each replica counts on its own, with several replicas declared.
     LIMIT_PER_REPLICA = "limit-per-replica";
 }

@@ -1,6 +1,6 @@
 use lintel_kernel::{Duration, config};
 
-use super::{Named, Table};
+use super::{Named, Table, ToGrpc};
 use crate::text::{CookieName, ExprText, FieldName, FieldValue, Name, TemplateText};
 
 /// Where a request goes: the name of a service, or one action.
@@ -19,6 +19,8 @@ pub enum Action {
     Service(Name),
     /// Spreads requests over services by weight.
     Split(Box<Split>),
+    /// Makes a call of a gRPC service of it, and JSON of what comes back.
+    Grpc(Box<ToGrpc>),
     /// Answers it at once.
     Respond(Respond),
     /// Sends the client elsewhere.

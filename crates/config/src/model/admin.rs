@@ -1,4 +1,4 @@
-use lintel_kernel::{Duration, Secret, config};
+use lintel_kernel::{Secret, config};
 
 use super::ListenerTls;
 use crate::text::Bind;
@@ -10,7 +10,8 @@ pub struct Admin {
     #[serde(default = "loopback")]
     pub bind: Bind,
 
-    /// What callers must send as `Authorization: Bearer …`. Health and readiness are open to all.
+    /// What callers must send as `Authorization: Bearer …`. Health, readiness and the
+    /// public keys of `identity_token` are open to all.
     #[serde(default)]
     #[schemars(example = &"${env.LINTEL_ADMIN_TOKEN}")]
     pub token: Option<Secret>,
@@ -25,29 +26,4 @@ const fn loopback() -> Bind {
         std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
         9901,
     ))
-}
-
-/// A store that replicas share.
-#[config]
-pub enum Store {
-    /// Redis or Valkey.
-    Redis(RedisStore),
-}
-
-/// Redis or Valkey.
-#[config]
-pub struct RedisStore {
-    /// Its URL: `redis://user:password@host:port/database`, or `unix:///path`. It may hold a password,
-    /// so it is never shown. One server; TLS, Sentinel and Cluster are not offered yet.
-    #[schemars(example = &"redis://127.0.0.1:6379")]
-    pub url: Secret,
-
-    /// How long an answer may take, connecting included. A request waits no longer; then it goes by
-    /// the limit's `on_store_failure`.
-    #[serde(default = "store_timeout")]
-    pub timeout: Duration,
-}
-
-const fn store_timeout() -> Duration {
-    Duration::from_millis(20)
 }

@@ -2,7 +2,7 @@ use lintel_kernel::{Duration, config};
 
 use super::{
     Admin, ConsumerConfig, Defaults, ErrorPage, Expectation, Listener, Log, Named, Overload, Plan,
-    RateLimits, Route, Service, Store, Table, Tracing,
+    RateLimits, Replicas, Route, Service, State, Store, Table, Tracing,
 };
 use crate::text::StatusPattern;
 
@@ -51,6 +51,10 @@ pub struct Model {
     #[serde(default)]
     pub rate_limits: RateLimits,
 
+    /// What is kept over a restart, and where.
+    #[serde(default)]
+    pub state: State,
+
     /// What every route inherits. A route's own key replaces the default of the same name.
     #[serde(default)]
     pub defaults: Defaults,
@@ -87,11 +91,11 @@ pub struct Model {
     #[serde(default)]
     pub tracing: Tracing,
 
-    /// How many replicas of this gateway run side by side. `check` points out limits that each of
-    /// them counts for itself; while a store does not answer, each goes by its share of a limit.
-    #[serde(default = "one_replica")]
-    #[schemars(range(min = 1))]
-    pub replicas: u32,
+    /// How many replicas of this gateway run side by side: a number, or where they count
+    /// themselves. `check` points out limits that each of them counts for itself; limits
+    /// `across_replicas` are divided by it, and limits with a `store` while that does not answer.
+    #[serde(default)]
+    pub replicas: Replicas,
 
     /// Requests and what should become of them. `lintel test` builds the whole gateway from this
     /// configuration, with one difference: every service is a stand-in inside the process, so that
@@ -104,8 +108,4 @@ pub struct Model {
 
 const fn drain_timeout() -> Duration {
     Duration::from_secs(30)
-}
-
-const fn one_replica() -> u32 {
-    1
 }

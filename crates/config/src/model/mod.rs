@@ -10,6 +10,7 @@ mod defaults;
 mod expectation;
 mod fallback;
 mod gateway;
+mod grpc;
 mod limits;
 mod listener;
 mod log;
@@ -17,8 +18,11 @@ mod mirror;
 mod overload;
 mod plan;
 mod rate_limits;
+mod replicas;
 mod route;
 mod service;
+mod state;
+mod store;
 mod table;
 mod tls;
 mod tracing;
@@ -26,11 +30,12 @@ mod tracing;
 pub use action::{
     Action, CohortCookie, Redirect, Respond, Split, To, ToService, VariantOverride, Weight,
 };
-pub use admin::{Admin, RedisStore, Store};
+pub use admin::Admin;
 pub use defaults::{Defaults, ErrorPage};
 pub use expectation::{Expectation, Expected, ExpectedRequest, SampleAnswer, SampleRequest};
 pub use fallback::Fallback;
 pub use gateway::Model;
+pub use grpc::{GrpcBinding, GrpcJson, ToGrpc, UnknownNames};
 pub use limits::{BodyLimit, Http2Limits, Limits, Unlimited};
 pub(crate) use limits::{LARGEST_HEAD, SMALLEST_HEAD};
 pub use lintel_policies::{ConsumerConfig, RoutePolicies};
@@ -43,6 +48,7 @@ pub use mirror::{Compare, Mirror};
 pub use overload::{Overload, Priority};
 pub use plan::Plan;
 pub use rate_limits::RateLimits;
+pub use replicas::{CountedReplicas, Replicas};
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{
     AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, Discover,
@@ -52,6 +58,8 @@ pub use service::{
     RouteBreaker, SameSite, Service, ServiceProtocol, ServiceTimeout, SlowAnswers, StickyBalance,
     SuccessRate, Target, TimeoutSetting, WeightedEndpoint,
 };
+pub use state::State;
+pub use store::{RedisStore, Sentinel, Store};
 pub use table::{Named, OneOrMany, Table};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, ListenerTls, TlsVersion, UpstreamTls};
 

@@ -1,5 +1,5 @@
 use lintel_kernel::config;
-use lintel_policies::rate_limit::LimitConfig;
+use lintel_policies::{quota, rate_limit::LimitConfig};
 
 /// What the consumers on it may use.
 #[config]
@@ -10,4 +10,9 @@ pub struct Plan {
     #[serde(default)]
     #[schemars(example = serde_json::json!([{ "rate": "1000/s", "burst": 5000 }]))]
     pub rate_limit: Vec<LimitConfig>,
+
+    /// Quotas of each consumer on it, all routes together. They hold beside those of the consumer
+    /// itself, of the route and of the defaults.
+    #[serde(default)]
+    pub quota: Option<quota::Config>,
 }

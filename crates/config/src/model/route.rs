@@ -1,9 +1,11 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use lintel_kernel::{Duration, config};
 use lintel_router::ValueMatch;
 
-use super::{Fallback, Mirror, OneOrMany, Priority, Retry, RouteBreaker, RoutePolicies, Table, To};
+use super::{
+    Action, Fallback, Mirror, OneOrMany, Priority, Retry, RouteBreaker, RoutePolicies, Table, To,
+};
 use crate::text::{FieldName, Host, MethodName, Name, Path, Regex};
 
 /// Which requests go where, and what is done with them on the way.
@@ -66,6 +68,27 @@ impl Route {
             common.retain(|name| names.contains(name));
             common
         })
+    }
+
+    /// The services that it sends requests to, each once: its own, and those of its split, its
+    /// fallback and its mirror.
+    pub fn targets(&self) -> Arc<[Arc<str>]> {
+        let (one, split) = match &self.to {
+            To::Service(name) | To::Action(Action::Service(name)) => (Some(name), None),
+            To::Action(Action::Split(split)) => (None, Some(split.services.keys())),
+            To::Action(Action::Grpc(grpc)) => (Some(&grpc.service), None),
+            To::Action(Action::Respond(_) | Action::Redirect(_)) => (None, None),
+        };
+        let fallback = self.fallback.as_ref().and_then(|own| own.service.as_ref());
+        let mirror = self.mirror.as_ref().map(|mirror| &mirror.service);
+        let mut names: Vec<Arc<str>> = Vec::new();
+        let all = one.into_iter().chain(split.into_iter().flatten());
+        for name in all.chain(fallback).chain(mirror) {
+            if !names.iter().any(|known| **known == *name.as_str()) {
+                names.push(name.as_str().into());
+            }
+        }
+        names.into()
     }
 }
 

@@ -7,19 +7,9 @@ use crate::schema::{Kind, View};
 /// what to do meanwhile.
 const PLANNED: &[(&str, &str, &str)] = &[
     (
-        "services.*",
-        "descriptors",
-        "remove it; gRPC is passed through without descriptors",
-    ),
-    (
         "routes.*.to",
         "compose",
         "call the legs one by one, or use a service that does",
-    ),
-    (
-        "routes.*.to",
-        "grpc",
-        "send it to a service with `protocol: grpc`",
     ),
     (
         "routes.*.to",
@@ -41,7 +31,6 @@ const PLANNED_POLICIES: &[&str] = &[
     "cors",
     "hmac",
     "oauth2_introspection",
-    "oidc",
     "ext_authz",
     "acl",
     "quota",
@@ -329,9 +318,9 @@ mod tests {
 
     #[test]
     fn planned_keys_are_known_by_their_place() {
-        assert!(planned("services.orders", "descriptors").is_some());
-        assert!(planned("routes.orders", "descriptors").is_none());
-        assert!(planned("routes.orders.policies", "oidc").is_some());
+        assert!(planned("routes.orders.to", "compose").is_some());
+        assert!(planned("routes.orders", "compose").is_none());
+        assert!(planned("routes.orders.policies", "waf").is_some());
         assert!(planned("defaults.policies", "cors").is_some());
     }
 }

@@ -79,6 +79,8 @@ impl<'n> Walk<'n> {
             .filter(|alternative| admits(*alternative, node))
             .collect();
         let mut best: Option<(Vec<Diagnostic>, usize)> = None;
+        // What is a secret by any alternative stays hidden where none of them fits.
+        let mut hidden = Vec::new();
         for alternative in &fitting {
             let found = self.out.len();
             let secrets = self.secrets.len();
@@ -87,7 +89,7 @@ impl<'n> Walk<'n> {
             if value.is_some() && mistakes.is_empty() {
                 return value;
             }
-            self.secrets.truncate(secrets);
+            hidden.extend(self.secrets.split_off(secrets));
             // A choice of words is the weakest guess: any other text alternative says more.
             let weight =
                 mistakes.len() + usize::from(matches!(alternative.kind(), Kind::Choice(_)));
@@ -95,6 +97,7 @@ impl<'n> Walk<'n> {
                 best = Some((mistakes, weight));
             }
         }
+        self.secrets.append(&mut hidden);
         match (best, fitting.as_slice()) {
             // Naming the words alone would hide that a map is fine as well.
             (Some((mut mistakes, _)), [only]) if matches!(only.kind(), Kind::Choice(_)) => {

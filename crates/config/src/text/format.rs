@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use lintel_kernel::{ByteSize, Duration, Rate, Share};
+use lintel_kernel::{Allotment, ByteSize, Duration, Rate, Share};
 
 use super::*;
 
@@ -13,6 +13,7 @@ pub(crate) fn check(format: &str, text: &str) -> Option<Result<(), TextError>> {
         "size" => unit::<ByteSize>(text),
         "rate" => unit::<Rate>(text),
         "share" => unit::<Share>(text),
+        "allotment" => unit::<Allotment>(text),
         Bind::FORMAT => text.parse::<Bind>().map(drop),
         Cidr::FORMAT => text.parse::<Cidr>().map(drop),
         IpAddress::FORMAT => text.parse::<IpAddress>().map(drop),
@@ -41,6 +42,8 @@ pub(crate) fn check(format: &str, text: &str) -> Option<Result<(), TextError>> {
         Cause::FORMAT => text.parse::<Cause>().map(drop),
         KubernetesName::FORMAT => text.parse::<KubernetesName>().map(drop),
         PortRef::FORMAT => text.parse::<PortRef>().map(drop),
+        RpcName::FORMAT => text.parse::<RpcName>().map(drop),
+        RpcPath::FORMAT => text.parse::<RpcPath>().map(drop),
         HostSuffix::FORMAT => text.parse::<HostSuffix>().map(drop),
         _ => return None,
     })
@@ -57,6 +60,7 @@ pub(crate) fn noun(format: &str) -> &'static str {
         "size" => "a size in bytes",
         "rate" => "a rate",
         "share" => "a share",
+        "allotment" => "a quota",
         "secret" => "a secret text",
         Bind::FORMAT => "an address to listen on",
         Cidr::FORMAT => "an address range",
@@ -86,6 +90,8 @@ pub(crate) fn noun(format: &str) -> &'static str {
         Cause::FORMAT => "a failure or a status",
         KubernetesName::FORMAT => "a name in Kubernetes",
         PortRef::FORMAT => "the name or number of a port",
+        RpcName::FORMAT => "a name of a `.proto` file",
+        RpcPath::FORMAT => "a path with fields in it",
         HostSuffix::FORMAT => "the end of a label",
         _ => "a text",
     }

@@ -2,9 +2,12 @@
 //!
 //! Runs on the control runtime; nothing it does can hold up a worker.
 
+mod identity;
 mod issuers;
 mod listen;
+mod quotas;
 mod services;
+mod usage;
 mod view;
 
 use std::sync::Arc;
@@ -27,12 +30,13 @@ use crate::{Gateway, Reloaded};
 
 type Shared = State<Arc<Gateway>>;
 
-/// The admin API of a gateway. With a token, everything but the health checks asks for
-/// `Authorization: Bearer <token>`.
+/// The admin API of a gateway. With a token, everything but the health checks and
+/// public keys asks for `Authorization: Bearer <token>`.
 fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
     let open = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz));
+        .route("/readyz", get(readyz))
+        .route("/.well-known/jwks.json", get(identity::keys));
     let guarded = Router::new()
         .route("/", get(index))
         .route("/metrics", get(metrics_page))
@@ -49,7 +53,9 @@ fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
         .route("/log/reopen", post(reopen))
         .route("/issuers", get(issuers::all))
         .route("/issuers/refresh", post(issuers::refresh))
+        .route("/usage", get(usage::usage))
         .merge(services::routes())
+        .merge(quotas::routes())
         .layer(middleware::from_fn_with_state(Arc::new(token), authorize));
     open.merge(guarded).with_state(gateway)
 }

@@ -25,6 +25,19 @@ pub(super) fn routes(gateway: &Gateway) -> Value {
                     "cookie": split.cookie(),
                 })
             }
+            Action::Grpc(grpc) => {
+                let bindings = grpc.transcoder.bindings().iter();
+                json!({
+                    "service": snapshot.services.get(grpc.service).map(|service| service.name()),
+                    "grpc": bindings.map(|binding| json!({
+                        "method": binding.verb.as_ref().map(http::Method::as_str),
+                        "path": binding.template.to_string(),
+                        "calls": binding.method.name,
+                        "client_streaming": binding.method.client_streaming,
+                        "server_streaming": binding.method.server_streaming,
+                    })).collect::<Vec<_>>(),
+                })
+            }
             Action::Respond(page) => json!({ "respond": page.status.as_u16() }),
             Action::Redirect(redirect) => json!({ "redirect": redirect.status.as_u16() }),
         };

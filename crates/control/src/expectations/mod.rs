@@ -48,6 +48,23 @@ async fn try_all(loaded: Loaded) -> Result<Vec<Outcome>, TrialError> {
     Ok(outcomes)
 }
 
+/// What a test can't show, a sentence each: policies that would ask a service.
+pub fn unasked(loaded: &Loaded) -> Vec<String> {
+    let model = &loaded.model;
+    let mut found = Vec::new();
+    for (route, settings) in &model.routes {
+        let policies = settings.policies.merged(&model.defaults.policies);
+        for asked in policies.services() {
+            let policy = asked.path.first().copied().unwrap_or_default();
+            found.push(format!(
+                "route `{route}`: `{policy}` does not ask service `{}` in a test; what it does instead is on its page",
+                asked.name
+            ));
+        }
+    }
+    found
+}
+
 /// Names of the listeners with TLS.
 fn encrypted(loaded: &Loaded) -> Vec<String> {
     let listeners = loaded.model.listeners.iter();

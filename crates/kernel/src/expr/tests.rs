@@ -68,6 +68,7 @@ fn exchange() -> Exchange {
         identity: None,
         refused: None,
         detour: Detour::default(),
+        held: SmallVec::new(),
         cause: None,
         status: 0,
     }

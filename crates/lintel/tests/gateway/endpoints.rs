@@ -98,6 +98,16 @@ fn a_sick_endpoint_goes_and_comes_back() {
     // Workers look again with their next request.
     assert_eq!(count(&ask(&gateway, 20), "8"), 20);
     gateway.until_logged("the endpoint is unhealthy: its checks fail");
+    let (file, admin) = (gateway.config(), gateway.admin().to_string());
+    let file = file.to_str().unwrap();
+    let told = lintel(&["explain", file, "GET", "/x", "--admin", &admin]);
+    let told = String::from_utf8(told.stdout).unwrap();
+    let mut lines = told.lines();
+    let sick = lines.find(|line| line.contains("0% of them now (unhealthy: "));
+    assert!(
+        sick.is_some_and(|line| line.contains(", for ") && line.contains("in flight")),
+        "{told}"
+    );
     well.store(true, SeqCst);
     until("it is back", || {
         (state(&gateway, 0) == "ready").then_some(())

@@ -7,10 +7,13 @@
     clippy::print_stderr
 )]
 
+mod accuracy;
 mod admin;
+mod authz;
 mod beside;
 mod clients;
 mod commands;
+mod concurrency;
 mod drills;
 mod edges;
 mod endpoints;
@@ -18,18 +21,26 @@ mod faults;
 mod grpc;
 mod h2load;
 mod http2;
+mod identity;
+mod introspection;
 mod issuers;
 mod lifecycle;
 mod limits;
+mod logins;
 mod malformed;
 mod neighbours;
 mod overload;
 mod proxying;
+mod quotas;
 mod readmes;
 mod reload;
+mod replicas;
+mod rest_to_grpc;
 mod scale;
+mod signatures;
 mod splits;
 mod support;
+mod tokens;
 mod upstream;
 mod volume;
 mod websocket;

@@ -5,7 +5,7 @@ use std::fs;
 use lintel_policies::REGISTRY;
 use lintel_testkit::{Answer, Origin, Scenario, scenarios};
 
-use crate::support::Gateway;
+use crate::support::{Gateway, Peer};
 
 #[test]
 fn every_policy_does_what_its_page_says() {
@@ -28,6 +28,13 @@ fn every_guide_does_what_it_says() {
 
 fn run(scenario: &Scenario) {
     let another = Origin::saying("another");
+    let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/protos");
+    // A real service, where a page asks for it.
+    let library = scenario.yaml.contains("endpoints: [library]");
+    let library = library.then(|| Peer::start("library_server.py", &[protos]));
+    let library = library.as_ref().map_or_else(Origin::nobody, |library| {
+        format!("http://127.0.0.1:{}", library.port())
+    });
     for exchange in &scenario.exchanges {
         let answer = exchange.answer.clone();
         let origin = Origin::start(move |_| {
@@ -39,11 +46,13 @@ fn run(scenario: &Scenario) {
                 answer.body.as_deref().unwrap_or_default(),
             )
         });
-        let gateway = Gateway::start(&scenario.configuration(&[
+        let yaml = scenario.configuration(&[
             ("upstream", &origin.url()),
             ("another", &another.url()),
             ("nobody", &Origin::nobody()),
-        ]));
+            ("library", &library),
+        ]);
+        let gateway = Gateway::start(&yaml.replace("[protos/", &format!("[{protos}/")));
         let reply = gateway.client().send(&exchange.request).reply();
         exchange.response.assert_reply(&reply);
         match &exchange.upstream {

@@ -152,6 +152,14 @@ def refusals(probe):
     same(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
 
 
+def library(probe):
+    """A call of gRPC on a route that puts REST in front of gRPC: an empty message, and a book back."""
+    call = probe.channel.unary_unary("/library.v1.Library/GetBook")
+    answer = call(b"\x10\x07", timeout=PATIENCE)
+    # title = "T", isbn = 7
+    assert b"\x12\x01T" in answer and b"\x20\x07" in answer, answer
+
+
 def main():
     scenario, port, *cert = sys.argv[1:]
     address = f"localhost:{port}"

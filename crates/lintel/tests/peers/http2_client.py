@@ -157,6 +157,18 @@ def settings(client):
     flooded(client, hyperframe.frame.SettingsFrame(0, {}))
 
 
+def cancels(client):
+    """Takes all places there are, gives the requests up, and gets one of their places."""
+    held = [client.request("GET", "/hold") for _ in range(2)]
+    while client.answer(client.request("GET", "/next"))[0] != "503":
+        pass
+    for stream in held:
+        client.h2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+    client.flush()
+    while client.answer(client.request("GET", "/next"))[0] != "200":
+        pass
+
+
 def rapid_resets(client):
     try:
         for _ in range(100_000):
@@ -211,6 +223,7 @@ SCENARIOS = [
     wrong_length,
     pings,
     settings,
+    cancels,
     rapid_resets,
     goaway,
 ]

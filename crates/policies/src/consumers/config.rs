@@ -1,6 +1,6 @@
 use lintel_kernel::{Secret, config};
 
-use crate::rate_limit::LimitConfig;
+use crate::{quota, rate_limit::LimitConfig};
 
 /// Somebody who calls the API: a partner, an application, a service.
 #[config]
@@ -22,6 +22,10 @@ pub struct ConsumerConfig {
     #[serde(default)]
     pub api_keys: Vec<KeyConfig>,
 
+    /// Keys that it signs requests with, for the policy `hmac`.
+    #[serde(default)]
+    pub signing_keys: Vec<SigningKeyConfig>,
+
     /// Its names and passwords, for the policy `basic_auth`.
     #[serde(default)]
     pub basic: Vec<BasicConfig>,
@@ -39,6 +43,11 @@ pub struct ConsumerConfig {
     /// the defaults.
     #[serde(default)]
     pub rate_limit: Vec<LimitConfig>,
+
+    /// Its own quotas, all routes together. They hold beside those of its plan, of the route and of
+    /// the defaults.
+    #[serde(default)]
+    pub quota: Option<quota::Config>,
 }
 
 /// An API key, of which only a hash is kept: `sha256` or `argon2`.
@@ -77,6 +86,72 @@ pub struct KeyConfig {
     #[serde(default)]
     #[schemars(extend("uniqueItems" = true), example = ["orders:read"])]
     pub scopes: Vec<String>,
+}
+
+/// A key that signs requests.
+#[config]
+#[schemars(rename = "SigningKey")]
+pub struct SigningKeyConfig {
+    /// What callers name it by: `keyid`, or the access key id of AWS. It is not secret, and the log
+    /// shows it.
+    #[schemars(example = &"acme-2026")]
+    pub id: String,
+
+    /// The one algorithm that it is for.
+    pub algorithm: SigningAlgorithm,
+
+    /// The secret, as it is: for `hmac-sha256` at least 32 bytes, for `aws4-hmac-sha256` the secret
+    /// access key. It is needed itself to check a signature, so no hash of it will do.
+    #[serde(default)]
+    #[schemars(example = &"${env.ACME_SECRET}")]
+    pub secret: Option<Secret>,
+
+    /// Whether `secret` is base64 of what is meant, for secrets that are no text.
+    #[serde(default)]
+    pub base64: bool,
+
+    /// The public key in PEM form (`-----BEGIN PUBLIC KEY-----`), for the other algorithms.
+    #[serde(default)]
+    #[schemars(example = &"${file.acme.pem}")]
+    pub public_key: Option<String>,
+
+    /// When it ends to be valid: a time as in `2027-01-31T12:00:00Z`, or a day, which it ends before
+    /// (UTC).
+    #[serde(default)]
+    #[schemars(example = &"2027-01-31")]
+    pub expires: Option<String>,
+
+    /// What its bearer may do; `authorize` may demand it.
+    #[serde(default)]
+    #[schemars(extend("uniqueItems" = true), example = ["orders:read"])]
+    pub scopes: Vec<String>,
+}
+
+/// An algorithm that requests are signed with (RFC 9421 §3.3, or Signature Version 4 of AWS).
+#[config]
+#[derive(Copy)]
+pub enum SigningAlgorithm {
+    /// HMAC with SHA-256.
+    #[serde(rename = "hmac-sha256")]
+    HmacSha256,
+    /// RSASSA-PSS with SHA-512.
+    #[serde(rename = "rsa-pss-sha512")]
+    RsaPssSha512,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[serde(rename = "rsa-v1_5-sha256")]
+    RsaV15Sha256,
+    /// ECDSA on P-256 with SHA-256.
+    #[serde(rename = "ecdsa-p256-sha256")]
+    EcdsaP256Sha256,
+    /// ECDSA on P-384 with SHA-384.
+    #[serde(rename = "ecdsa-p384-sha384")]
+    EcdsaP384Sha384,
+    /// Ed25519.
+    #[serde(rename = "ed25519")]
+    Ed25519,
+    /// Signature Version 4 of AWS.
+    #[serde(rename = "aws4-hmac-sha256")]
+    Aws4HmacSha256,
 }
 
 /// A name and the hash of its password.

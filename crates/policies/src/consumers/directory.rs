@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use lintel_kernel::{Consumer, Fault};
 
-use super::{Certificates, ConsumerConfig, Keys, Tokens, Users};
+use super::{Certificates, ConsumerConfig, Keys, Signers, Tokens, Users};
 
 /// The consumers of a configuration, by whatever they prove themselves with.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) keys: Arc<Keys>,
+    pub(crate) signers: Arc<Signers>,
     pub(crate) users: Arc<Users>,
     pub(crate) certificates: Arc<Certificates>,
 }
@@ -25,6 +26,7 @@ impl Directory {
     ) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let (mut tokens, mut keys) = (Tokens::default(), Keys::default());
+        let mut signers = Signers::default();
         let (mut users, mut certificates) = (Users::default(), Certificates::default());
         for (name, config) in consumers {
             let consumer = Arc::new(Consumer {
@@ -38,6 +40,7 @@ impl Directory {
             });
             let mut own = tokens.add(&consumer, config.jwt.as_ref());
             own.extend(keys.add(&consumer, &config.api_keys));
+            own.extend(signers.add(&consumer, &config.signing_keys));
             own.extend(users.add(&consumer, &config.basic));
             own.extend(certificates.add(&consumer, &config.certificates));
             faults.extend(own.into_iter().map(|fault| fault.under(name)));
@@ -46,6 +49,7 @@ impl Directory {
             Ok(Self {
                 tokens: Arc::new(tokens),
                 keys: Arc::new(keys),
+                signers: Arc::new(signers),
                 users: Arc::new(users),
                 certificates: Arc::new(certificates),
             })

@@ -196,7 +196,7 @@ pub(super) fn digest(digits: &str) -> Result<[u8; 32], Fault> {
 }
 
 /// A time, or the beginning of a day in UTC, as seconds since 1970.
-fn time(text: &str) -> Result<u64, Fault> {
+pub(super) fn time(text: &str) -> Result<u64, Fault> {
     let day = || {
         let day: jiff::civil::Date = text.parse().ok()?;
         Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())

@@ -9,14 +9,19 @@ mod config;
 mod directory;
 mod identities;
 mod keys;
+mod signers;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod users;
 
 pub(crate) use certificates::Certificates;
-pub use config::{BasicConfig, CertificateConfig, ConsumerConfig, KeyConfig, TokenConfig};
+pub use config::{
+    BasicConfig, CertificateConfig, ConsumerConfig, KeyConfig, SigningAlgorithm, SigningKeyConfig,
+    TokenConfig,
+};
 pub use directory::Directory;
 pub(crate) use keys::{Keys, Lookup};
+pub(crate) use signers::{Signer, Signers, SigningKey};
 pub(crate) use tokens::Tokens;
 pub(crate) use users::{User, Users};

@@ -1,70 +1,19 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use lintel_http::{Body, http1::Timer};
-use lintel_kernel::{
-    Detour, Exchange, Faults, Flow, Names,
-    exchange::Params,
-    expr::Scope,
-    trace::{RequestId, Trace},
-};
-use smallvec::SmallVec;
+use lintel_kernel::{Exchange, Faults, Flow, expr::Scope};
 use tokio::time::Instant;
 
 use super::{Config, cut::Cut, runtime::Drill, slow::Slow};
-use crate::{Chain, Context, Depth, RoutePolicies, Wait};
-
-struct Nameless;
-
-impl Names for Nameless {
-    fn listener(&self, _: u16) -> &str {
-        ""
-    }
-    fn route(&self, _: u32) -> &str {
-        ""
-    }
-    fn params(&self, _: u32) -> &[Arc<str>] {
-        &[]
-    }
-    fn service(&self, _: u32) -> &str {
-        ""
-    }
-}
+use crate::{Chain, Context, Depth, RoutePolicies, Wait, testing};
 
 fn exchange() -> Exchange {
-    let request = Request::get("/").header("x-drill", "on").body(()).unwrap();
-    Exchange {
-        request: request.into_parts().0,
-        names: Rc::new(Nameless),
-        received: std::time::Instant::now(),
-        peer: None,
-        client: [192, 0, 2, 1].into(),
-        secure: false,
-        certificate: None,
-        listener: 0,
-        id: RequestId::random(),
-        trace: Trace::begin(false),
-        host: SmallVec::new(),
-        target: http::uri::PathAndQuery::from_static("/"),
-        canonical: None,
-        grpc: false,
-        route: None,
-        params: Params::default(),
-        service: None,
-        endpoint: None,
-        attempts: 0,
-        upstream_time: Duration::ZERO,
-        identity: None,
-        refused: None,
-        detour: Detour::default(),
-        cause: None,
-        status: 0,
-    }
+    testing::exchange("/", &[("x-drill", "on")])
 }
 
 fn drill(json: &str) -> Drill {
@@ -133,10 +82,11 @@ async fn the_chain_waits_and_goes_on() {
     let flow = chain.on_request(&mut depth, &mut exchange, &mut body);
     assert!(matches!(flow, Flow::Wait));
     assert_eq!(exchange.request.uri.path(), "/");
-    let (begun, timer) = (Instant::now(), Timer::new());
+    let (begun, timer, pools) = (Instant::now(), Timer::new(), testing::pools());
     let wait = Wait {
         timer: &timer,
         deadline: begun + Duration::from_secs(30),
+        pools: &pools,
     };
     let flow = chain
         .resume(&mut depth, &mut exchange, &mut body, &wait)
@@ -167,10 +117,11 @@ async fn a_request_may_wait_and_be_refused() {
     let (mut exchange, mut body, mut depth) = (exchange(), Body::empty(), Depth::default());
     let flow = chain.on_request(&mut depth, &mut exchange, &mut body);
     assert!(matches!(flow, Flow::Wait));
-    let timer = Timer::new();
+    let (timer, pools) = (Timer::new(), testing::pools());
     let wait = Wait {
         timer: &timer,
         deadline: Instant::now() + Duration::from_secs(30),
+        pools: &pools,
     };
     let Flow::Refuse(rejection) = chain
         .resume(&mut depth, &mut exchange, &mut body, &wait)

@@ -5,15 +5,22 @@ use std::{collections::BTreeMap, sync::Arc};
 use lintel_jose::Rules;
 use lintel_kernel::{ByteSize, Duration, Fault, Secret, config};
 
-use issuer::{AlgorithmName, Fetch, IssuerConfig, Keyed};
+use issuer::{IssuerConfig, Keyed};
 
 use super::{
     Jwt,
     key_source::KeySource,
-    reject::Challenges,
+    reject::NAME,
     verifier::{Settings, Trusted, Verifier},
 };
-use crate::{Context, credential::Place, described, forward::Forward};
+use crate::{
+    Context,
+    bearer::Challenges,
+    credential::Place,
+    described,
+    forward::Forward,
+    issuer::{AlgorithmName, Fetch},
+};
 
 /// Which tokens are believed, and what the upstream is told of them. The keys come from exactly
 /// one of `jwks`, `discovery`, `keys`, `public_key` and `secret`; or from that of each of `issuers`.
@@ -160,7 +167,7 @@ impl Config {
         let places = self.places().map_err(|found| faults.extend(found)).ok();
         let forward = Forward::build(&self.forward, context);
         let forward = forward.map_err(|found| faults.extend(found)).ok();
-        let challenges = Challenges::new(&self.realm, self.resource_metadata.as_deref());
+        let challenges = Challenges::new(NAME, &self.realm, self.resource_metadata.as_deref());
         if challenges.is_none() {
             faults.push(
                 Fault::new("a challenge can't hold quotes, backslashes or characters beyond ASCII")

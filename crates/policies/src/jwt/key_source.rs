@@ -5,8 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use lintel_jose::{Algorithm, Key, Keys, Print, Refusal, Token};
 use tokio::time::Instant;
 
-use super::issuer::Issuer;
-use crate::Wait;
+use crate::{Wait, issuer::Issuer};
 
 /// The keys of an issuer.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,6 @@
 #![doc = include_str!("README.md")]
 
 mod config;
-mod issuer;
 mod key_source;
 mod reject;
 #[cfg(test)]
@@ -9,24 +8,25 @@ mod tests;
 mod verifier;
 
 use std::{
+    rc::Rc,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use http::{HeaderValue, Response};
 use lintel_http::Body;
-use lintel_kernel::{Exchange, Fault, Flow, Rejection};
+use lintel_kernel::{Exchange, Fault, Flow, Identity, Rejection};
 use lintel_upstream::Control;
 
 pub use config::Config;
-pub use issuer::{Issuer, IssuerStatus};
-use reject::Challenges;
 use verifier::{Unverified, Verifier};
 
 use crate::{
     Context, Policy, Wait,
+    bearer::Challenges,
     credential::{Found, Source as Place},
     forward::Forward,
+    issuer::Issuer,
 };
 
 /// Believes callers that bring a signed token of a trusted issuer.
@@ -60,20 +60,15 @@ impl Policy for Jwt {
         if exchange.identity.is_some() {
             return Flow::Next;
         }
-        let Some((place, found)) = self.find(exchange) else {
-            return Flow::Next;
+        let verified = match self.find(exchange) {
+            None => return Flow::Next,
+            Some(Found::One(token)) => match self.verifier.verify(&token, now()) {
+                Err(Unverified::Keys(keys, _)) if keys.ask() => return Flow::Wait,
+                verified => verified.map_err(|unverified| self.refusal(&unverified)),
+            },
+            Some(_) => Err(self.challenges.invalid("credential_unclear")),
         };
-        let Found::One(token) = found else {
-            return Flow::Refuse(self.challenges.invalid("credential_unclear"));
-        };
-        let identity = match self.verifier.verify(&token, now()) {
-            Ok(identity) => identity,
-            Err(Unverified::Keys(keys, _)) if keys.ask() => return Flow::Wait,
-            Err(unverified) => return Flow::Refuse(self.refusal(&unverified)),
-        };
-        exchange.identity = Some(identity);
-        self.pass(place, exchange);
-        Flow::Next
+        self.decide(exchange, verified)
     }
 
     async fn resume(
@@ -82,19 +77,15 @@ impl Policy for Jwt {
         _: &mut Body,
         wait: &Wait<'_>,
     ) -> Flow<Response<Body>> {
-        let Some((place, Found::One(token))) = self.find(exchange) else {
+        let Some(Found::One(token)) = self.find(exchange) else {
             return Flow::Next;
         };
         if let Err(Unverified::Keys(keys, _)) = self.verifier.verify(&token, now()) {
             keys.arrival(wait).await;
         }
-        let identity = match self.verifier.verify(&token, now()) {
-            Ok(identity) => identity,
-            Err(unverified) => return Flow::Refuse(self.refusal(&unverified)),
-        };
-        exchange.identity = Some(identity);
-        self.pass(place, exchange);
-        Flow::Next
+        let verified = self.verifier.verify(&token, now());
+        let verified = verified.map_err(|unverified| self.refusal(&unverified));
+        self.decide(exchange, verified)
     }
 
     fn challenge(&self) -> Option<HeaderValue> {
@@ -104,29 +95,41 @@ impl Policy for Jwt {
 
 impl Jwt {
     /// What the first place holds that holds something.
-    fn find<'a>(&self, exchange: &'a Exchange) -> Option<(&Place, Found<'a>)> {
-        let mut places = self
-            .places
-            .iter()
-            .map(|place| (place, place.find(exchange)));
-        places.find(|(_, found)| *found != Found::Nothing)
+    fn find<'a>(&self, exchange: &'a Exchange) -> Option<Found<'a>> {
+        let mut places = self.places.iter().map(|place| place.find(exchange));
+        places.find(|found| *found != Found::Nothing)
+    }
+
+    /// Logs see no token, and services none that they are not meant to: nor one in a place that was
+    /// not looked at because another had one.
+    fn decide(
+        &self,
+        exchange: &mut Exchange,
+        verified: Result<Rc<Identity>, Rejection>,
+    ) -> Flow<Response<Body>> {
+        for place in &self.places {
+            place.mask(exchange);
+        }
+        match verified {
+            Ok(identity) => exchange.identity = Some(identity),
+            Err(rejection) => return Flow::Refuse(rejection),
+        }
+        if !self.keep_token {
+            for place in &self.places {
+                place.strip(exchange);
+            }
+        }
+        self.forward.set(exchange);
+        Flow::Next
     }
 
     fn refusal(&self, unverified: &Unverified<'_>) -> Rejection {
         match unverified {
             Unverified::Refused(refusal) | Unverified::Keys(_, Some(refusal)) => {
-                self.challenges.refused(refusal)
+                self.challenges.invalid(refusal.code())
             }
             Unverified::Keys(_, None) => reject::NO_KEYS,
         }
-    }
-
-    /// What goes on of a request whose token was believed.
-    fn pass(&self, place: &Place, exchange: &mut Exchange) {
-        if !self.keep_token {
-            place.strip(exchange);
-        }
-        self.forward.set(exchange);
     }
 }
 

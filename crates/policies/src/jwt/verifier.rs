@@ -12,11 +12,8 @@ use lintel_kernel::{Consumer, Identity};
 use lintel_state::{Local, Memory};
 use serde_json::Value;
 
-use super::{
-    issuer::Issuer,
-    key_source::{Checked, Fetched, KeySource},
-};
-use crate::consumers::Tokens;
+use super::key_source::{Checked, Fetched, KeySource};
+use crate::{consumers::Tokens, issuer::Issuer};
 
 /// All verifiers in use: routes with equal settings share one, and so does the configuration that
 /// comes after a reload.

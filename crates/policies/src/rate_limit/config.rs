@@ -1,18 +1,22 @@
 use std::sync::Arc;
 
-use http::Method;
 use lintel_kernel::{Fault, Rate, config, hash::hash};
 use lintel_state::{
     limit::{FixedWindow, Invalid, Rule, SlidingWindow, TokenBucket},
-    store::Meaning,
+    store::{Lease, Meaning},
 };
 
 use super::{
     fields,
-    limit::{Counted, Limit, Part, Price},
+    limit::{Counted, Limit, Price},
     shared::Shared,
 };
-use crate::{Context, described};
+use crate::{
+    Context, described,
+    per::{self, Selection},
+};
+
+pub use crate::per::{Per, Prefix};
 
 /// The limits of a route, or of the defaults. A request is counted by all that are about it, and
 /// must be admitted by all; one that is refused by any spends nothing of the others.
@@ -71,6 +75,21 @@ pub struct LimitConfig {
     #[schemars(example = &"shared")]
     pub store: Option<String>,
 
+    /// How much of it a replica takes from the store ahead of need, at most. Most requests are then
+    /// decided without a round trip; together the replicas may admit `replicas · lease` more than the
+    /// limit in a time, where they held as much before. What is not used within a second goes back.
+    /// Without it, each request asks the store.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100000), example = 50)]
+    pub lease: Option<u32>,
+
+    /// Whether the rate is what all replicas may admit together, each its share: the rate and the
+    /// burst divided by `replicas`. Costs nothing and needs no store beyond the one that replicas are
+    /// counted in; exact where callers spread evenly over replicas, otherwise it admits less. Not with
+    /// `store`, where all of them count together.
+    #[serde(default)]
+    pub across_replicas: bool,
+
     /// What holds while the store does not answer.
     #[serde(default)]
     pub on_store_failure: OnStoreFailure,
@@ -87,32 +106,6 @@ pub struct LimitConfig {
     /// It comes from the defaults.
     #[serde(skip)]
     pub(super) inherited: bool,
-}
-
-/// How much of the client's address counts: what is beyond belongs to the same caller.
-#[config]
-#[derive(Copy)]
-#[schemars(rename = "RateLimitPrefix")]
-pub struct Prefix {
-    /// Bits of an IPv4 address.
-    #[serde(default = "whole_v4")]
-    #[schemars(range(min = 0, max = 32))]
-    pub v4: u8,
-    /// Bits of an IPv6 address. A single customer commonly has a network of 64 bits or less, and
-    /// with it more addresses than could ever be counted.
-    #[serde(default = "network_v6")]
-    #[schemars(range(min = 0, max = 128))]
-    pub v6: u8,
-}
-
-/// One expression, or several.
-#[config(untagged)]
-#[schemars(rename = "RateLimitPer")]
-pub enum Per {
-    /// One.
-    One(#[schemars(with = "described::Expression")] String),
-    /// Several, which count together.
-    Many(#[schemars(with = "Vec<described::Expression>", length(min = 1))] Vec<String>),
 }
 
 /// A number, or an expression.
@@ -147,8 +140,8 @@ pub enum Algorithm {
 #[derive(Copy, PartialEq, Eq, Default)]
 #[schemars(rename = "RateLimitOnStoreFailure")]
 pub enum OnStoreFailure {
-    /// This replica counts for itself, up to its share: the limit divided by `replicas`, and 1 at
-    /// least.
+    /// This replica counts for itself, up to its share: the limit divided by `replicas`, their last
+    /// known number where they are counted, and 1 at least.
     #[default]
     Local,
     /// Everything is admitted.
@@ -157,27 +150,9 @@ pub enum OnStoreFailure {
     Deny,
 }
 
-impl Default for Prefix {
-    fn default() -> Self {
-        Self {
-            v4: whole_v4(),
-            v6: network_v6(),
-        }
-    }
-}
-
 impl Default for Cost {
     fn default() -> Self {
         Self::Number(1)
-    }
-}
-
-impl Per {
-    fn sources(&self) -> &[String] {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
     }
 }
 
@@ -244,42 +219,19 @@ impl LimitConfig {
     fn build(&self, scope: String, each: &[&str], context: &Context) -> Result<Limit, Vec<Fault>> {
         let mut faults = Vec::new();
         let rule = self.rule().map_err(|fault| faults.push(fault)).ok();
-        let sources = self.per.as_ref().map_or(&[][..], Per::sources);
-        let mut per = Vec::new();
-        for source in each
-            .iter()
-            .copied()
-            .chain(sources.iter().map(String::as_str))
-        {
-            match self.part(source, context) {
-                Ok(part) => per.push(part),
-                Err(fault) => faults.push(fault.under("per")),
-            }
-        }
-        let when = self.when.as_deref().and_then(|text| {
-            let expr = context.request_expression(text);
-            expr.map_err(|fault| faults.push(fault.under("when"))).ok()
-        });
-        let methods = self.methods.iter().filter_map(|name| {
-            let method = method(name);
-            method
-                .map_err(|fault| faults.push(fault.under("methods")))
-                .ok()
-        });
-        let methods = methods.collect();
+        let selection = self.selection(each);
+        let selector = selection.build(context, &mut faults);
         let cost = self.price(rule, context);
         let cost = cost.map_err(|fault| faults.push(fault.under("cost"))).ok();
-        let name = self.shown_name(sources);
+        let shown = || selection.name(self.rate.to_string());
+        let name = self.name.clone().unwrap_or_else(shown);
         let policy = fields::policy(&name, self.rate);
-        if policy.is_none() {
-            faults.push(
-                Fault::new("a name stands in header fields: printable ASCII without quotes")
-                    .with_hint("write a plain word, such as `per-client`")
-                    .under("name"),
-            );
-        }
+        faults.extend(policy.is_none().then(per::not_plain));
         let shared = self.shared(&scope, &name, context);
         let shared = shared.map_err(|fault| faults.push(fault)).ok().flatten();
+        faults.extend(self.divided_twice());
+        faults.extend(rule.and_then(|rule| self.lease_fault(&rule)));
+        let divided = self.across_replicas || shared.is_some();
         let (Some(rule), Some(cost), true) = (rule, cost, faults.is_empty()) else {
             return Err(faults);
         };
@@ -292,12 +244,20 @@ impl LimitConfig {
             rate: self.rate,
             rule,
             id,
-            per,
-            when,
-            methods,
+            selector,
             cost,
             dry_run: self.dry_run,
+            replicas: divided.then(|| Arc::clone(&context.replicas)),
             shared,
+        })
+    }
+
+    fn divided_twice(&self) -> Option<Fault> {
+        let twice = self.across_replicas && self.store.is_some();
+        twice.then(|| {
+            Fault::new("a limit with a `store` is counted by all replicas together already")
+                .with_hint("remove `across_replicas`, or remove `store` to divide it instead")
+                .under("across_replicas")
         })
     }
 
@@ -309,6 +269,20 @@ impl LimitConfig {
             self.algorithm, self.rate, self.prefix
         );
         hash(identity.as_bytes())
+    }
+
+    fn lease_fault(&self, rule: &Rule) -> Option<Fault> {
+        let lease = self.lease?;
+        let fault = if self.store.is_none() {
+            Fault::new("without a `store` there is nothing to take ahead of need from")
+                .with_hint("name a `store`, or remove `lease`")
+        } else if u64::from(lease) > rule.most() {
+            Fault::new("a lease can't be more than can be spent at once")
+                .with_hint("write a tenth of `burst`, or less where there are many replicas")
+        } else {
+            return None;
+        };
+        Some(fault.under("lease"))
     }
 
     /// Where it is counted for all replicas, if it is.
@@ -327,29 +301,6 @@ impl LimitConfig {
             }
             .under("store"));
         };
-        let replicas = u64::from(context.replicas.max(1));
-        let share = |number: u64| (number / replicas).max(1);
-        let Rate { count, per } = self.rate;
-        let alone = match self.algorithm {
-            // The same count over a longer time, so that a slow rate is not rounded away.
-            Algorithm::TokenBucket => TokenBucket::new(
-                count,
-                per * u32::try_from(replicas).unwrap_or(u32::MAX),
-                share(self.burst.unwrap_or(count)),
-            )
-            .map(Rule::TokenBucket),
-            Algorithm::SlidingWindow => {
-                SlidingWindow::new(share(count), per).map(Rule::SlidingWindow)
-            }
-            Algorithm::FixedWindow => FixedWindow::new(share(count), per).map(Rule::FixedWindow),
-        };
-        let alone = alone.map_err(|invalid| {
-            Fault::new(format!(
-                "a replica's share of it can't be a limit: {invalid}"
-            ))
-            .with_hint("write `on_store_failure: allow` or `deny`, or a larger rate")
-            .under("rate")
-        })?;
         if context.dry {
             // A rehearsal counts here, like a gateway that is alone.
             return Ok(None);
@@ -361,8 +312,10 @@ impl LimitConfig {
                 Algorithm::SlidingWindow => Meaning::SlidingWindow,
                 Algorithm::FixedWindow => Meaning::FixedWindow,
             },
-            key: format!("lintel:{scope}:{name}"),
-            alone,
+            key: format!("{scope}:{name}"),
+            lease: self
+                .lease
+                .map(|size| Lease::new(Arc::clone(store), context.table(), size.into())),
             on_failure: self.on_store_failure,
         }))
     }
@@ -394,19 +347,14 @@ impl LimitConfig {
         })
     }
 
-    fn part(&self, source: &str, context: &Context) -> Result<Part, Fault> {
-        let source = source.trim();
-        if source == "client.ip" {
-            let Prefix { v4, v6 } = self.prefix;
-            return Ok(Part::Client { v4, v6 });
+    fn selection<'a>(&'a self, each: &'a [&'a str]) -> Selection<'a> {
+        Selection {
+            each,
+            per: self.per.as_ref(),
+            prefix: self.prefix,
+            when: self.when.as_deref(),
+            methods: &self.methods,
         }
-        if source.contains("service.name") {
-            return Err(
-                Fault::new("the service is not chosen yet when a request is counted")
-                    .with_hint("count per `route.name`, or limit the routes of the service"),
-            );
-        }
-        context.request_expression(source).map(Part::Value)
     }
 
     fn price(&self, rule: Option<Rule>, context: &Context) -> Result<Price, Fault> {
@@ -419,44 +367,8 @@ impl LimitConfig {
             Cost::Expression(text) => context.request_expression(text).map(Price::Of),
         }
     }
-
-    fn shown_name(&self, sources: &[String]) -> String {
-        if let Some(name) = &self.name {
-            return name.clone();
-        }
-        let mut name = self.rate.to_string();
-        if !sources.is_empty() {
-            name.push_str(" per ");
-            name.push_str(&sources.join(" and "));
-        }
-        let printable = |c: char| match c {
-            '"' => '\'',
-            ' '..='~' if c != '\\' => c,
-            _ => '?',
-        };
-        name.chars().map(printable).collect()
-    }
-}
-
-fn method(name: &str) -> Result<Method, Fault> {
-    let shout = name
-        .bytes()
-        .all(|byte| byte.is_ascii_uppercase() || byte == b'-');
-    let method = Method::from_bytes(name.as_bytes()).ok().filter(|_| shout);
-    method.ok_or_else(|| {
-        Fault::new(format!("`{name}` is not a method"))
-            .with_hint("write it in capitals, such as `POST`")
-    })
 }
 
 const fn yes() -> bool {
     true
-}
-
-const fn whole_v4() -> u8 {
-    32
-}
-
-const fn network_v6() -> u8 {
-    64
 }

@@ -1,9 +1,11 @@
 //! What answers tell of limits.
 
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lintel_kernel::{Allowance, Rate};
 
 use super::limit::Limit;
+use crate::per::is_plain;
 
 /// draft-ietf-httpapi-ratelimit-headers-10 §3: what the limit is.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -14,20 +16,34 @@ const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
+/// Room for a number and what stands around it.
+const MOST_DIGITS: usize = 24;
+
 impl Limit {
-    /// Adds the fields, where callers are told. They take the place of those of the service.
-    pub(super) fn tell(&self, allowance: &Allowance, headers: &mut HeaderMap) {
+    /// Adds the fields, where callers are told. They take the place of those of the service, or stand
+    /// beside those that tell of a quota.
+    pub(super) fn tell(&self, allowance: &Allowance, beside: bool, headers: &mut HeaderMap) {
         let Some(policy) = &self.policy else { return };
-        headers.insert(POLICY, policy.clone());
+        if !beside {
+            headers.remove(POLICY);
+            headers.remove(LEFT);
+        }
+        headers.append(POLICY, policy.clone());
         let (remaining, reset) = (allowance.remaining, allowance.reset);
+        // In every answer: pieces are cheaper to put together than a format is to follow.
+        let mut digits = itoa::Buffer::new();
+        let mut left = BytesMut::with_capacity(self.name.len() + 2 * MOST_DIGITS);
+        left.extend_from_slice(b"\"");
+        left.extend_from_slice(self.name.as_bytes());
+        left.extend_from_slice(b"\";r=");
+        left.extend_from_slice(digits.format(remaining).as_bytes());
         // Nothing to wait for where it never suffices.
-        let after = match reset {
-            u32::MAX => String::new(),
-            reset => format!(";t={reset}"),
-        };
-        let left = format!("\"{}\";r={remaining}{after}", self.name);
-        if let Ok(left) = HeaderValue::try_from(left) {
-            headers.insert(LEFT, left);
+        if reset != u32::MAX {
+            left.extend_from_slice(b";t=");
+            left.extend_from_slice(digits.format(reset).as_bytes());
+        }
+        if let Ok(left) = HeaderValue::from_maybe_shared(left.freeze()) {
+            headers.append(LEFT, left);
         }
         headers.insert(X_LIMIT, HeaderValue::from(self.rule.most()));
         headers.insert(X_REMAINING, HeaderValue::from(remaining));
@@ -40,8 +56,7 @@ impl Limit {
 /// A limit's `RateLimit-Policy`: quota and, in whole seconds, its window. `None` where the name is
 /// no structured string (RFC 9651 §3.3.3).
 pub(super) fn policy(name: &str, rate: Rate) -> Option<HeaderValue> {
-    let plain = |byte: u8| (b' '..=b'~').contains(&byte) && !matches!(byte, b'"' | b'\\');
-    if !name.bytes().all(plain) {
+    if !is_plain(name) {
         return None;
     }
     let window = match rate.per.as_secs() {

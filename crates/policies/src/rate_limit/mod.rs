@@ -6,6 +6,7 @@ mod decide;
 mod fields;
 mod limit;
 mod reject;
+mod settle;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use lintel_state::limit::Table;
 pub use callers::Callers;
 pub use config::{Algorithm, Config, Cost, LimitConfig, OnStoreFailure, Per, Prefix};
 use limit::Limit;
+use shared::{Begun, Parts, Refusal};
 
 use crate::{Context, Policy, Wait};
 
@@ -56,22 +58,19 @@ impl Policy for RateLimit {
     /// The limits that are counted here, first: what they refuse need not be asked elsewhere.
     fn on_request(&self, exchange: &mut Exchange, _: &mut Body) -> Flow<Response<Body>> {
         let asked = decide::asked(&self.table, self.of(exchange), exchange);
-        let (here, shared) = shared::parted(asked);
-        match decide::local(&self.table, &here, self.table.now()) {
-            Ok(allowance) => {
-                exchange.detour.allowance = allowance;
-                if shared.is_empty() {
-                    Flow::Next
-                } else {
-                    Flow::Wait
-                }
-            }
-            Err(exceeded) => {
-                let rejection = exceeded.rejection();
-                exchange.detour.allowance = Some(exceeded.allowance());
-                Flow::Refuse(rejection)
-            }
-        }
+        let begun = if asked.iter().all(|one| one.limit.shared.is_none()) {
+            let decided = decide::local(&self.table, &asked, self.table.now());
+            decided.map(Begun::Admitted).map_err(Refusal::Exceeded)
+        } else {
+            Parts::of(asked).begin(&self.table, exchange)
+        };
+        let (flow, allowance) = match begun {
+            Ok(Begun::Admitted(left)) => (Flow::Next, left),
+            Ok(Begun::Wait(left)) => (Flow::Wait, left),
+            Err(refusal) => (Flow::Refuse(refusal.rejection()), refusal.allowance()),
+        };
+        exchange.detour.allowance = allowance;
+        flow
     }
 
     /// Then those that replicas count together.
@@ -82,8 +81,7 @@ impl Policy for RateLimit {
         _: &Wait<'_>,
     ) -> Flow<Response<Body>> {
         let asked = decide::asked(&self.table, self.of(exchange), exchange);
-        let (here, shared) = shared::parted(asked);
-        match shared::ask(&self.table, shared, exchange).await {
+        match Parts::of(asked).settle(&self.table, exchange).await {
             Ok(left) => {
                 let known = exchange.detour.allowance;
                 let tighter =
@@ -92,7 +90,6 @@ impl Policy for RateLimit {
                 Flow::Next
             }
             Err(refusal) => {
-                decide::give_back(&self.table, &here, self.table.now());
                 let (rejection, allowance) = (refusal.rejection(), refusal.allowance());
                 exchange.detour.allowance = allowance;
                 Flow::Refuse(rejection)
@@ -106,7 +103,8 @@ impl Policy for RateLimit {
         };
         let limit = self.of(exchange).nth(usize::from(allowance.limit));
         if let Some(limit) = limit {
-            limit.tell(&allowance, response.headers_mut());
+            let beside = exchange.detour.quota.is_some();
+            limit.tell(&allowance, beside, response.headers_mut());
         }
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use lintel_kernel::{Allowance, Exchange, Rejection};
 use lintel_state::{
-    limit::{Refused, Rule, Table},
-    store::{Ask, Meaning, Redis, Reply},
+    limit::{Table, stock::Found},
+    store::{Ask, Lease, Meaning, Redis},
 };
 use smallvec::SmallVec;
 
 use super::{
     config::OnStoreFailure,
-    decide::{self, Asked, Exceeded, seconds},
+    decide::{self, Asked, Exceeded},
     reject::STORE_AWAY,
 };
 
@@ -20,10 +20,10 @@ use super::{
 pub(super) struct Shared {
     pub(super) store: Arc<Redis>,
     pub(super) meaning: Meaning,
-    /// What its keys begin with.
+    /// What tells it from other limits there.
     pub(super) key: String,
-    /// This replica's share, for when the store does not answer.
-    pub(super) alone: Rule,
+    /// Where some of it is taken ahead of need.
+    pub(super) lease: Option<Lease>,
     pub(super) on_failure: OnStoreFailure,
 }
 
@@ -33,111 +33,106 @@ pub(super) enum Refusal<'a> {
     StoreAway,
 }
 
-/// The limits of a request that are counted here, and those that are counted in stores.
-pub(super) fn parted<'a>(
-    asked: SmallVec<[Asked<'a>; 4]>,
-) -> (SmallVec<[Asked<'a>; 4]>, SmallVec<[Asked<'a>; 4]>) {
-    asked
-        .into_iter()
-        .partition(|one| one.limit.shared.is_none())
+/// The limits of a request by where they are counted.
+pub(super) struct Parts<'a> {
+    pub(super) here: SmallVec<[Asked<'a>; 4]>,
+    pub(super) leased: SmallVec<[(&'a Lease, Asked<'a>); 2]>,
+    pub(super) stored: SmallVec<[Asked<'a>; 4]>,
 }
 
-/// Asks the stores, one after the other where there are several. What is counted in one is not given
-/// back when the next refuses.
-pub(super) async fn ask<'a>(
-    table: &Table,
-    mut asked: SmallVec<[Asked<'a>; 4]>,
-    exchange: &Exchange,
-) -> Result<Option<Allowance>, Refusal<'a>> {
-    let mut tightest: Option<Allowance> = None;
-    while let Some(store) = store_of(&asked) {
-        let same = |one: &Asked<'_>| {
-            let shared = one.limit.shared.as_ref();
-            shared.is_some_and(|shared| Arc::ptr_eq(&shared.store, &store))
+/// How far a request comes without a wait.
+pub(super) enum Begun {
+    Admitted(Option<Allowance>),
+    /// A store is to be asked. What is counted here is spent.
+    Wait(Option<Allowance>),
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(asked: SmallVec<[Asked<'a>; 4]>) -> Self {
+        let mut parts = Self {
+            here: SmallVec::new(),
+            leased: SmallVec::new(),
+            stored: SmallVec::new(),
         };
-        let (here, later) = asked.into_iter().partition(same);
-        asked = later;
-        let left = ask_one(table, &store, here, exchange).await?;
-        let tighter =
-            left.filter(|left| tightest.is_none_or(|other| left.remaining < other.remaining));
-        tightest = tighter.or(tightest);
-    }
-    Ok(tightest)
-}
-
-fn store_of(asked: &[Asked<'_>]) -> Option<Arc<Redis>> {
-    let shared = asked.first()?.limit.shared.as_ref()?;
-    Some(Arc::clone(&shared.store))
-}
-
-async fn ask_one<'a>(
-    table: &Table,
-    store: &Redis,
-    asked: SmallVec<[Asked<'a>; 4]>,
-    exchange: &Exchange,
-) -> Result<Option<Allowance>, Refusal<'a>> {
-    if !store.answers() {
-        return alone(table, &asked);
-    }
-    let asks: Vec<Ask> = asked.iter().filter_map(|one| one.ask(exchange)).collect();
-    match store.spend(&asks).await {
-        Err(_away) => alone(table, &asked),
-        Ok(Reply::Refused {
-            index,
-            remaining,
-            after,
-        }) => match asked.get(index) {
-            None => alone(table, &asked),
-            Some(one) => {
-                one.limit.counted.refused.inc();
-                Err(Refusal::Exceeded(Exceeded {
-                    limit: one.limit,
-                    index: one.index,
-                    refused: Refused { remaining, after },
-                }))
+        for one in asked {
+            match &one.limit.shared {
+                None => parts.here.push(one),
+                Some(shared) => match &shared.lease {
+                    Some(lease) => parts.leased.push((lease, one)),
+                    None => parts.stored.push(one),
+                },
             }
-        },
-        Ok(Reply::Admitted(counted)) => {
-            let mut tightest: Option<Allowance> = None;
-            for (one, counted) in asked.iter().zip(counted) {
-                let Some(remaining) = counted.remaining else {
-                    one.limit.counted.dry_run.inc();
-                    continue;
-                };
-                one.limit.counted.admitted.inc();
-                if tightest.is_none_or(|other| remaining < other.remaining) {
-                    tightest = Some(Allowance {
-                        limit: one.index,
-                        reset: seconds(counted.reset),
-                        remaining,
-                    });
+        }
+        parts
+    }
+
+    /// Decides as far as is known here: first what a store is known to refuse, for that costs nothing,
+    /// then the limits that are counted here. What they refuse need not be asked elsewhere.
+    pub(super) fn begin(&self, table: &Table, exchange: &Exchange) -> Result<Begun, Refusal<'a>> {
+        let mut waits = !self.stored.is_empty();
+        for (lease, one) in &self.leased {
+            match lease.look(one.key, one.cost) {
+                Found::Enough { .. } => {}
+                Found::Ask => waits = true,
+                Found::None(_) if one.limit.dry_run => {}
+                Found::None(after) => {
+                    // Counts; another worker may have got some meanwhile.
+                    if matches!(lease.take(one.key, one.cost), Found::Enough { .. }) {
+                        lease.put_back(one.key, one.cost);
+                    }
+                    return Err(Refusal::Exceeded(one.refused(0, Some(after))));
                 }
             }
-            Ok(tightest)
+        }
+        let here = decide::local(table, &self.here, table.now()).map_err(Refusal::Exceeded)?;
+        if waits {
+            return Ok(Begun::Wait(here));
+        }
+        match self.take(exchange) {
+            Ok(true) => Ok(Begun::Admitted(here)),
+            Ok(false) => Ok(Begun::Wait(here)),
+            Err(exceeded) => {
+                decide::give_back(table, &self.here, table.now());
+                Err(Refusal::Exceeded(exceeded))
+            }
         }
     }
-}
 
-/// What holds without the store.
-fn alone<'a>(table: &Table, asked: &[Asked<'a>]) -> Result<Option<Allowance>, Refusal<'a>> {
-    let rule = |one: &Asked<'_>| one.limit.shared.as_ref().map(|shared| shared.on_failure);
-    let denied = |one: &Asked<'_>| rule(one) == Some(OnStoreFailure::Deny) && !one.limit.dry_run;
-    if asked.iter().any(denied) {
-        return Err(Refusal::StoreAway);
+    /// Takes of all leases, or of none where one must be asked for: another worker was faster.
+    fn take(&self, exchange: &Exchange) -> Result<bool, Exceeded<'a>> {
+        for (at, (lease, one)) in self.leased.iter().enumerate() {
+            let missing = match lease.take(one.key, one.cost) {
+                Found::Enough { low } => {
+                    if low && let Some(ask) = one.ask(exchange) {
+                        lease.ask_ahead(one.key, ask);
+                    }
+                    continue;
+                }
+                Found::None(_) if one.limit.dry_run => {
+                    one.limit.counted.dry_run.inc();
+                    continue;
+                }
+                Found::None(after) => Err(one.refused(0, Some(after))),
+                Found::Ask => Ok(false),
+            };
+            for (lease, one) in self.leased.iter().take(at) {
+                lease.put_back(one.key, one.cost);
+            }
+            return missing;
+        }
+        for (_, one) in &self.leased {
+            one.limit.counted.admitted.inc();
+        }
+        Ok(true)
     }
-    let counted: SmallVec<[Asked<'a>; 4]> = asked
-        .iter()
-        .filter(|one| rule(one) == Some(OnStoreFailure::Local))
-        .cloned()
-        .collect();
-    decide::local(table, &counted, table.now()).map_err(Refusal::Exceeded)
 }
 
-impl Asked<'_> {
-    fn ask(&self, exchange: &Exchange) -> Option<Ask> {
+impl<'a> Asked<'a> {
+    /// What the store is asked.
+    pub(super) fn ask(&self, exchange: &Exchange) -> Option<Ask> {
         let shared = self.limit.shared.as_ref()?;
         Some(Ask {
-            key: self.limit.shared_key(&shared.key, exchange),
+            key: self.limit.shared_key(shared, exchange),
             meaning: shared.meaning,
             count: self.limit.rate.count,
             per: self.limit.rate.per,

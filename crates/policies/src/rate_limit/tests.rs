@@ -14,7 +14,7 @@ use lintel_state::limit::Table;
 use serde_json::{Value, json};
 
 use super::{Callers, Config};
-use crate::{Chain, Context, Depth, RoutePolicies, Setting, sample};
+use crate::{Chain, Context, Depth, RoutePolicies, Setting, testing};
 
 fn context() -> Context {
     Context {
@@ -49,7 +49,7 @@ fn admitted(chain: &Chain, count: usize, make: impl Fn() -> Exchange) -> usize {
 }
 
 fn get() -> Exchange {
-    sample::exchange(Request::get("/"))
+    testing::of(Request::get("/"))
 }
 
 fn from(address: &str) -> Exchange {
@@ -103,7 +103,7 @@ fn what_is_absent_counts_together() {
     let per = json!(["request.headers[\"a\"]", "request.headers[\"b\"]"]);
     let chain = chain(json!([{ "per": per, "rate": "1/h" }]), &context());
     let with = |a: &'static str, b: &'static str| {
-        move || sample::exchange(Request::get("/").header("a", a).header("b", b))
+        move || testing::of(Request::get("/").header("a", a).header("b", b))
     };
     assert_eq!(admitted(&chain, 5, get), 1);
     assert_eq!(admitted(&chain, 5, with("x", "yz")), 1);
@@ -139,15 +139,14 @@ fn conditions_methods_and_costs() {
         { "rate": "1/h", "when": "request.headers[\"x\"] == \"1\"" },
     ]);
     let chain = chain(limits, &context());
-    let post = || sample::exchange(Request::post("/").header("cost", "0"));
+    let post = || testing::of(Request::post("/").header("cost", "0"));
     assert_eq!(admitted(&chain, 5, post), 2);
-    let costing =
-        |cost: &'static str| move || sample::exchange(Request::get("/").header("cost", cost));
+    let costing = |cost: &'static str| move || testing::of(Request::get("/").header("cost", cost));
     assert_eq!(admitted(&chain, 5, costing("4")), 2);
     assert_eq!(admitted(&chain, 5, costing("0")), 5);
     // What is no number costs 1.
     assert_eq!(admitted(&chain, 5, costing("much")), 2);
-    let free = || sample::exchange(Request::get("/").header("cost", "0").header("x", "1"));
+    let free = || testing::of(Request::get("/").header("cost", "0").header("x", "1"));
     assert_eq!(admitted(&chain, 5, free), 1);
     let huge = send(&chain, &mut costing("11")()).unwrap();
     assert_eq!(

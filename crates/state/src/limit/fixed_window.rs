@@ -35,6 +35,12 @@ impl FixedWindow {
         self.limit as u64
     }
 
+    /// The same windows with room for so many, or for as many as can be counted.
+    pub(super) fn raised(&self, most: u64) -> Self {
+        let limit = u32::try_from(most).unwrap_or(u32::MAX).max(self.limit);
+        Self { limit, ..*self }
+    }
+
     pub(super) fn spend(&self, state: u64, now: u64, cost: u64) -> Result<(u64, Left), Refused> {
         let (window, count) = self.current(state, now);
         let remaining = self.limit().saturating_sub(u64::from(count));

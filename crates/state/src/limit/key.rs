@@ -5,7 +5,7 @@ use std::hash::Hasher as _;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 /// Whom a limit counts for, as a number of 128 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// Where it is kept.
     pub(super) place: u64,
@@ -21,8 +21,29 @@ pub struct Key {
 /// for a million.
 pub struct KeyHasher(SipHasher13);
 
+impl Key {
+    /// Another key of the same caller: what else is known of it is kept there.
+    #[must_use]
+    pub const fn beside(self) -> Self {
+        Self {
+            place: self.place.rotate_left(32),
+            tag: !self.tag | 1,
+        }
+    }
+
+    /// Where it is kept.
+    pub(crate) const fn place(self) -> u64 {
+        self.place
+    }
+
+    /// What it is recognised by; never 0.
+    pub(crate) const fn tag(self) -> u64 {
+        self.tag
+    }
+}
+
 impl KeyHasher {
-    pub(super) fn new(secret: (u64, u64)) -> Self {
+    pub(crate) fn new(secret: (u64, u64)) -> Self {
         Self(SipHasher13::new_with_keys(secret.0, secret.1))
     }
 

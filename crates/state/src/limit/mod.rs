@@ -2,13 +2,16 @@
 //!
 //! - [`TokenBucket`], [`SlidingWindow`], [`FixedWindow`]: what a limit means. Each works on one word
 //!   of state and a time that it is given, and knows nothing else.
+//! - [`stock`]: what of a limit is held here ahead of need.
 //! - [`Table`]: such words for many keys, shared by all threads without a lock, within a bound of
 //!   memory.
 
 mod fixed_window;
 mod key;
 mod rule;
+mod share;
 mod sliding_window;
+pub mod stock;
 mod table;
 mod token_bucket;
 
@@ -20,6 +23,6 @@ pub use self::{
     key::{Key, KeyHasher},
     rule::{Invalid, Left, Refused, Rule},
     sliding_window::SlidingWindow,
-    table::{Spent, Table},
+    table::{Change, Spent, Table, Updated},
     token_bucket::TokenBucket,
 };

@@ -53,6 +53,12 @@ impl SlidingWindow {
         self.limit
     }
 
+    /// The same windows with room for so many, or for as many as can be counted.
+    pub(super) fn raised(&self, most: u64) -> Self {
+        let limit = most.min(MOST).max(self.limit);
+        Self { limit, ..*self }
+    }
+
     pub(super) fn spend(&self, state: u64, now: u64, cost: u64) -> Result<(u64, Left), Refused> {
         let counts = self.counts(state, now);
         let left = self.left(&counts);

@@ -59,6 +59,39 @@ pub struct Spent {
     pub displaced: u8,
 }
 
+/// What becomes of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change<R> {
+    /// It stays.
+    Keep(R),
+    /// It changes.
+    To {
+        /// The new state.
+        state: u64,
+        /// From when on that is worth no more than the state of a key never seen, in nanoseconds
+        /// since 1970.
+        idle_from: u64,
+        /// What came of it.
+        result: R,
+    },
+}
+
+/// What came of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Updated<R> {
+    /// What the change came to; `None` never happens in a table that has room for anything.
+    pub result: Option<R>,
+    /// How many more keys are held than before.
+    pub added: i8,
+    /// How many keys were displaced that were not idle.
+    pub displaced: u8,
+}
+
+const NOTHING: Refused = Refused {
+    remaining: 0,
+    after: None,
+};
+
 impl Table {
     /// For about so many keys that are not idle.
     pub fn new(keys: usize) -> Self {
@@ -95,46 +128,77 @@ impl Table {
     /// # Errors
     /// It would not be admitted.
     pub fn look(&self, key: Key, rule: &Rule, now: u64, cost: u64) -> Result<Left, Refused> {
-        let found = self.group(key).and_then(|group| group.find(key));
-        let state = found.map_or(0, |(_, entry)| state(entry));
-        let state = if state == CLAIMED { 0 } else { state };
-        rule.spend(state, now, cost).map(|(_, left)| left)
+        rule.spend(self.state(key), now, cost).map(|(_, left)| left)
     }
 
     /// Spends, if it is admitted.
     pub fn spend(&self, key: Key, rule: &Rule, now: u64, cost: u64) -> Spent {
-        let mut spent = Spent::default();
+        let updated = self.update(key, now, |state| match rule.spend(state, now, cost) {
+            Err(refused) => Change::Keep(Err(refused)),
+            Ok((next, left)) => Change::To {
+                state: next,
+                idle_from: rule.idle_from(next, now),
+                result: Ok(left),
+            },
+        });
+        Spent {
+            outcome: updated.result.unwrap_or(Err(NOTHING)),
+            added: updated.added,
+            displaced: updated.displaced,
+        }
+    }
+
+    /// Changes the state of a key, 0 for one never seen. `change` may be asked several times, where
+    /// other threads change it meanwhile; only the last answer counts.
+    #[inline]
+    pub fn update<R>(&self, key: Key, now: u64, change: impl Fn(u64) -> Change<R>) -> Updated<R> {
+        let mut updated = Updated {
+            result: None,
+            added: 0,
+            displaced: 0,
+        };
         let Some(group) = self.group(key) else {
-            return spent;
+            return updated;
         };
         loop {
             let Some((place, entry)) = group.find(key) else {
-                if let Err(refused) = rule.spend(0, now, cost) {
-                    spent.outcome = Err(refused);
-                    return spent;
+                if let Change::Keep(result) = change(0) {
+                    updated.result = Some(result);
+                    return updated;
                 }
-                group.claim(key, self.seconds(now), &mut spent);
+                group.claim(key, self.seconds(now), &mut updated);
                 continue;
             };
             if state(entry) == CLAIMED {
-                group.settle(key, place, &mut spent);
+                group.settle(key, place, &mut updated);
                 continue;
             }
-            match rule.spend(state(entry), now, cost) {
-                Err(refused) => {
-                    spent.outcome = Err(refused);
-                    return spent;
+            match change(state(entry)) {
+                Change::Keep(result) => {
+                    updated.result = Some(result);
+                    return updated;
                 }
-                Ok((next, left)) => {
-                    let idle = self.seconds(rule.idle_from(next, now)).saturating_add(1);
-                    let next = pack(key, next.min(CLAIMED - 1));
+                Change::To {
+                    state,
+                    idle_from,
+                    result,
+                } => {
+                    let idle = self.seconds(idle_from).saturating_add(1);
+                    let next = pack(key, state.min(CLAIMED - 1));
                     if group.change(place, entry, next, idle) {
-                        spent.outcome = Ok(left);
-                        return spent;
+                        updated.result = Some(result);
+                        return updated;
                     }
                 }
             }
         }
+    }
+
+    /// The state of a key, 0 for one never seen.
+    pub fn state(&self, key: Key) -> u64 {
+        let found = self.group(key).and_then(|group| group.find(key));
+        let state = found.map_or(0, |(_, entry)| state(entry));
+        if state == CLAIMED { 0 } else { state }
     }
 
     /// Gives back what was spent and then not used.
@@ -176,7 +240,7 @@ impl Group {
 
     /// Claims a place for a key, or does nothing where another thread was faster.
     #[cold]
-    fn claim(&self, key: Key, seconds: u32, spent: &mut Spent) {
+    fn claim<R>(&self, key: Key, seconds: u32, spent: &mut Updated<R>) {
         let idle = |place: usize| self.idle.get(place).map_or(0, |idle| idle.load(Relaxed));
         let worth = |(place, entry): &(usize, u128)| match *entry {
             0 => 0,
@@ -201,9 +265,9 @@ impl Group {
     /// Turns a claim into a place, or gives it up where there is another that goes first: one that
     /// is settled, else the first claim of the group.
     #[cold]
-    fn settle(&self, key: Key, place: usize, spent: &mut Spent) {
+    fn settle<R>(&self, key: Key, place: usize, spent: &mut Updated<R>) {
         let claimed = pack(key, CLAIMED);
-        let give_up = |place: usize, spent: &mut Spent| {
+        let give_up = |place: usize, spent: &mut Updated<R>| {
             if self.swap(place, claimed, 0) {
                 spent.added -= 1;
             }
@@ -243,21 +307,6 @@ impl fmt::Debug for Table {
         f.debug_struct("Table")
             .field("bytes", &self.bytes())
             .finish_non_exhaustive()
-    }
-}
-
-impl Default for Spent {
-    /// Nothing was admitted yet.
-    fn default() -> Self {
-        let refused = Refused {
-            remaining: 0,
-            after: None,
-        };
-        Self {
-            outcome: Err(refused),
-            added: 0,
-            displaced: 0,
-        }
     }
 }
 

@@ -170,6 +170,53 @@ proptest! {
         }
     }
 
+    /// Replicas that share a limit admit no more together than it says, and no less: whatever is asked
+    /// of which, while they come and go.
+    #[test]
+    fn shares_add_up(
+        rule in 0..3usize, most in 1..60u64, fleet in 1..9usize,
+        steps in prop::collection::vec((0..9usize, 1..4u64, 0..SECOND, 0..60u8), 1..400),
+    ) {
+        let length = Duration::from_secs(10);
+        let rule = [bucket(most, length, most), sliding(most, length), fixed(most, length)][rule];
+        let start = NOW - NOW % (10 * SECOND);
+        let (mut states, mut now) = (vec![0; fleet], start);
+        let (mut admitted, mut dearest, mut added) = (0, 1, 0);
+        for (turn, cost, pause, change) in steps {
+            now += pause;
+            let replicas = states.len() as u64;
+            match change {
+                0 if states.len() < 12 => {
+                    states.push(0);
+                    added += most / (replicas + 1) + 1;
+                }
+                1 if states.len() > 1 => {
+                    states.pop();
+                    added += most / replicas + 1;
+                }
+                _ => {}
+            }
+            let replicas = u32::try_from(states.len()).unwrap();
+            let (shared, weight) = rule.share(replicas, cost);
+            let state = &mut states[turn % replicas as usize];
+            if let Ok((next, _)) = shared.spend(*state, now, weight) {
+                *state = next;
+                admitted += cost;
+                dearest = dearest.max(cost);
+            } else if cost == 1 && replicas == 1 && added == 0 {
+                // One alone is held to the limit itself.
+                prop_assert!(rule.spend(*state, now, cost).is_err());
+            }
+        }
+        let windows = (now - start) / (10 * SECOND) + 1;
+        let burst = most.max(12 * dearest) + added;
+        let all = match rule {
+            Rule::TokenBucket(_) => most * (now - start) / (10 * SECOND) + 1 + burst,
+            _ => windows * burst,
+        };
+        prop_assert!(admitted <= all, "{admitted} of {all}");
+    }
+
     /// What is given back is there again.
     #[test]
     fn a_refund_undoes(before in 0..8u64, cost in 1..8u64, pause in 0..SECOND) {
@@ -182,6 +229,38 @@ proptest! {
             prop_assert!(again.remaining == left.remaining || again.remaining == left.remaining + 1);
         }
     }
+}
+
+/// Whole shares of a fleet that is asked as much as one likes: exactly the limit; and one each where
+/// the limit is smaller than the fleet.
+#[test]
+fn a_fleet_admits_the_limit() {
+    let hour = Duration::from_secs(3_600);
+    for (most, fleet, all) in [(90, 3, 90), (90, 10, 90), (91, 3, 90), (2, 5, 5), (1, 1, 1)] {
+        for rule in [
+            bucket(most, hour, most),
+            sliding(most, hour),
+            fixed(most, hour),
+        ] {
+            let (shared, weight) = rule.share(fleet, 1);
+            let one = |_| {
+                let mut state = 0;
+                let spends = std::iter::from_fn(|| {
+                    let (next, _) = shared.spend(state, NOW, weight).ok()?;
+                    state = next;
+                    Some(())
+                });
+                spends.count()
+            };
+            assert_eq!(
+                (0..fleet).map(one).sum::<usize>(),
+                all,
+                "{rule:?} of {fleet}"
+            );
+        }
+    }
+    let dear = bucket(1, hour, 10).share(4, 11);
+    assert!(dear.0.spend(0, NOW, dear.1).unwrap_err().after.is_none());
 }
 
 #[test]

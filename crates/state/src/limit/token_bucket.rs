@@ -62,6 +62,13 @@ impl TokenBucket {
         self.burst
     }
 
+    /// The same rate and the same states, with room for so many tokens at once, or for as many as
+    /// can be counted.
+    pub(super) fn raised(&self, most: u64) -> Self {
+        let burst = most.min(DEEPEST / self.step).max(self.burst);
+        Self { burst, ..*self }
+    }
+
     pub(super) fn spend(&self, full_at: u64, now: u64, cost: u64) -> Result<(u64, Left), Refused> {
         let now = self.ticks_at(now);
         let depth = self.burst * self.step;

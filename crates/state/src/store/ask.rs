@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::script::Call;
+
 /// One limit that a request is counted by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
@@ -30,6 +32,8 @@ pub enum Meaning {
     SlidingWindow,
     /// A window of the clock.
     FixedWindow,
+    /// All that comes under the key, which is that of one period; its time is what is left of it.
+    Total,
 }
 
 /// What the store says.
@@ -57,6 +61,54 @@ pub struct Counted {
     pub reset: Duration,
 }
 
+/// What a lease comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// So many; what is left in the store.
+    Some { given: u64, counted: Counted },
+    /// Fewer than needed.
+    TooFew {
+        remaining: u64,
+        /// When there are enough; `None` where there never are.
+        after: Option<Duration>,
+        /// When there is one.
+        first: Duration,
+    },
+}
+
+impl Ask {
+    /// Names the limit to a script: its key, and what it means.
+    pub(super) fn limit<'a, 'k>(&'k self, call: &'a mut Call<'k>) -> &'a mut Call<'k> {
+        let micros = u64::try_from(self.per.as_micros());
+        call.key(&self.key)
+            .arg(self.meaning.letter())
+            .arg(self.count)
+            .arg(micros.unwrap_or(u64::MAX).max(1))
+    }
+}
+
+impl Given {
+    /// Reads what the script returns; `None` where it is nothing of the kind.
+    pub(super) fn read(numbers: &[i64]) -> Option<Self> {
+        let number = |number: i64| u64::try_from(number).ok();
+        match *numbers {
+            [given, left, reset] => Some(Self::Some {
+                given: number(given)?,
+                counted: Counted {
+                    remaining: number(left),
+                    reset: Duration::from_millis(number(reset).unwrap_or(0)),
+                },
+            }),
+            [0, left, after, first] => Some(Self::TooFew {
+                remaining: number(left).unwrap_or(0),
+                after: number(after).map(Duration::from_millis),
+                first: Duration::from_millis(number(first).unwrap_or(0)),
+            }),
+            _ => None,
+        }
+    }
+}
+
 impl Meaning {
     /// The letter that the script knows it by.
     pub const fn letter(self) -> &'static str {
@@ -64,6 +116,7 @@ impl Meaning {
             Self::TokenBucket => "b",
             Self::SlidingWindow => "s",
             Self::FixedWindow => "f",
+            Self::Total => "t",
         }
     }
 }

@@ -30,6 +30,16 @@ impl Breaker {
         }
     }
 
+    /// Whether it is not asked now.
+    pub(super) fn is_open(&self, now: Instant) -> bool {
+        self.retry_at.get().is_some_and(|at| now < at)
+    }
+
+    /// Whether it has not answered for a while.
+    pub(super) fn has_opened(&self) -> bool {
+        self.retry_at.get().is_some()
+    }
+
     /// It has answered. Whether it had not been asked before.
     pub(super) fn succeeded(&self) -> bool {
         self.failures.set(0);
@@ -56,7 +66,7 @@ mod tests {
         let (breaker, now) = (Breaker::default(), Instant::now());
         let failed: Vec<_> = (0..4).map(|_| breaker.failed(now)).collect();
         assert_eq!(failed, [false, false, true, false]);
-        assert!(!breaker.admits(now + PAUSE / 2));
+        assert!(breaker.is_open(now) && !breaker.admits(now + PAUSE / 2));
         let later = now + PAUSE;
         assert!(breaker.admits(later));
         assert!(!breaker.admits(later), "one asks, the others do without");

@@ -1,14 +1,32 @@
 //! State that replicas share.
 //!
-//! - [`Redis`]: Redis or Valkey: one connection a worker, on which requests are pipelined, a timeout,
-//!   and a breaker.
+//! - [`Redis`]: Redis or Valkey, one server, one that Sentinels watch over, or a cluster: one connection
+//!   a worker and server, on which requests are pipelined, a timeout, and a breaker.
 //! - [`Ask`] and [`Reply`]: limits that are counted there, all of a request's in one script.
+//! - [`Lease`]: limits of which each replica takes some ahead of need.
+//! - [`Replicas`]: how many there are.
 
+mod address;
 mod ask;
 mod breaker;
+mod cluster;
+mod dial;
+mod lease;
+mod node;
+mod place;
 mod redis;
+mod replicas;
+mod run;
+mod script;
+mod scripts;
+mod sentinel;
+mod slots;
 
 pub use self::{
+    address::{Address, NoAddress},
     ask::{Ask, Counted, Meaning, Reply},
-    redis::{Redis, Settings, Unavailable},
+    dial::Login,
+    lease::{Lease, Leased},
+    redis::{At, Redis, Settings, Unavailable},
+    replicas::{Census, PATIENCE, Replicas},
 };

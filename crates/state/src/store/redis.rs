@@ -3,54 +3,85 @@
 use std::{
     cell::RefCell,
     fmt,
+    path::PathBuf,
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use lintel_telemetry::metrics::{
     PolicyCounter, PolicyGauge,
-    family::{STORE_BYPASSED, STORE_REQUESTS},
+    family::{RATE_LIMIT_DISPLACED, RATE_LIMIT_KEYS, STORE_BYPASSED, STORE_REQUESTS},
 };
-use redis::{AsyncConnectionConfig, Client, RedisError, Script, aio::MultiplexedConnection};
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
+use lintel_tls::{ClientSettings, Connector};
+use tokio::time::{Instant, timeout};
 
 use super::{
-    ask::{Ask, Reply},
-    breaker::Breaker,
+    Address, Login,
+    ask::{Ask, Given, Reply},
+    cluster::Cluster,
+    dial::{CONNECT, Dialer, Failure},
+    lease::Asking,
+    node::Node,
+    script::Call,
+    scripts::Scripts,
+    slots::slot,
 };
 use crate::Local;
 
-/// A Redis or Valkey server.
+/// A Redis or Valkey server, several with Sentinels, or a cluster.
 ///
-/// Each worker has one connection of its own, made when it is first needed and again when it breaks;
-/// requests are pipelined on it. Whoever asks waits no longer than the timeout, connecting included.
+/// Each worker has connections of its own, made when they are first needed and again when they break;
+/// requests are pipelined on them. Whoever asks waits no longer than the timeout, connecting,
+/// redirections and all included.
 pub struct Redis {
-    name: Arc<str>,
-    client: Client,
-    timeout: Duration,
-    script: Script,
+    pub(super) settings: Settings,
+    pub(super) dialer: Dialer,
+    pub(super) to_sentinels: Dialer,
+    scripts: Scripts,
+    asking: Local<Rc<Asking>>,
     links: Local<Rc<Link>>,
-    /// Whether some worker has found it away; so that the log says so once.
-    away: AtomicBool,
+    /// How many workers find how many of its servers away; so that the log says once that one is.
+    away: AtomicU32,
     counted: Counts,
 }
 
-/// How a server is reached.
+/// How a store is reached.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// What it is called.
     pub name: Arc<str>,
-    /// `redis://user:password@host:port/db`, or `unix:///path`.
-    pub url: String,
+    /// What all keys begin with.
+    pub prefix: Arc<str>,
+    /// Where it is.
+    pub at: At,
+    /// Who the gateway is there.
+    pub login: Login,
+    /// TLS, if it is spoken there, with the Sentinels too.
+    pub tls: Option<ClientSettings>,
     /// How long an answer may take.
     pub timeout: Duration,
+}
+
+/// Where a store is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum At {
+    /// One server.
+    Server(Address),
+    /// The master that Sentinels name.
+    Sentinel {
+        /// The Sentinels.
+        sentinels: Vec<Address>,
+        /// What they call the master.
+        master: String,
+        /// Who the gateway is to them.
+        login: Login,
+    },
+    /// A cluster, by some of its nodes.
+    Cluster(Vec<Address>),
 }
 
 /// It has not answered in time, has answered with an error, or was not asked because it has not
@@ -58,22 +89,13 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable;
 
-/// One worker's connection.
+/// What one worker is connected to.
 #[derive(Default)]
-struct Link {
-    state: RefCell<State>,
-    breaker: Breaker,
+pub(super) struct Link {
+    /// The server; where there is a cluster, what stands for those that say who has what.
+    pub(super) server: Rc<Node>,
+    pub(super) cluster: Rc<Cluster>,
 }
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Idle,
-    Connecting(watch::Receiver<Option<Connected>>),
-    Ready(MultiplexedConnection),
-}
-
-type Connected = Result<MultiplexedConnection, Arc<str>>;
 
 struct Counts {
     ok: PolicyCounter,
@@ -81,167 +103,244 @@ struct Counts {
     error: PolicyCounter,
     skipped: PolicyCounter,
     bypassed: PolicyGauge,
+    keys: PolicyGauge,
+    displaced: PolicyCounter,
 }
 
-/// How long a connection may take to be made; nobody waits for it longer than for an answer.
-const CONNECT: Duration = Duration::from_secs(2);
+/// Why something was not answered.
+pub(super) enum Missed {
+    /// It was not asked.
+    Skipped,
+    Failed(Failure),
+}
 
 impl Redis {
-    /// A server that is not asked anything yet.
+    /// A store that is not asked anything yet. Files that TLS needs are read.
     ///
     /// # Errors
-    /// The URL is none, in words for the operator that do not show it.
-    pub fn new(settings: Settings) -> Result<Self, String> {
-        if ["rediss:", "valkeys:"]
-            .iter()
-            .any(|scheme| settings.url.starts_with(scheme))
-        {
-            return Err("TLS to a store is not offered by this version".to_owned());
-        }
-        // What the library says of it may hold a part of it.
-        let client = Client::open(settings.url)
-            .map_err(|_| "it is not the URL of a Redis server".to_owned())?;
+    /// What is wrong with the files, in words for the operator.
+    pub fn new(settings: Settings) -> Result<Self, Vec<String>> {
+        let words = |errors: Vec<lintel_tls::TlsError>| {
+            let errors = errors.iter();
+            errors.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let tls = settings.tls.as_ref().map(Connector::build).transpose();
+        let tls = tls.map_err(words)?.map(Arc::new);
+        let dialer = |login: &Login| Dialer {
+            tls: tls.clone(),
+            login: login.clone(),
+        };
+        let to_sentinels = match &settings.at {
+            At::Sentinel { login, .. } => dialer(login),
+            At::Server(_) | At::Cluster(_) => dialer(&Login::default()),
+        };
         Ok(Self {
             counted: Counts::new(&settings.name),
-            name: settings.name,
-            client,
-            timeout: settings.timeout,
-            script: Script::new(include_str!("limits.lua")),
+            dialer: dialer(&settings.login),
+            to_sentinels,
+            settings,
+            scripts: Scripts::new(),
+            asking: Local::new(),
             links: Local::new(),
-            away: AtomicBool::new(false),
+            away: AtomicU32::new(0),
         })
+    }
+
+    /// Reads the files that TLS needs again; new connections go by them.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words for the operator; the old ones stay in use.
+    pub fn reload(&self) -> Result<(), Vec<String>> {
+        let reloaded = self.dialer.tls.as_ref().map(|tls| tls.reload());
+        match reloaded {
+            Some(Err(errors)) => Err(errors.iter().map(ToString::to_string).collect()),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
+    /// The files that TLS needs.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let tls = self.dialer.tls.as_ref();
+        tls.map(|tls| tls.files()).unwrap_or_default()
     }
 
     /// Its name.
     pub const fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.settings.name
     }
 
-    /// Whether it is worth asking now. Whoever is told so must ask.
-    pub fn answers(&self) -> bool {
-        let admits = self.link().breaker.admits(Instant::now());
-        if !admits {
-            self.counted.skipped.inc();
+    /// What all keys in it begin with.
+    pub fn prefix(&self) -> &str {
+        &self.settings.prefix
+    }
+
+    /// Keys that one script may touch have the same: always, but for a cluster, where it is the slot.
+    pub fn slot(&self, key: &str) -> u16 {
+        match self.settings.at {
+            At::Cluster(_) => slot(key),
+            At::Server(_) | At::Sentinel { .. } => 0,
         }
-        admits
+    }
+
+    /// The longest that something said to it in passing is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        self.settings.timeout.max(CONNECT)
+    }
+
+    /// How long an answer may take.
+    pub(super) const fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// What this worker is taking ahead of need.
+    pub(super) fn asking(&self) -> Rc<Asking> {
+        self.asking.with(Rc::default, |asking| Rc::clone(asking))
+    }
+
+    /// Counts keys that are held here.
+    pub(super) fn count_keys(&self, added: i8, displaced: u8) {
+        if added != 0 {
+            self.counted.keys.add(added.into());
+        }
+        if displaced != 0 {
+            self.counted.displaced.add(displaced.into());
+        }
+    }
+
+    /// Counts a question that was not asked.
+    pub(super) fn skipped(&self) {
+        self.counted.skipped.inc();
+    }
+
+    /// Whether this worker does without the server that has a key, for now, because it has not answered
+    /// for a while.
+    pub fn is_away_for(&self, key: &str) -> bool {
+        let link = self.link();
+        let node = match self.settings.at {
+            At::Cluster(_) => link.cluster.node(slot(key)).map(|(_, node)| node),
+            At::Server(_) | At::Sentinel { .. } => None,
+        };
+        let node = node.unwrap_or_else(|| Rc::clone(&link.server));
+        node.breaker.is_open(Instant::now())
     }
 
     /// Spends of all limits or of none: one round trip, one script that runs as a whole, by the clock
-    /// of the server. To be asked where it [answers](Self::answers).
+    /// of the server. In a cluster all of them are in one [slot](Self::slot).
     ///
     /// Cancel safe in that nothing is left behind here; the server may have counted the request.
     ///
     /// # Errors
-    /// It has not answered in time, or with an error.
+    /// It has not answered in time, or with an error, or not for a while.
     pub async fn spend(&self, asks: &[Ask]) -> Result<Reply, Unavailable> {
-        let link = self.link();
-        let error = match timeout(self.timeout, self.run(&link, asks)).await {
-            Ok(Ok(reply)) => {
-                self.succeeded(&link);
-                return Ok(reply);
-            }
-            Ok(Err(error)) => {
-                self.counted.error.inc();
-                error
-            }
-            Err(_elapsed) => {
-                self.counted.timeout.inc();
-                Failure {
-                    text: format!("no answer within {:?}", self.timeout),
-                    broken: false,
-                }
-            }
-        };
-        self.failed(&link, &error);
-        Err(Unavailable)
-    }
-
-    async fn run(&self, link: &Rc<Link>, asks: &[Ask]) -> Result<Reply, Failure> {
-        let mut connection = self.connection(link).await?;
-        let mut call = self.script.prepare_invoke();
+        let mut call = self.scripts.spend.call();
         for ask in asks {
-            let micros = u64::try_from(ask.per.as_micros())
-                .unwrap_or(u64::MAX)
-                .max(1);
-            call.key(&ask.key)
-                .arg(ask.meaning.letter())
-                .arg(ask.count)
-                .arg(micros)
+            ask.limit(&mut call)
                 .arg(ask.most)
                 .arg(ask.cost)
                 .arg(u8::from(ask.dry_run));
         }
-        let numbers: Vec<i64> = call.invoke_async(&mut connection).await?;
-        Reply::read(&numbers, asks.len()).ok_or_else(|| Failure {
-            text: "the script has answered something else".to_owned(),
-            broken: false,
+        let read = |numbers: &[i64]| Reply::read(numbers, asks.len());
+        self.answered(&call, read).await
+    }
+
+    /// Takes of one limit what it costs, and up to `most` where there is more; `back` is given back
+    /// before.
+    pub(super) async fn lease(
+        &self,
+        ask: &Ask,
+        most: u64,
+        back: u64,
+    ) -> Result<Given, Unavailable> {
+        let mut call = self.scripts.lease.call();
+        ask.limit(&mut call)
+            .arg(ask.most)
+            .arg(ask.cost.max(1))
+            .arg(most)
+            .arg(back);
+        self.answered(&call, Given::read).await
+    }
+
+    /// Gives back what was spent and not used, in passing; all in one [slot](Self::slot). What the store
+    /// does not hear of stays spent.
+    pub fn give_back(self: &Arc<Self>, asks: Vec<Ask>) {
+        let store = Arc::clone(self);
+        tokio::task::spawn_local(async move {
+            let mut call = store.scripts.give_back.call();
+            for ask in &asks {
+                ask.limit(&mut call).arg(ask.cost);
+            }
+            let _ = store.answered(&call, |_| Some(())).await;
+        });
+    }
+
+    /// Runs a script for the control side, which has time to connect.
+    pub(super) async fn ask(&self, call: &Call<'_>) -> Result<Vec<i64>, String> {
+        match self.attempt(call, self.patience()).await {
+            Ok(numbers) => Ok(numbers),
+            Err(Missed::Skipped) => Err("it has not answered for a while".to_owned()),
+            Err(Missed::Failed(failure)) => Err(failure.text.to_string()),
+        }
+    }
+
+    async fn answered<T>(
+        &self,
+        call: &Call<'_>,
+        read: impl Fn(&[i64]) -> Option<T>,
+    ) -> Result<T, Unavailable> {
+        let numbers = self.attempt(call, self.settings.timeout).await;
+        let numbers = numbers.map_err(|_| Unavailable)?;
+        read(&numbers).ok_or(Unavailable)
+    }
+
+    /// Asks, no longer than a time, and keeps account of who has answered.
+    async fn attempt(&self, call: &Call<'_>, patience: Duration) -> Result<Vec<i64>, Missed> {
+        let link = self.link();
+        let asked = RefCell::new(Rc::clone(&link.server));
+        let running = self.run(&link, call, &asked);
+        let outcome = timeout(patience, running).await.unwrap_or_else(|_elapsed| {
+            self.counted.timeout.inc();
+            let text = format!("no answer within {patience:?}");
+            Err(Missed::Failed(Failure::of(&text)))
+        });
+        let node = asked.into_inner();
+        match &outcome {
+            Ok(_) => {
+                self.counted.ok.inc();
+                self.succeeded(&node);
+            }
+            Err(Missed::Skipped) => self.skipped(),
+            Err(Missed::Failed(failure)) => self.failed(&node, failure),
+        }
+        outcome
+    }
+
+    pub(super) fn counting<T>(&self, outcome: Result<T, Failure>) -> Result<T, Missed> {
+        outcome.map_err(|failure| {
+            self.counted.error.inc();
+            Missed::Failed(failure)
         })
     }
 
-    /// This worker's connection. Connecting goes on in a task of its own when whoever waits for it
-    /// gives up: a server that is far must not be out of reach for that.
-    async fn connection(&self, link: &Rc<Link>) -> Result<MultiplexedConnection, Failure> {
-        let mut connecting = {
-            let mut state = link.state.borrow_mut();
-            match &*state {
-                State::Ready(connection) => return Ok(connection.clone()),
-                State::Connecting(connecting) => connecting.clone(),
-                State::Idle => {
-                    let connecting = self.connect();
-                    *state = State::Connecting(connecting.clone());
-                    connecting
-                }
-            }
-        };
-        let outcome = connecting.wait_for(Option::is_some).await;
-        let outcome = outcome.map_or(None, |outcome| outcome.clone());
-        let (state, result) = match outcome {
-            Some(Ok(connection)) => (State::Ready(connection.clone()), Ok(connection)),
-            Some(Err(error)) => (State::Idle, Err(error.to_string())),
-            None => (State::Idle, Err("connecting broke off".to_owned())),
-        };
-        *link.state.borrow_mut() = state;
-        result.map_err(|text| Failure { text, broken: true })
-    }
-
-    fn connect(&self) -> watch::Receiver<Option<Connected>> {
-        let (done, connecting) = watch::channel(None);
-        let client = self.client.clone();
-        tokio::spawn(async move {
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(CONNECT))
-                .set_response_timeout(None);
-            let connected = client.get_multiplexed_async_connection_with_config(&config);
-            let connected = connected
-                .await
-                .map_err(|error| Arc::from(Failure::from(error).text));
-            done.send_replace(Some(connected));
-        });
-        connecting
-    }
-
-    fn succeeded(&self, link: &Link) {
-        self.counted.ok.inc();
-        if link.breaker.succeeded() {
+    pub(super) fn succeeded(&self, node: &Node) {
+        if node.breaker.succeeded() {
             self.counted.bypassed.add(-1);
-            if self.away.swap(false, Relaxed) {
-                tracing::info!(store = &*self.name, "the store answers again");
+            if self.away.fetch_sub(1, Relaxed) == 1 {
+                tracing::info!(store = &*self.settings.name, "the store answers again");
             }
         }
     }
 
-    fn failed(&self, link: &Link, failure: &Failure) {
-        let opened = link.breaker.failed(Instant::now());
+    fn failed(&self, node: &Node, failure: &Failure) {
+        let opened = node.breaker.failed(Instant::now());
         if opened || failure.broken {
-            // What is still under way on it gets its answer or fails; new requests connect anew.
-            *link.state.borrow_mut() = State::Idle;
+            node.disconnect();
         }
         if opened {
             self.counted.bypassed.add(1);
-            if !self.away.swap(true, Relaxed) {
+            if self.away.fetch_add(1, Relaxed) == 0 {
                 tracing::warn!(
-                    store = &*self.name,
-                    error = failure.text,
+                    store = &*self.settings.name,
+                    error = &*failure.text,
                     "the store does not answer; limits go by their `on_store_failure`"
                 );
             }
@@ -250,23 +349,6 @@ impl Redis {
 
     fn link(&self) -> Rc<Link> {
         self.links.with(Rc::default, |link| Rc::clone(link))
-    }
-}
-
-/// Why there is no answer.
-struct Failure {
-    /// For the log.
-    text: String,
-    /// Whether the connection is of no more use.
-    broken: bool,
-}
-
-impl From<RedisError> for Failure {
-    fn from(error: RedisError) -> Self {
-        Self {
-            broken: error.is_io_error() || error.is_connection_dropped(),
-            text: error.to_string(),
-        }
     }
 }
 
@@ -279,6 +361,8 @@ impl Counts {
             error: outcome("error"),
             skipped: outcome("skipped"),
             bypassed: PolicyGauge::new(&STORE_BYPASSED, &[store]),
+            keys: PolicyGauge::new(&RATE_LIMIT_KEYS, &[]),
+            displaced: PolicyCounter::new(&RATE_LIMIT_DISPLACED, &[]),
         }
     }
 }
@@ -286,7 +370,7 @@ impl Counts {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("name", &self.name)
+            .field("name", &self.settings.name)
             .finish_non_exhaustive()
     }
 }

@@ -258,6 +258,7 @@ fn a_record_of_an_exchange() {
             detail: "The service did not answer in time.".into(),
         }),
         detour: Detour::default(),
+        held: smallvec::SmallVec::new(),
         cause: Some("nothing within 2s".into()),
         status: 504,
     };

@@ -119,10 +119,36 @@ families! {
 
     RATE_LIMIT_REQUESTS = Kind::Counter, "lintel_rate_limit_requests_total" ["scope", "limit", "outcome"]
         "Requests that a limit was asked about: `admitted`, `refused`, or `dry_run` where it would have refused and only counts. `scope` is where the limit is written: `defaults`, `routes.NAME`, `plans.NAME` or `consumers.NAME`.";
+    CONCURRENCY_REQUESTS = Kind::Counter, "lintel_concurrency_requests_total" ["scope", "limit", "outcome"]
+        "Requests that a limit of what is under way at once was asked about: `admitted`, `queued` where they had to wait first, `refused`, `timeout` where they waited in vain, or `dry_run` where it would not have admitted them at once and only counts.";
+    CONCURRENCY_IN_FLIGHT = Kind::Gauge, "lintel_concurrency_in_flight" ["scope", "limit"]
+        "Requests under way that a limit counts, those of all its callers together.";
+    CONCURRENCY_QUEUED = Kind::Gauge, "lintel_concurrency_queued" ["scope", "limit"]
+        "Requests that wait for a place in a limit now.";
+    CONCURRENCY_UNCOUNTED = Kind::Counter, "lintel_concurrency_uncounted_total" []
+        "Requests that were admitted uncounted because too many different callers had something under way at once.";
+    EXT_AUTHZ_REQUESTS = Kind::Counter, "lintel_ext_authz_requests_total" ["route", "outcome"]
+        "Requests that `ext_authz` decided about: `allowed` or `denied` by the service, `cached_allowed` or `cached_denied` by what it had said before, `body_too_large`, and `error` or `timeout` where the service gave no answer of use, whatever holds then.";
+    INTROSPECTION_REQUESTS = Kind::Counter, "lintel_introspection_requests_total" ["route", "outcome"]
+        "Requests with a token that `oauth2_introspection` decided about: `active` or `inactive` as the endpoint said or as the rules have it, `cached_active` or `cached_inactive` by what it had said before, and `error` or `timeout` where it gave no answer of use. Requests that waited for one answer count each.";
+    QUOTA_REQUESTS = Kind::Counter, "lintel_quota_requests_total" ["scope", "quota", "outcome"]
+        "Requests that a quota was asked about: `admitted`, `over` where they were admitted beyond it (`overage: allow`), `refused`, or `dry_run` where it would have refused and only counts.";
+    QUOTA_THRESHOLDS = Kind::Counter, "lintel_quota_thresholds_total" ["scope", "quota", "threshold"]
+        "Times that somebody has used up as much of a quota as one of its `soft` thresholds says.";
+    QUOTA_OVERFLOW = Kind::Counter, "lintel_quota_overflow_total" []
+        "Requests of callers for whom there was no room any more: they are counted together, as one caller. Not 0: raise `state.keys`.";
+    USAGE_REQUESTS = Kind::Counter, "lintel_usage_requests_total" ["caller", "route", "status"]
+        "Requests that are metered, since the start of the gateway; `/usage` of the admin API has those of before, too.";
+    USAGE_BYTES = Kind::Counter, "lintel_usage_bytes_total" ["caller", "route", "status", "direction"]
+        "Bytes of the bodies of metered requests (`received`) and of their answers (`sent`).";
+    USAGE_OVERFLOW = Kind::Counter, "lintel_usage_overflow_total" []
+        "Metered requests for whose caller, route and status there was no room any more: they are counted under `(overflow)`. Not 0: raise `state.keys`.";
     STORE_REQUESTS = Kind::Counter, "lintel_store_requests_total" ["store", "outcome"]
         "Requests to a store that replicas share: `ok`, `timeout`, `error`, or `skipped` where it was not asked because it has not answered for a while.";
     STORE_BYPASSED = Kind::Gauge, "lintel_store_bypassed_workers" ["store"]
         "Workers that do without a store for now because it has not answered; they try again every second.";
+    REPLICAS = Kind::Gauge, "lintel_replicas" []
+        "Replicas of this gateway as far as it knows, itself included: the number that is written, or the last that they counted.";
     RATE_LIMIT_KEYS = Kind::Gauge, "lintel_rate_limit_keys" []
         "Keys that limits are counted for, idle ones included that nothing has replaced yet.";
     RATE_LIMIT_DISPLACED = Kind::Counter, "lintel_rate_limit_keys_displaced_total" []
@@ -182,6 +208,11 @@ families! {
         "When the keys of an issuer were last fetched, in seconds since 1970.";
     KEYS_FAILING = Kind::Gauge, "lintel_keys_failing" ["source"]
         "1 while the keys of an issuer can't be fetched and the last good ones are used.";
+    IDENTITY_TOKENS_SIGNED = Kind::Counter, "lintel_identity_tokens_signed_total" []
+        "Tokens that were signed to tell services who is calling. A caller's is used until it is about to end: many more than callers means that callers come with ever new credentials.";
+
+    TOKEN_REQUESTS = Kind::Counter, "lintel_token_requests_total" ["source", "grant", "result"]
+        "Times that the token endpoint of an issuer was asked, by what for (`authorization_code` or `refresh_token`) and by what came of it: `granted`, `refused` or `failed`.";
 
     CONNECTIONS_ACTIVE = Kind::Gauge, "lintel_connections_active" ["listener"]
         "Open client connections, idle ones included.";

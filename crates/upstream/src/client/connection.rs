@@ -22,6 +22,15 @@ use super::{
 /// Until an answer that nothing is waited for is whole.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+/// What is sent along.
+enum Content<'a> {
+    Json(&'a Value),
+    Form(String),
+}
+
 /// A connection to a server, for one request after the other.
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -84,6 +93,24 @@ impl Connection {
         self.whole(Method::GET, target, None, (limit, max)).await
     }
 
+    /// Posts a form (`application/x-www-form-urlencoded`), with a limit of time and one of the
+    /// answer's size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// There is no whole answer in time, or it is too large.
+    pub async fn post_form(
+        &mut self,
+        target: &str,
+        form: String,
+        limit: Duration,
+        max: usize,
+    ) -> Result<Answer, String> {
+        let content = Content::Form(form);
+        self.whole(Method::POST, target, Some(content), (limit, max))
+            .await
+    }
+
     /// Posts JSON and gets JSON.
     ///
     /// # Errors
@@ -91,14 +118,15 @@ impl Connection {
     /// There is no whole answer in time.
     pub async fn post(&mut self, target: &str, body: &Value) -> Result<Answer, String> {
         let limits = (ANSWER_TIMEOUT, MAX_BODY);
-        self.whole(Method::POST, target, Some(body), limits).await
+        self.whole(Method::POST, target, Some(Content::Json(body)), limits)
+            .await
     }
 
     async fn whole(
         &mut self,
         method: Method,
         target: &str,
-        body: Option<&Value>,
+        body: Option<Content<'_>>,
         (limit, max): (Duration, usize),
     ) -> Result<Answer, String> {
         let asked = async {
@@ -126,7 +154,7 @@ impl Connection {
         target: &str,
         body: Option<&Value>,
     ) -> Result<Lines, Refusal> {
-        let sent = self.send(method, target, body);
+        let sent = self.send(method, target, body.map(Content::Json));
         let response = time::timeout(ANSWER_TIMEOUT, sent)
             .await
             .map_err(|_| format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))??;
@@ -143,9 +171,13 @@ impl Connection {
         &mut self,
         method: Method,
         target: &str,
-        body: Option<&Value>,
+        body: Option<Content<'_>>,
     ) -> Result<http::Response<hyper::body::Incoming>, String> {
-        let bytes = body.map_or_else(Bytes::new, |body| body.to_string().into());
+        let (kind, bytes) = match body {
+            None => (None, Bytes::new()),
+            Some(Content::Json(body)) => (Some(JSON), body.to_string().into()),
+            Some(Content::Form(form)) => (Some(FORM), form.into()),
+        };
         let mut request = Request::new(Full::new(bytes));
         *request.method_mut() = method;
         *request.uri_mut() = target
@@ -154,10 +186,10 @@ impl Connection {
         let fields = request.headers_mut();
         fields.clone_from(&self.fields);
         fields.insert(HOST, self.host.clone());
-        fields.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        fields.insert(ACCEPT, JSON);
         fields.insert(USER_AGENT, HeaderValue::from_static("lintel"));
-        if body.is_some() {
-            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(kind) = kind {
+            fields.insert(CONTENT_TYPE, kind);
         }
         let sent = async {
             self.sender.ready().await?;

@@ -23,6 +23,8 @@ pub(crate) struct Runs {
     failures: AtomicU32,
     gateway_errors: AtomicU32,
     server_errors: AtomicU32,
+    /// Answers in a row whose bodies broke off, whatever their heads said.
+    broken: AtomicU32,
 }
 
 impl Verdict {
@@ -47,37 +49,47 @@ impl Verdict {
 }
 
 impl Runs {
-    /// Counts a try. A reason where it is one too many.
-    pub(crate) fn count(&self, verdict: Verdict, rules: &Eject) -> Option<Reason> {
-        let (failures, gateway, server) = match verdict {
-            Verdict::Good => (0, 0, 0),
-            Verdict::ServerError => (0, 0, more(&self.server_errors)),
-            Verdict::GatewayError => (0, more(&self.gateway_errors), more(&self.server_errors)),
-            Verdict::Failure => (
-                more(&self.failures),
-                more(&self.gateway_errors),
-                more(&self.server_errors),
-            ),
+    /// Counts a try.
+    pub(crate) fn count(&self, verdict: Verdict) {
+        let [failed, gateway, server] = match verdict {
+            Verdict::Good => [false, false, false],
+            Verdict::ServerError => [false, false, true],
+            Verdict::GatewayError => [false, true, true],
+            Verdict::Failure => [true, true, true],
         };
-        if failures == 0 {
-            end(&self.failures);
-        }
-        if gateway == 0 {
-            end(&self.gateway_errors);
-        }
-        if server == 0 {
-            end(&self.server_errors);
-        }
-        let over = |count: u32, limit: u32| limit > 0 && count >= limit;
-        if over(failures, rules.consecutive_failures) {
-            Some(Reason::Failures(failures))
-        } else if over(gateway, rules.consecutive_gateway_errors) {
-            Some(Reason::GatewayErrors(gateway))
-        } else if over(server, rules.consecutive_5xx) {
-            Some(Reason::ServerErrors(server))
-        } else {
-            None
-        }
+        go_on(&self.failures, failed);
+        go_on(&self.gateway_errors, gateway);
+        go_on(&self.server_errors, server);
+    }
+
+    /// Counts an answer whose body broke off. How many there have been in a row.
+    pub(crate) fn broke_off(&self) -> u32 {
+        self.broken.fetch_add(1, Relaxed).saturating_add(1)
+    }
+
+    /// An answer was whole.
+    pub(crate) fn answered_wholly(&self) {
+        end(&self.broken);
+    }
+
+    /// Whether nobody answered the last try.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failures.load(Relaxed) != 0
+    }
+
+    /// A reason where a run is longer than it may be.
+    pub(crate) fn too_many(&self, rules: &Eject) -> Option<Reason> {
+        let over = |run: &AtomicU32, limit: u32| {
+            let count = run.load(Relaxed);
+            (limit > 0 && count >= limit).then_some(count)
+        };
+        over(&self.failures, rules.consecutive_failures)
+            .map(Reason::Failures)
+            .or_else(|| {
+                over(&self.gateway_errors, rules.consecutive_gateway_errors)
+                    .map(Reason::GatewayErrors)
+            })
+            .or_else(|| over(&self.server_errors, rules.consecutive_5xx).map(Reason::ServerErrors))
     }
 
     /// Begins anew.
@@ -85,11 +97,17 @@ impl Runs {
         end(&self.failures);
         end(&self.gateway_errors);
         end(&self.server_errors);
+        end(&self.broken);
     }
 }
 
-fn more(run: &AtomicU32) -> u32 {
-    run.fetch_add(1, Relaxed).saturating_add(1)
+/// A run becomes longer, or ends.
+fn go_on(run: &AtomicU32, more: bool) {
+    if more {
+        run.fetch_add(1, Relaxed);
+    } else {
+        end(run);
+    }
 }
 
 fn end(run: &AtomicU32) {

@@ -86,9 +86,21 @@ impl Health {
         Moment(self.fresh_since.load(Ordering::Relaxed)).until(now)
     }
 
-    /// Counts a try. On trial, the first failure is one too many.
-    pub(crate) fn count(&self, verdict: Verdict, rules: &Eject) -> Counted {
-        let reason = self.runs.count(verdict, rules);
+    /// Whether nobody answered the last try.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.runs.has_failed()
+    }
+
+    /// Counts a try. On trial, the first failure is one too many. Without rules it is only noted.
+    pub(crate) fn count(&self, verdict: Verdict, rules: Option<&Eject>) -> Counted {
+        self.runs.count(verdict);
+        let Some(rules) = rules else {
+            return Counted::Nothing;
+        };
+        let reason = match verdict {
+            Verdict::Good => None,
+            _ => self.runs.too_many(rules),
+        };
         if !self.has(ON_TRIAL) {
             return reason.map_or(Counted::Nothing, Counted::TooMany);
         }
@@ -103,6 +115,23 @@ impl Health {
             return Counted::Nothing;
         }
         Counted::TooMany(Reason::Trial)
+    }
+
+    /// Counts an answer whose body broke off. On trial, that is one too many.
+    pub(crate) fn broke_off(&self, rules: &Eject) -> Counted {
+        let broken = self.runs.broke_off();
+        if self.has(ON_TRIAL) {
+            return Counted::TooMany(Reason::Trial);
+        }
+        match rules.consecutive_failures {
+            1.. if broken >= rules.consecutive_failures => Counted::TooMany(Reason::Broken(broken)),
+            _ => Counted::Nothing,
+        }
+    }
+
+    /// Notes an answer whose body came to its end.
+    pub(crate) fn answered_wholly(&self) {
+        self.runs.answered_wholly();
     }
 
     /// Ejects it. `None` if it is ejected already; otherwise for how long.

@@ -47,6 +47,8 @@ pub enum Reason {
     GatewayErrors(u32),
     /// So many in a row without an answer or with 5xx.
     ServerErrors(u32),
+    /// The bodies of so many answers in a row broke off.
+    Broken(u32),
     /// It failed while on trial.
     Trial,
     /// Its share of good answers, in tenths of a per cent, is far below the others'.
@@ -69,7 +71,7 @@ impl Reason {
     /// The label in metrics: the key of the rule.
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Failures(_) => "consecutive_failures",
+            Self::Failures(_) | Self::Broken(_) => "consecutive_failures",
             Self::GatewayErrors(_) => "consecutive_gateway_errors",
             Self::ServerErrors(_) => "consecutive_5xx",
             Self::Trial => "trial",
@@ -91,6 +93,9 @@ impl fmt::Display for Reason {
             }
             Self::ServerErrors(count) => {
                 write!(f, "{count} tries in a row without an answer or with 5xx")
+            }
+            Self::Broken(count) => {
+                write!(f, "{count} answers in a row that broke off")
             }
             Self::Trial => f.write_str("failed on trial"),
             Self::SuccessRate(tenths) => write!(

@@ -10,7 +10,10 @@ use super::{
     endpoint::{Endpoint, Placement, Target},
     spec::{EndpointHost, EndpointSpec},
 };
-use crate::discovery::{Found, Watcher};
+use crate::{
+    discovery::{Found, Watcher},
+    health::Health,
+};
 
 /// What is known of names, and from the source.
 #[derive(Clone, Default)]
@@ -32,13 +35,63 @@ pub(super) struct Known {
 #[derive(Clone, Default)]
 pub(super) struct Name {
     pub(super) addresses: Vec<IpAddr>,
+    /// Addresses that it had before, which stay in use until one of those that it has now is known
+    /// to be healthy.
+    pub(super) leaving: Vec<IpAddr>,
     /// Why the last look-up gave no address.
     pub(super) error: Option<Arc<str>>,
     /// There was an answer, good or bad.
     pub(super) answered: bool,
 }
 
+impl Name {
+    /// Takes what a look-up gave, sorted. Where endpoints are `checked`, the addresses before do not
+    /// leave yet: whoever answers for the name may be wrong.
+    pub(super) fn take(&mut self, addresses: Vec<IpAddr>, checked: bool) {
+        if checked {
+            let before = std::mem::take(&mut self.addresses);
+            self.leaving.extend(before);
+            self.leaving.sort_unstable();
+            self.leaving.dedup();
+            self.leaving.retain(|address| !addresses.contains(address));
+        }
+        self.addresses = addresses;
+        self.error = None;
+    }
+
+    /// Lets those leave that were kept, if all that the name has now have been checked and one is
+    /// healthy.
+    fn part(&mut self, name: &str, endpoints: &[Arc<Endpoint>]) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        let own = |endpoint: &&Arc<Endpoint>| {
+            let address = endpoint.address().map(|address| address.ip());
+            matches!(&endpoint.spec().host, EndpointHost::Name(host) if **host == *name)
+                && address.is_some_and(|address| self.addresses.contains(&address))
+        };
+        let mut health = endpoints.iter().filter(own).map(|one| &one.health);
+        let healthy = health.clone().any(Health::is_available);
+        let unknown = |health: &Health| health.is_unchecked() && !health.is_failing();
+        if healthy && !health.any(unknown) {
+            self.leaving.clear();
+        }
+    }
+}
+
 impl Known {
+    /// Lets addresses leave that names no longer have, as far as they can be done without.
+    pub(super) fn part(&mut self, endpoints: &[Arc<Endpoint>]) {
+        for (name, known) in &mut self.names {
+            known.part(name, endpoints);
+        }
+    }
+
+    /// Whether addresses are in use that names no longer have.
+    pub(super) fn is_parting(&self) -> bool {
+        self.names.values().any(|name| !name.leaving.is_empty())
+    }
+
     /// The endpoints in use: those of the configuration, then those of the source.
     pub(super) fn specs<'a>(
         &'a self,
@@ -137,9 +190,9 @@ fn targets(spec: &EndpointSpec, names: &HashMap<Arc<str>, Name>) -> Vec<Target> 
     match (Target::known(spec), &spec.host) {
         (Some(target), _) => vec![target],
         (None, EndpointHost::Name(name)) => {
-            let addresses = names.get(name).map_or(&[][..], |name| &name.addresses);
-            addresses
-                .iter()
+            let known = names.get(name).into_iter();
+            known
+                .flat_map(|name| name.addresses.iter().chain(&name.leaving))
                 .map(|ip| Target::tcp([SocketAddr::new(*ip, spec.port)]))
                 .collect()
         }

@@ -156,6 +156,16 @@ impl Members {
         self.set.load_full()
     }
 
+    /// A check has found the health of an endpoint changed.
+    pub(crate) fn checked(&self) {
+        let mut known = self.known();
+        if known.is_parting() {
+            self.publish(&mut known);
+        }
+        drop(known);
+        self.touch();
+    }
+
     /// Makes the set anew, for something that it is made of has changed.
     pub(crate) fn renew(&self) {
         self.publish(&mut self.known());
@@ -185,8 +195,7 @@ impl Members {
                 // Servers rotate their answers; an unchanged set must not look changed.
                 addresses.sort_unstable();
                 addresses.dedup();
-                name.addresses = addresses;
-                name.error = None;
+                name.take(addresses, self.rule.unchecked);
             }
             Err(error) => name.error = Some(error),
         }
@@ -235,6 +244,7 @@ impl Members {
     fn publish(&self, known: &mut Known) {
         let old = self.set.load_full();
         known.switch(&self.fixed);
+        known.part(old.endpoints());
         let members = assemble(&self.fixed, known, old.endpoints(), self.rule.unchecked);
         let new = EndpointSet::new(members, &self.rule.lookup);
         let same = old.placements() == new.placements()

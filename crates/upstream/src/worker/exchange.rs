@@ -5,6 +5,7 @@ use std::{cell::Cell, pin::pin, rc::Rc, sync::Arc, time::Duration};
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header, request::Parts,
 };
+use http_body::Body as _;
 use lintel_http::{Body, body::Lease, h2::Incoming};
 use lintel_http1::{
     Timer,
@@ -95,10 +96,13 @@ impl Attempt<'_> {
                 counted.answered(&sent.response, sent.received_at);
                 let (response, upgraded) = match sent.upgraded {
                     Some(io) => (sent.response.map(Body::from), Some(Tunnel { io, lease })),
-                    None => (
-                        sent.response.map(|body| Body::from(body).with_lease(lease)),
-                        None,
-                    ),
+                    None => {
+                        if sent.response.body().is_end_stream() {
+                            self.pool.reporter.whole();
+                        }
+                        let body = |body| Body::from(body).with_lease(lease);
+                        (sent.response.map(body), None)
+                    }
                 };
                 Ok(Sent {
                     response,
@@ -193,6 +197,12 @@ impl Attempt<'_> {
         } else {
             counted.answered(&response, head_at);
             None
+        };
+        // Whoever awaits the status hears of a body that breaks off.
+        let lease = if awaited.is_some() {
+            lease.silent()
+        } else {
+            lease
         };
         let response = response.map(|body| match (body, awaited) {
             (Some(body), Some(awaited)) => {

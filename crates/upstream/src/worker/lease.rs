@@ -19,6 +19,14 @@ impl Release for Pool {
         self.request_ended();
         self.connection_left();
     }
+
+    fn whole(&self) {
+        self.reporter.whole();
+    }
+
+    fn broke_off(&self) {
+        self.reporter.broke_off();
+    }
 }
 
 impl Multiplexed {
@@ -32,5 +40,13 @@ impl Multiplexed {
 impl Release for Multiplexed {
     fn release(&self) {
         self.stream_ended();
+    }
+
+    fn whole(&self) {
+        self.reporter.whole();
+    }
+
+    fn broke_off(&self) {
+        self.reporter.broke_off();
     }
 }

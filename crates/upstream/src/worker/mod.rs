@@ -14,6 +14,7 @@ mod patience;
 mod pool;
 mod pools;
 mod race;
+mod report;
 mod send;
 mod service;
 pub(crate) mod shelf;

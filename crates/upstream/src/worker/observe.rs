@@ -45,10 +45,25 @@ pub(crate) fn count(
     now: Instant,
 ) {
     load.results.count(verdict == Verdict::Good);
+    let rules = service.spec().eject.as_ref();
+    let counted = endpoint.health.count(verdict, rules);
+    follow(service, endpoint, counted, now);
+}
+
+/// Takes into account that an answer was good up to some place in its body, and no further.
+pub(crate) fn broke_off(service: &Service, endpoint: &Arc<Endpoint>, load: &Load, now: Instant) {
+    load.results.count(false);
+    if let Some(rules) = &service.spec().eject {
+        let counted = endpoint.health.broke_off(rules);
+        follow(service, endpoint, counted, now);
+    }
+}
+
+fn follow(service: &Service, endpoint: &Arc<Endpoint>, counted: Counted, now: Instant) {
     let Some(rules) = &service.spec().eject else {
         return;
     };
-    match endpoint.health.count(verdict, rules) {
+    match counted {
         Counted::Nothing => {}
         Counted::Trusted => {
             service.members.touch();

@@ -12,7 +12,7 @@ use lintel_telemetry::metrics::{PoolSource, ServiceMetrics, UpstreamConnection, 
 use lintel_tls::Stream;
 use tokio::time::Instant;
 
-use super::{clock::Clock, http2::Streams, shelf::Shelved};
+use super::{clock::Clock, http2::Streams, report::Reporter, shelf::Shelved};
 use crate::service::{Endpoint, Load, Protocol, Room, Service, Usage};
 
 /// Idle for longer than this, a connection may be taken by another worker.
@@ -30,6 +30,7 @@ pub(crate) struct Pool {
     /// Gone once no set of endpoints contains it: then nothing is kept any more.
     endpoint: Weak<Endpoint>,
     pub(crate) load: Arc<Load>,
+    pub(crate) reporter: Rc<Reporter>,
     pub(crate) usage: Arc<Usage>,
     pub(crate) metrics: Rc<ServiceMetrics>,
     clock: Rc<Clock>,
@@ -68,7 +69,7 @@ pub(crate) struct Keep {
 
 impl Pool {
     pub(crate) fn new(
-        service: &Service,
+        service: &Arc<Service>,
         endpoint: &Arc<Endpoint>,
         worker: usize,
         metrics: Rc<ServiceMetrics>,
@@ -84,6 +85,7 @@ impl Pool {
         Rc::new(Self {
             worker,
             endpoint: Arc::downgrade(endpoint),
+            reporter: Rc::new(Reporter::new(service, endpoint, &load)),
             load,
             usage: Arc::clone(&service.usage),
             metrics,
@@ -99,8 +101,9 @@ impl Pool {
     }
 
     /// Goes by another configuration of the same endpoint from now on.
-    pub(crate) fn configure(&self, service: &Service) {
+    pub(crate) fn configure(&self, service: &Arc<Service>) {
         self.keep.set(Keep::of(service));
+        self.reporter.configure(service);
     }
 
     pub(crate) fn now(&self) -> Instant {

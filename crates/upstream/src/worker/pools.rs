@@ -106,7 +106,7 @@ impl Pools {
     /// made under.
     pub(crate) fn pool(
         &self,
-        service: &Service,
+        service: &Arc<Service>,
         endpoint: &Arc<Endpoint>,
         metrics: &Rc<ServiceMetrics>,
     ) -> Rc<Pool> {

@@ -364,14 +364,22 @@ impl<'a> Sending<'a> {
             );
         }
         if failed && !std::mem::replace(&mut self.again.moved, true) {
-            self.again.same = self
+            let other = self
                 .local
                 .pick_other(&self.view, &self.tried, self.key, self.pools);
+            // Where nobody answered there either, that is no better: beyond this it is for the rules
+            // for trying again, and their budget.
+            self.again.same = other.filter(|index| !self.is_in_doubt(*index));
             if self.again.same.is_some() {
                 return Ok(());
             }
         }
         Err(cause)
+    }
+
+    fn is_in_doubt(&self, index: usize) -> bool {
+        let endpoint = self.view.set.endpoints().get(index);
+        endpoint.is_some_and(|endpoint| endpoint.health.is_in_doubt())
     }
 
     fn lost(&mut self, lost: Lost, index: usize) -> Result<(), Cause> {

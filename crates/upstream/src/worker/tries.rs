@@ -47,7 +47,7 @@ impl Pools {
     /// and dies before the first byte of an answer is replaced once, if nothing of the body was
     /// taken and the method is idempotent (RFC 9110 §9.2.2) or the upstream said that it did not
     /// process the request; an endpoint that can't be connected to is given up for another one,
-    /// once. Beyond that a request is tried again by the rules of the route or the service, as long
+    /// once, unless nobody answered the last try there either. Beyond that a request is tried again by the rules of the route or the service, as long
     /// as the service's budget and the deadline allow.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ mod health;
 mod retry;
 mod tls;
 
+pub(crate) use tls::tls as upstream_tls;
+
 use std::{collections::HashMap, sync::Arc};
 
 use lintel_kernel::Fault;

@@ -4,7 +4,7 @@ use lintel_tls::{ClientCertificate, ClientSettings, Roots};
 
 use crate::model;
 
-pub(super) fn tls(tls: &model::UpstreamTls) -> ClientSettings {
+pub(crate) fn tls(tls: &model::UpstreamTls) -> ClientSettings {
     ClientSettings {
         roots: tls
             .ca

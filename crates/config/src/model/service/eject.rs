@@ -7,7 +7,8 @@ use serde::Serialize;
 #[derive(PartialEq, Serialize)]
 #[serde(default)]
 pub struct Eject {
-    /// Tries in a row without an answer: no connection, reset, timeout, not HTTP. 0 for never.
+    /// Tries in a row without an answer: no connection, reset, timeout, not HTTP. Or answers in a row
+    /// whose bodies broke off or stood still for longer than `timeout.idle`. 0 for never.
     pub consecutive_failures: u32,
 
     /// Tries in a row without an answer or with 502, 503 or 504. 0 for never.

@@ -34,7 +34,7 @@ pub use self::{
     timeout::{ServiceTimeout, TimeoutSetting},
 };
 use super::UpstreamTls;
-use crate::text::HostRule;
+use crate::text::{FilePath, HostRule};
 
 /// Something that requests are sent to.
 #[config]
@@ -52,6 +52,14 @@ pub struct Service {
     /// The version of HTTP it speaks.
     #[serde(default = "auto")]
     pub protocol: ServiceProtocol,
+
+    /// What the methods of a gRPC service are, for `to: { grpc: … }`: `.proto` files, which are
+    /// compiled here, or descriptor sets (`protoc --include_imports --descriptor_set_out`). What a
+    /// `.proto` file imports is looked for beside it and in the folders above it; `google/api`,
+    /// `google/rpc` and `google/protobuf` are at hand.
+    #[serde(default)]
+    #[schemars(example = ["protos/users.proto"])]
+    pub descriptors: Vec<FilePath>,
 
     /// How requests are spread over its endpoints.
     #[serde(default = "round_robin")]

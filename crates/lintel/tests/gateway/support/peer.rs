@@ -29,13 +29,38 @@ impl Peer {
         peer
     }
 
+    /// The same for a script of Node.js, whose first argument is where its modules are.
+    pub(crate) fn start_node(script: &str) -> Self {
+        let modules = text(installed().join("node_modules"));
+        let peer = Self::spawn_by("node".into(), script, &[&modules]);
+        peer.until_said("listening ");
+        peer
+    }
+
     /// Runs a script to its end, which must be a good one.
     pub(crate) fn run(script: &str, arguments: &[&str]) {
         Self::spawn(script, arguments).ends_well();
     }
 
+    /// Runs a script to its end, which must be a good one, and returns what it printed.
+    pub(crate) fn ask(script: &str, arguments: &[&str]) -> String {
+        let mut command = Command::new(installed().join("bin/python"));
+        command.arg(scripts().join(script)).args(arguments);
+        let output = command.output().unwrap();
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{script} {arguments:?}: {complained}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     fn spawn(script: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(python())
+        Self::spawn_by(installed().join("bin/python"), script, arguments)
+    }
+
+    fn spawn_by(interpreter: PathBuf, script: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(interpreter)
             .arg(scripts().join(script))
             .args(arguments)
             .stdin(Stdio::piped())
@@ -54,12 +79,14 @@ impl Peer {
 
     /// The port that it listens on.
     pub(crate) fn port(&self) -> u16 {
+        self.said("listening ").parse().unwrap()
+    }
+
+    /// The rest of the first line that it has said which begins so.
+    pub(crate) fn said(&self, start: &str) -> String {
         let said = self.said.lock().unwrap();
-        let port = said
-            .iter()
-            .find_map(|line| line.strip_prefix("listening "))
-            .unwrap();
-        port.parse().unwrap()
+        let rest = said.iter().find_map(|line| line.strip_prefix(start));
+        rest.unwrap().to_owned()
     }
 
     /// Writes a line to its standard input.
@@ -114,21 +141,22 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
 }
 
-/// The interpreter that has what `tests/peers/requirements.txt` asks for.
-fn python() -> PathBuf {
+/// Where everything is that `tests/peers/requirements.txt` and `package.json` ask for.
+fn installed() -> PathBuf {
     let installed = env::var_os("LINTEL_PEERS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers"),
         PathBuf::from,
     );
-    let python = installed.join("bin/python");
-    let wanted = std::fs::read(scripts().join("requirements.txt")).unwrap();
-    let current = std::fs::read(installed.join("requirements.txt")).ok();
+    let is_current = |name: &str| {
+        let wanted = std::fs::read(scripts().join(name)).unwrap();
+        std::fs::read(installed.join(name)).is_ok_and(|current| current == wanted)
+    };
     assert!(
-        python.exists() && current.as_deref() == Some(wanted.as_slice()),
-        "these tests need Python clients and servers: `./test` installs them, and so does {}",
+        is_current("requirements.txt") && is_current("package.json"),
+        "these tests need Python and Node.js clients and servers: `./test` installs them, and so does {}",
         scripts().join("setup").display()
     );
-    python
+    installed
 }
 
 /// A path as an argument.

@@ -1,16 +1,14 @@
 //! One issuer: where its keys come from, and what they may do.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration as StdDuration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use lintel_jose::{Algorithm, Key, Keys};
-use lintel_kernel::{Duration, Fault, Secret, config};
+use lintel_kernel::{Fault, Secret, config};
 
 use crate::{
     Context,
-    jwt::{
-        issuer::{From as Asked, Issuer, Source, Terms, Url},
-        key_source::{Fetched, Given, KeySource},
-    },
+    issuer::{AlgorithmName, Fetch, From as Asked, Issuer, Source, Url},
+    jwt::key_source::{Fetched, Given, KeySource},
 };
 
 /// An issuer among several. Its keys come from exactly one of `jwks`, `discovery`, `keys`,
@@ -58,145 +56,6 @@ pub struct IssuerConfig {
     pub fetch: Option<Fetch>,
 }
 
-/// How keys are fetched. They are refreshed ahead of the end of their age, and when a token names a
-/// key that is not known. When the issuer does not answer, the last good keys stay in use.
-#[config]
-#[schemars(rename = "JwtFetch")]
-pub struct Fetch {
-    /// A PEM file of the CAs that may vouch for the issuer's server, in place of the system's. Read
-    /// at each refresh.
-    #[serde(default)]
-    #[schemars(with = "Option<String>", example = &"certs/ca.pem")]
-    pub ca: Option<PathBuf>,
-
-    /// Whether keys may come over plain `http:`, where anybody on the way can replace them. From
-    /// loopback they always may.
-    #[serde(default)]
-    pub plaintext: bool,
-
-    /// For one refresh, discovery included.
-    #[serde(default = "timeout")]
-    pub timeout: Duration,
-
-    /// The shortest time between refreshes, however short-lived the issuer says that its keys are.
-    #[serde(default = "min_age")]
-    pub min_age: Duration,
-
-    /// The longest time between refreshes, however long-lived the issuer says that its keys are
-    /// (`Cache-Control: max-age`). Where it says nothing, ten minutes.
-    #[serde(default = "max_age")]
-    pub max_age: Duration,
-
-    /// How long after a refresh a token with an unknown key may cause the next one. Made-up keys
-    /// cause no more than this.
-    #[serde(default = "cooldown")]
-    pub cooldown: Duration,
-
-    /// What becomes of a request whose token names an unknown key, while keys are being fetched.
-    #[serde(default)]
-    pub unknown_key: UnknownKey,
-
-    /// How long such a request waits at most.
-    #[serde(default = "wait")]
-    pub wait: Duration,
-
-    /// How long keys are used that can't be refreshed. After that requests are refused with 503.
-    /// Without it the last good keys are used for as long as the issuer is away, so that its outage
-    /// is not yours.
-    #[serde(default)]
-    #[schemars(example = &"24h")]
-    pub max_stale: Option<Duration>,
-}
-
-/// What becomes of a request whose token names an unknown key.
-#[config]
-#[derive(Copy, Default, PartialEq, Eq)]
-#[schemars(rename = "JwtUnknownKey")]
-pub enum UnknownKey {
-    /// It waits until keys are fetched.
-    #[default]
-    Wait,
-    /// It is refused; keys are fetched for the next.
-    Refuse,
-}
-
-const fn timeout() -> Duration {
-    Duration::from_secs(5)
-}
-
-const fn min_age() -> Duration {
-    Duration::from_secs(60)
-}
-
-const fn max_age() -> Duration {
-    Duration::from_secs(3600)
-}
-
-const fn cooldown() -> Duration {
-    Duration::from_secs(30)
-}
-
-const fn wait() -> Duration {
-    Duration::from_secs(2)
-}
-
-impl Default for Fetch {
-    fn default() -> Self {
-        Self {
-            ca: None,
-            plaintext: false,
-            timeout: timeout(),
-            min_age: min_age(),
-            max_age: max_age(),
-            cooldown: cooldown(),
-            unknown_key: UnknownKey::default(),
-            wait: wait(),
-            max_stale: None,
-        }
-    }
-}
-
-/// A signature algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "JwtAlgorithm")]
-#[allow(missing_docs)] // the names are those of RFC 7518 and RFC 8037
-pub enum AlgorithmName {
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    ES512,
-    #[allow(clippy::upper_case_acronyms)]
-    EdDSA,
-    HS256,
-    HS384,
-    HS512,
-}
-
-impl From<AlgorithmName> for Algorithm {
-    fn from(name: AlgorithmName) -> Self {
-        match name {
-            AlgorithmName::RS256 => Self::Rs256,
-            AlgorithmName::RS384 => Self::Rs384,
-            AlgorithmName::RS512 => Self::Rs512,
-            AlgorithmName::PS256 => Self::Ps256,
-            AlgorithmName::PS384 => Self::Ps384,
-            AlgorithmName::PS512 => Self::Ps512,
-            AlgorithmName::ES256 => Self::Es256,
-            AlgorithmName::ES384 => Self::Es384,
-            AlgorithmName::ES512 => Self::Es512,
-            AlgorithmName::EdDSA => Self::EdDsa,
-            AlgorithmName::HS256 => Self::Hs256,
-            AlgorithmName::HS384 => Self::Hs384,
-            AlgorithmName::HS512 => Self::Hs512,
-        }
-    }
-}
-
 impl IssuerConfig {
     pub(super) fn keyed<'a>(&'a self, shared: &'a Fetch) -> Keyed<'a> {
         Keyed {
@@ -240,7 +99,9 @@ impl Keyed<'_> {
             return self.fetched(Asked::Jwks(url), algorithms, context);
         }
         if let Some(issuer) = self.discovery {
-            let asked = self.discovered(issuer).map_err(under("discovery"))?;
+            let name = self.issuer.unwrap_or(issuer);
+            let asked = Asked::discovery(issuer, name, self.fetch.plaintext);
+            let asked = asked.map_err(under("discovery"))?;
             return self.fetched(asked, algorithms, context);
         }
         let (key, text, keys) = self.given(&algorithms);
@@ -278,35 +139,6 @@ impl Keyed<'_> {
         }
     }
 
-    /// Where an issuer says where its keys are. Its path goes before the well-known part for OpenID
-    /// Connect (Discovery 1.0 §4.1) and after it for OAuth (RFC 8414 §3.1).
-    fn discovered(&self, issuer: &str) -> Result<Asked, Fault> {
-        let bare = issuer.strip_suffix('/').unwrap_or(issuer);
-        if issuer.contains("/.well-known/") || issuer.contains(['?', '#']) {
-            return Err(
-                Fault::new("the issuer's own URL is needed here, as its tokens name it")
-                    .with_hint("write what comes before `/.well-known/…`"),
-            );
-        }
-        let plaintext = self.fetch.plaintext;
-        let first = Url::parse(
-            &format!("{bare}/.well-known/openid-configuration"),
-            plaintext,
-        )?;
-        let host_ends = bare
-            .find("://")
-            .and_then(|at| Some(at + 3 + bare.get(at + 3..)?.find('/')?));
-        let (origin, path) = bare
-            .split_at_checked(host_ends.unwrap_or(bare.len()))
-            .unwrap_or((bare, ""));
-        let second = format!("{origin}/.well-known/oauth-authorization-server{path}");
-        Ok(Asked::Discovery {
-            first,
-            second: Url::parse(&second, plaintext).ok(),
-            issuer: self.issuer.unwrap_or(issuer).to_owned(),
-        })
-    }
-
     fn fetched(
         &self,
         from: Asked,
@@ -320,10 +152,7 @@ impl Keyed<'_> {
             .fetch
             .terms(context)
             .map_err(|fault| fault.under("fetch"))?;
-        let patience = match self.fetch.unknown_key {
-            UnknownKey::Wait => self.fetch.wait.to_std(),
-            UnknownKey::Refuse => StdDuration::ZERO,
-        };
+        let patience = self.fetch.patience();
         let issuer = Issuer::of(Source {
             from,
             algorithms,
@@ -339,12 +168,7 @@ impl Keyed<'_> {
             return Ok(if secret {
                 vec![Algorithm::Hs256]
             } else {
-                vec![
-                    Algorithm::Rs256,
-                    Algorithm::Ps256,
-                    Algorithm::Es256,
-                    Algorithm::EdDsa,
-                ]
+                AlgorithmName::USUAL.to_vec()
             });
         }
         match named
@@ -385,35 +209,6 @@ impl Keyed<'_> {
         };
         let keys = keys.map_err(|error| Fault::new(error.to_string()));
         (key, text, keys)
-    }
-}
-
-impl Fetch {
-    fn terms(&self, context: &Context) -> Result<Terms, Fault> {
-        let positive = |key: &'static str, time: Duration| {
-            if time.to_std().is_zero() {
-                return Err(Fault::new(format!("`{key}` can't be zero")).under(key));
-            }
-            Ok(time.to_std())
-        };
-        let (min_age, max_age) = (positive("min_age", self.min_age)?, self.max_age.to_std());
-        if min_age > max_age {
-            return Err(Fault::new("`min_age` is longer than `max_age`").under("min_age"));
-        }
-        let ca = self.ca.as_ref().map(|ca| context.folder.join(ca));
-        if let Some(ca) = ca.as_ref().filter(|ca| !context.dry && !ca.is_file()) {
-            let fault = Fault::new(format!("there is no file `{}`", ca.display()));
-            return Err(fault.under("ca"));
-        }
-        Ok(Terms {
-            ca,
-            plaintext: self.plaintext,
-            timeout: positive("timeout", self.timeout)?,
-            min_age,
-            max_age,
-            cooldown: positive("cooldown", self.cooldown)?,
-            max_stale: self.max_stale.map(Duration::to_std),
-        })
     }
 }
 

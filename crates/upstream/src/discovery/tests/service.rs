@@ -1,7 +1,12 @@
 //! What a service makes of what its source says.
 
+use std::time::Duration;
+
 use super::*;
-use crate::service::{EndpointHost, Taken};
+use crate::{
+    health::{Check, Moment, Probe},
+    service::{EndpointHost, Taken},
+};
 
 fn nowhere() -> Kind {
     Kind::File(FileSource {
@@ -94,6 +99,68 @@ fn old_endpoints_stay_until_the_names_of_the_new_are_known() {
     members.resolved("c.svc", Ok(vec!["10.0.0.3".parse().unwrap()]));
     assert_eq!(shown(&service), ["10.0.0.3:80"]);
     assert_eq!(members.to_resolve(), ["c.svc".into()]);
+}
+
+#[test]
+fn checked_addresses_stay_until_others_have_passed() {
+    let fixed: Vec<_> = found(&["a.svc"])
+        .iter()
+        .map(|one| one.spec.clone())
+        .collect();
+    let service = Service::build(
+        ServiceSpec {
+            check: Some(Check {
+                probe: Probe::Tcp,
+                interval: Duration::from_secs(10),
+                first_interval: Duration::from_secs(1),
+                timeout: Duration::from_secs(2),
+                healthy_after: 1,
+                unhealthy_after: 1,
+                before_use: true,
+            }),
+            ..ServiceSpec::new("orders", fixed)
+        },
+        None,
+    );
+    let service = service.unwrap();
+    let members = &service.members;
+    let resolve = |addresses: &[&str]| {
+        let addresses = addresses.iter().map(|one| one.parse().unwrap());
+        members.resolved("a.svc", Ok(addresses.collect()));
+    };
+    let check = |address: &str, passes: bool| {
+        let set = service.endpoints();
+        let mut all = set.endpoints().iter();
+        let known = all.find(|one| one.address().unwrap().ip().to_string() == address);
+        let health = &known.unwrap().health;
+        let _news = if passes {
+            health.passes(Moment::now())
+        } else {
+            health.fails()
+        };
+        members.checked();
+    };
+    resolve(&["10.0.0.1", "10.0.0.2"]);
+    check("10.0.0.1", true);
+    check("10.0.0.2", true);
+    // A lie: nobody answers there.
+    resolve(&["10.0.0.8", "10.0.0.9"]);
+    assert_eq!(shown(&service).len(), 4);
+    check("10.0.0.8", false);
+    check("10.0.0.9", false);
+    assert_eq!(shown(&service).len(), 4);
+    // The truth again.
+    resolve(&["10.0.0.1", "10.0.0.2"]);
+    assert_eq!(shown(&service), ["10.0.0.1:80", "10.0.0.2:80"]);
+    // A move: those before leave once all have been checked and one is there.
+    resolve(&["10.0.0.3", "10.0.0.4"]);
+    check("10.0.0.3", true);
+    assert_eq!(shown(&service).len(), 4);
+    check("10.0.0.4", false);
+    assert_eq!(shown(&service), ["10.0.0.3:80", "10.0.0.4:80"]);
+    // One of several leaves: nothing to wait for.
+    resolve(&["10.0.0.3"]);
+    assert_eq!(shown(&service), ["10.0.0.3:80"]);
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn turn(
     if let Some(rules) = pardoned {
         endpoint.health.begin_trial(Moment::now(), rules.trial);
     }
-    service.members.touch();
+    service.members.checked();
     metrics.show(endpoint);
     let (name, spec) = (&**service.name(), endpoint.spec());
     let addresses = endpoint.target().names().join(" ");

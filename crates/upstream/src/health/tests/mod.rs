@@ -37,13 +37,12 @@ fn rules() -> Eject {
 
 /// Tries of these kinds until one is too many; which one, counted from 1.
 fn too_many(health: &Health, tries: &[Verdict]) -> Option<(usize, Reason)> {
-    tries
-        .iter()
-        .enumerate()
-        .find_map(|(index, verdict)| match health.count(*verdict, &rules()) {
+    tries.iter().enumerate().find_map(|(index, verdict)| {
+        match health.count(*verdict, Some(&rules())) {
             Counted::TooMany(reason) => Some((index + 1, reason)),
             _ => None,
-        })
+        }
+    })
 }
 
 #[test]
@@ -80,7 +79,7 @@ fn rules_of_zero_never_apply() {
     };
     let health = Health::new(false);
     for _ in 0..1_000 {
-        assert_eq!(health.count(Verdict::Failure, &off), Counted::Nothing);
+        assert_eq!(health.count(Verdict::Failure, Some(&off)), Counted::Nothing);
     }
 }
 
@@ -124,14 +123,23 @@ fn on_trial_one_failure_is_enough_and_a_few_good_answers_are() {
     health.begin_trial(Moment(0), 2);
     assert!(health.is_available() && health.is_on_trial());
     assert_eq!(
-        health.count(Verdict::Failure, &rules()),
+        health.count(Verdict::Failure, Some(&rules())),
         Counted::TooMany(Reason::Trial)
     );
     health.begin_trial(Moment(0), 2);
-    assert_eq!(health.count(Verdict::Good, &rules()), Counted::Nothing);
-    assert_eq!(health.count(Verdict::Good, &rules()), Counted::Trusted);
+    assert_eq!(
+        health.count(Verdict::Good, Some(&rules())),
+        Counted::Nothing
+    );
+    assert_eq!(
+        health.count(Verdict::Good, Some(&rules())),
+        Counted::Trusted
+    );
     assert!(!health.is_on_trial());
-    assert_eq!(health.count(Verdict::Failure, &rules()), Counted::Nothing);
+    assert_eq!(
+        health.count(Verdict::Failure, Some(&rules())),
+        Counted::Nothing
+    );
 }
 
 #[test]

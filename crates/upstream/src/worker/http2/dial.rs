@@ -172,6 +172,7 @@ async fn handshake(
         sender: RefCell::new(sender),
         monitor,
         load: Arc::clone(&pool.load),
+        reporter: Rc::clone(&pool.reporter),
         metrics: Rc::clone(&pool.metrics),
         active: RefCell::default(),
         used: Cell::new(false),

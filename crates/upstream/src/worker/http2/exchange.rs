@@ -41,7 +41,7 @@ pub(crate) struct Terms<'a> {
 /// Why there is no answer.
 pub(crate) enum NoAnswer {
     /// The connection takes no more requests. Nothing was sent.
-    Unsent(h2::Error, Upload),
+    Unsent(h2::Error, Box<Upload>),
     Lost(h2::Error),
     TooManyInterim,
 }
@@ -57,7 +57,7 @@ pub(crate) async fn exchange(
     declare_length(&mut head, &body);
     let (answer, stream) = match sender.send_request(Request::from_parts(head, ()), ends) {
         Ok(sent) => sent,
-        Err(error) => return Err(NoAnswer::Unsent(error, body)),
+        Err(error) => return Err(NoAnswer::Unsent(error, Box::new(body))),
     };
     drop(sender);
     let mut sending = Sending {

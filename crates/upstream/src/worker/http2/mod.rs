@@ -26,6 +26,7 @@ pub(crate) use self::{
     failure::{bad_response, sort},
     message::request,
 };
+use super::report::Reporter;
 use crate::service::Load;
 
 /// One worker's HTTP/2 connections to one endpoint.
@@ -41,6 +42,7 @@ pub(crate) struct Multiplexed {
     sender: RefCell<SendRequest<Bytes>>,
     monitor: Rc<Monitor>,
     load: Arc<Load>,
+    pub(super) reporter: Rc<Reporter>,
     metrics: Rc<ServiceMetrics>,
     /// One guard for each request on it.
     active: RefCell<Vec<UpstreamRequest>>,

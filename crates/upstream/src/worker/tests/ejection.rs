@@ -1,12 +1,15 @@
 //! Endpoints that fail, with real sockets: left out, and only they.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     time::Duration,
 };
+
+use http_body_util::BodyExt as _;
 
 use super::{
     Gateway,
@@ -15,7 +18,7 @@ use super::{
 };
 use crate::{
     health::Eject,
-    service::{Balance, EndpointState, ServiceSpec, Sticky},
+    service::{Balance, EndpointState, ServiceSpec, Sticky, Timeouts},
 };
 
 fn say(status: u16) -> Act {
@@ -61,14 +64,19 @@ fn an_endpoint_that_talks_nonsense_is_ejected() {
     assert!(ejected && answered >= 35, "{answered}");
 }
 
+/// An address that is bound and where nobody listens: the port can't be given to anybody else
+/// meanwhile.
+fn refusing() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
 #[test]
 fn an_endpoint_that_refuses_is_ejected_and_nobody_notices() {
-    // Bound, and nobody listens: the port can't be given to anybody else meanwhile.
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket
-        .bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())
-        .unwrap();
-    let refusing = socket.local_addr().unwrap().as_socket().unwrap();
+    let (_bound, refusing) = refusing();
     let good = Origin::start(|_| ok("good"));
     worker(async {
         let gateway = Gateway::new(spec(&[refusing, good.address]));
@@ -82,6 +90,61 @@ fn an_endpoint_that_refuses_is_ejected_and_nobody_notices() {
             EndpointState::Ejected(_)
         ));
     });
+}
+
+#[test]
+fn a_service_that_is_gone_is_not_stormed() {
+    let gone: Vec<_> = (0..2).map(|_| refusing()).collect();
+    let addresses: Vec<_> = gone.iter().map(|(_, address)| *address).collect();
+    worker(async {
+        let gateway = Gateway::new(spec(&addresses));
+        let mut tries = 0;
+        for _ in 0..20 {
+            tries += usize::from(gateway.get("/").await.unwrap_err().attempts);
+        }
+        assert_eq!(
+            tries, 21,
+            "only the first request goes from one to the other"
+        );
+    });
+}
+
+/// Sends requests to an endpoint that begins its answers well, and to a good one, reading all of
+/// them. Whether the bad one was ejected.
+fn broken(act: fn() -> Act) -> bool {
+    let (bad, good) = (Origin::start(move |_| act()), Origin::start(|_| ok("good")));
+    worker(async {
+        let gateway = Gateway::new(ServiceSpec {
+            timeouts: Timeouts {
+                idle: Duration::from_millis(50),
+                ..Timeouts::default()
+            },
+            ..spec(&[bad.address, good.address])
+        });
+        for _ in 0..14 {
+            let mut body = gateway.get("/").await.unwrap().response.into_body();
+            while let Some(Ok(_)) = body.frame().await {}
+        }
+        let status = gateway.service.status();
+        assert_eq!(status[1].state, EndpointState::Ready);
+        matches!(status[0].state, EndpointState::Ejected(_))
+    })
+}
+
+#[test]
+fn an_endpoint_whose_answers_break_off_is_ejected() {
+    let cut = || Act::SayAndClose("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_owned());
+    let stalled = || {
+        Act::SayAndStall(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n".to_owned(),
+        )
+    };
+    for act in [cut as fn() -> Act, stalled] {
+        assert!(broken(act));
+    }
+    // What follows the head at leisure is no failure.
+    let slow = || Act::SayAndClose("HTTP/1.1 200 OK\r\n\r\nuntil the end".to_owned());
+    assert!(!broken(slow));
 }
 
 #[test]

@@ -1,0 +1,80 @@
+//! Scenarios in which the proxies do the work of a gateway.
+
+use anyhow::Result;
+
+use super::Scenario;
+use super::traffic::{Traffic, measure};
+use crate::credentials::Credentials;
+use crate::driver::Bench;
+use crate::load::{Plan, Work};
+use crate::proxies::{Job, Load};
+use crate::table::Table;
+
+pub(super) fn token(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
+    run(
+        bench,
+        scenario,
+        "As plain, with a token signed by RS256 (2,048 bits) of one of 64 callers, of which signature, issuer, audience and \
+         expiry are checked. Envoy and Lintel remember tokens they have verified; HAProxy verifies each time.",
+        Job::Token,
+    )
+}
+
+pub(super) fn gateway(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
+    run(
+        bench,
+        scenario,
+        "As *A signed token*, with a limit of rates for each of the 64 callers, who are told to the upstream in `X-User-Id` in \
+         place of the token, and the access log as ever.",
+        Job::Gateway,
+    )
+}
+
+pub(super) fn limit(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
+    run(
+        bench,
+        scenario,
+        "As plain, with a limit of rates for each client address that is never reached.",
+        Job::Limit,
+    )
+}
+
+pub(super) fn keys(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
+    run(
+        bench,
+        scenario,
+        "As plain, with the API key of one of 100,000 consumers, who is told to the upstream in place of the key. Lintel knows \
+         the hashes of the keys, NGINX and HAProxy the keys themselves, in a map.",
+        Job::Keys,
+    )
+}
+
+/// The requests of a job: its callers in turn.
+pub(crate) fn work(job: Job, credentials: &Credentials) -> Work {
+    let (name, values) = match job {
+        Job::None | Job::Limit => return Work::small(),
+        Job::Token | Job::Gateway => ("authorization: Bearer", &credentials.tokens),
+        Job::Keys => ("x-api-key:", &credentials.keys),
+    };
+    Work::As {
+        fields: values
+            .iter()
+            .map(|value| format!("{name} {value}"))
+            .collect(),
+    }
+}
+
+fn run(bench: &mut Bench, scenario: &Scenario, note: &str, job: Job) -> Result<Table> {
+    let work = work(job, &bench.credentials);
+    let traffic = Traffic {
+        note: note.to_owned(),
+        load: Load {
+            job,
+            ..Load::default()
+        },
+        variants: &[],
+        plan: &|proxy| Plan::http1(proxy.http(), work.clone()),
+        fixed: true,
+    };
+    Ok(measure(bench, scenario, &traffic)?.0)
+}

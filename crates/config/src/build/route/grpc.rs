@@ -1,0 +1,109 @@
+//! REST in front of gRPC.
+
+use std::{path::PathBuf, sync::Arc};
+
+use lintel_grpc::{Rule, Transcoder, descriptors, json};
+use lintel_kernel::Fault;
+use lintel_proxy::grpc::Grpc;
+
+use crate::{
+    loaded::Loaded,
+    model::{self, Service, ToGrpc, UnknownNames},
+};
+
+/// Why a route can't call a service: at the files of the service, or at the route.
+pub(crate) enum Wrong {
+    /// At one of the service's `descriptors`.
+    File(usize, Fault),
+    /// At the route's `grpc`.
+    Route(Vec<Fault>),
+}
+
+pub(super) fn build(loaded: &Loaded, to: &ToGrpc, service: usize) -> Result<Arc<Grpc>, Fault> {
+    let transcoder = match loaded.model.services.get(to.service.as_str()) {
+        Some(service) => transcoder(service, to).map_err(|wrong| match wrong {
+            Wrong::File(_, fault) => fault,
+            Wrong::Route(mut faults) => match faults.is_empty() {
+                true => Fault::new("the methods can't be bound"),
+                false => faults.remove(0),
+            },
+        }),
+        None => Err(Fault::new(format!("there is no service `{}`", to.service))),
+    };
+    let transcoder = transcoder.map_err(|fault| fault.under("grpc"))?;
+    let style = json::Style {
+        defaults: to.json.defaults,
+        proto_names: to.json.proto_names,
+        enum_numbers: to.json.enum_numbers,
+    };
+    Ok(Arc::new(Grpc {
+        service,
+        openapi: to.openapi.as_ref().map(|path| {
+            let document = transcoder.openapi(to.service.as_str(), style);
+            (path.0.path().into(), document.to_string().into())
+        }),
+        transcoder,
+        unknown: match to.unknown {
+            UnknownNames::Refuse => json::Unknown::Refuse,
+            UnknownNames::Ignore => json::Unknown::Ignore,
+        },
+        style,
+        web: to.web,
+        max_message: usize::try_from(to.max_message.as_u64()).unwrap_or(usize::MAX),
+    }))
+}
+
+/// The ways to the methods of a service that a route offers.
+pub(crate) fn transcoder(service: &Service, to: &ToGrpc) -> Result<Transcoder, Wrong> {
+    let files: Vec<PathBuf> = service
+        .descriptors
+        .iter()
+        .map(|file| file.as_path().to_owned())
+        .collect();
+    let pool = descriptors::load(&files).map_err(|fault| {
+        let wrong = Fault::new(fault.message);
+        let wrong = match fault.hint {
+            Some(hint) => wrong.with_hint(hint),
+            None => wrong,
+        };
+        Wrong::File(fault.file, wrong)
+    })?;
+    let expose: Vec<&str> = to.expose.iter().map(|name| name.as_str()).collect();
+    let bind: Vec<(&str, Vec<Rule>)> = to
+        .bind
+        .iter()
+        .map(|(name, rules)| (name.as_str(), rules.iter().map(rule).collect()))
+        .collect();
+    Transcoder::new(&pool, &expose, &bind).map_err(|faults| {
+        let faults = faults.into_iter();
+        let faults = faults.map(|fault| {
+            let bound = to.bind.keys().any(|name| name.as_str() == fault.method);
+            let exposed = to
+                .expose
+                .iter()
+                .position(|name| name.as_str() == fault.method);
+            match (bound, exposed) {
+                (true, _) => Fault::new(fault.message)
+                    .under(&*fault.method)
+                    .under("bind"),
+                (_, Some(at)) => Fault::new(fault.message)
+                    .under(at.to_string())
+                    .under("expose"),
+                _ => Fault::new(format!(
+                    "the annotation of `{}`: {}",
+                    fault.method, fault.message
+                )),
+            }
+        });
+        Wrong::Route(faults.collect())
+    })
+}
+
+fn rule(binding: &model::GrpcBinding) -> Rule {
+    Rule {
+        method: binding.method.0.as_str().to_owned(),
+        path: binding.path.to_string(),
+        body: binding.body.clone(),
+        response_body: binding.response_body.clone(),
+    }
+}

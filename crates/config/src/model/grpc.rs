@@ -1,0 +1,99 @@
+use lintel_kernel::{ByteSize, config};
+
+use super::Table;
+use crate::text::{MethodName, Name, RequestPath, RpcName, RpcPath};
+
+/// Puts REST in front of a gRPC service: requests with JSON become calls, and what comes back
+/// becomes JSON. Calls that are gRPC already pass as they are.
+#[config]
+pub struct ToGrpc {
+    /// The service. Its `descriptors` say what its methods are.
+    pub service: Name,
+
+    /// The services of the descriptors whose methods are reached, by their full names. Default: all.
+    #[serde(default)]
+    #[schemars(example = ["acme.users.v1.Users"])]
+    pub expose: Vec<RpcName>,
+
+    /// How methods are reached, by their full names, in place of their annotation
+    /// `google.api.http`; for those that have none, or another than is wanted.
+    #[serde(default)]
+    pub bind: Table<RpcName, Vec<GrpcBinding>>,
+
+    /// What becomes of fields and parameters that a message does not have, and of enum values that
+    /// an enum does not have.
+    #[serde(default)]
+    pub unknown: UnknownNames,
+
+    /// How answers are written.
+    #[serde(default)]
+    pub json: GrpcJson,
+
+    /// Largest message of an answer. A larger one is answered with 502.
+    #[serde(default = "four_mebibytes")]
+    pub max_message: ByteSize,
+
+    /// Takes gRPC-Web, binary and text, as browsers speak it. With it alone the service needs no
+    /// `descriptors`.
+    #[serde(default)]
+    pub web: bool,
+
+    /// A path, one that the route matches, where an OpenAPI document of the methods can be fetched.
+    /// Default: nowhere.
+    #[serde(default)]
+    #[schemars(example = &"/v1/openapi.json")]
+    pub openapi: Option<RequestPath>,
+}
+
+const fn four_mebibytes() -> ByteSize {
+    // What gRPC's own implementations take.
+    ByteSize::bytes(4 << 20)
+}
+
+/// One way to a method of a gRPC service.
+#[config]
+pub struct GrpcBinding {
+    /// The method of the request.
+    pub method: MethodName,
+
+    /// The path, with fields of the method's message in it: `/v1/users/{id}`. `{name=shelves/*}`
+    /// takes several segments, `{name=files/**}` all that are left; `:verb` may end it.
+    pub path: RpcPath,
+
+    /// Where the body goes: `*` for the message itself, or the name of one of its fields. What
+    /// neither path nor body take is taken from the query. Default: there is no body.
+    #[serde(default)]
+    #[schemars(example = &"*")]
+    pub body: Option<String>,
+
+    /// The field of the answer's message that is the body of the answer. Default: the message
+    /// itself.
+    #[serde(default)]
+    pub response_body: Option<String>,
+}
+
+/// What becomes of names that are not known.
+#[config]
+#[derive(Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub enum UnknownNames {
+    /// The request is answered with 400.
+    #[default]
+    Refuse,
+    /// They are left out.
+    Ignore,
+}
+
+/// How messages are written as JSON. Default: as protobuf's own mapping has it.
+#[config]
+#[derive(Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(default)]
+pub struct GrpcJson {
+    /// Writes fields that have their default value, too: `0`, `""`, `false`, `[]`.
+    pub defaults: bool,
+
+    /// Calls fields as the `.proto` file does, `page_size`, and not `pageSize`.
+    pub proto_names: bool,
+
+    /// Writes values of enums as numbers.
+    pub enum_numbers: bool,
+}

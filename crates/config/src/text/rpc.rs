@@ -1,0 +1,71 @@
+use std::{fmt, str::FromStr};
+
+use lintel_grpc::template::Template;
+
+use super::{TextError, text_type};
+
+/// The full name of a service or method in its `.proto` file: `acme.users.v1.Users.GetUser`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RpcName(String);
+
+impl RpcName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RpcName {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let is_name = |part: &str| {
+            let mut chars = part.chars();
+            let first = chars.next();
+            first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+                && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        if text.split('.').all(is_name) {
+            return Ok(Self(text.to_owned()));
+        }
+        let error = TextError::new(format!("`{text}` is not a name of a `.proto` file"));
+        let dotted = text.trim_matches('/').replace('/', ".");
+        Err(match dotted.split('.').all(is_name) {
+            true => error.hint(format!("write `{dotted}`")),
+            false => error.hint("write it with its package, such as `acme.users.v1.Users`"),
+        })
+    }
+}
+
+impl fmt::Display for RpcName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_type!(RpcName, "rpc-name"; "acme.users.v1.Users");
+
+/// A path with fields of a message in it, as `google.api.http` has it:
+/// `/v1/{name=shelves/*/books/*}:archive`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcPath(Template);
+
+impl FromStr for RpcPath {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Template::parse(text).map(Self).map_err(|error| {
+            TextError::new(format!("`{text}` is not a path of this form: {error}"))
+                .at(error.offset)
+                .hint("write it like `/v1/users/{id}` or `/v1/{name=shelves/*/books/**}`")
+        })
+    }
+}
+
+impl fmt::Display for RpcPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text_type!(RpcPath, "rpc-path", pattern: "^/"; "/v1/users/{id}");

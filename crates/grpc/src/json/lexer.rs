@@ -1,0 +1,314 @@
+//! JSON text (RFC 8259), read value by value where it lies.
+
+use std::borrow::Cow;
+
+use super::mismatch::{Mismatch, Read};
+
+/// How deep values may lie in each other: what protobuf's own implementations allow.
+pub(crate) const MAX_DEPTH: u32 = 100;
+
+/// A place in a JSON text.
+#[derive(Clone)]
+pub(crate) struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Lexer<'a> {
+    pub(crate) const fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(crate) const fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// The byte at the place, and none after the last.
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The byte that the next value begins with.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.byte()? {
+                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
+                byte => return Some(byte),
+            }
+        }
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let there = self.peek() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    /// That nothing follows but white space.
+    pub(crate) fn end(&mut self) -> Read<()> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.unexpected("the end")),
+        }
+    }
+
+    /// What is wrong at the place.
+    pub(crate) fn error(&self, detail: impl Into<Cow<'static, str>>) -> Box<Mismatch> {
+        Mismatch::at(self.at, detail)
+    }
+
+    /// That something else was expected.
+    pub(crate) fn unexpected(&mut self, expected: &str) -> Box<Mismatch> {
+        let found = match self.peek() {
+            None => "the text ends",
+            Some(b'{') => "an object is there",
+            Some(b'[') => "an array is there",
+            Some(b'"') => "a string is there",
+            Some(b'-' | b'0'..=b'9') => "a number is there",
+            Some(b't' | b'f') => "a boolean is there",
+            Some(b'n') => "null is there",
+            Some(_) => "something else is there",
+        };
+        self.error(format!("{expected} is expected, and {found}"))
+    }
+
+    /// `null`, if it is there.
+    pub(crate) fn null(&mut self) -> Read<bool> {
+        if self.peek() == Some(b'n') {
+            self.word("null")?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    pub(crate) fn boolean(&mut self) -> Read<bool> {
+        match self.peek() {
+            Some(b't') => self.word("true").map(|()| true),
+            Some(b'f') => self.word("false").map(|()| false),
+            _ => Err(self.unexpected("a boolean")),
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Read<()> {
+        let rest = self.text.as_bytes().get(self.at..);
+        if rest.is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+            self.at += word.len();
+            return Ok(());
+        }
+        Err(self.error("this is not JSON"))
+    }
+
+    /// The text of a number, as RFC 8259 §6 has it.
+    pub(crate) fn number(&mut self) -> Read<&'a str> {
+        if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
+            return Err(self.unexpected("a number"));
+        }
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = number_length(rest).ok_or_else(|| self.error("this is not a number"))?;
+        self.at += length;
+        Ok(rest.get(..length).unwrap_or_default())
+    }
+
+    /// A string, borrowed where nothing in it is escaped.
+    pub(crate) fn string(&mut self) -> Read<Cow<'a, str>> {
+        if self.peek() != Some(b'"') {
+            return Err(self.unexpected("a string"));
+        }
+        self.at += 1;
+        let run = self.run()?;
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(Cow::Borrowed(run));
+        }
+        let mut owned = run.to_owned();
+        loop {
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(Cow::Owned(owned));
+                }
+                // A run ends only there.
+                _ => {
+                    self.at += 1;
+                    owned.push(self.escape()?);
+                    owned.push_str(self.run()?);
+                }
+            }
+        }
+    }
+
+    /// Characters up to a quotation mark or an escape.
+    fn run(&mut self) -> Read<&'a str> {
+        let from = self.at;
+        loop {
+            match self.byte() {
+                Some(b'"' | b'\\') => {
+                    return Ok(self.text.get(from..self.at).unwrap_or_default());
+                }
+                Some(0..0x20) => return Err(self.error("a control character is not escaped")),
+                Some(_) => self.at += 1,
+                None => return Err(self.error("the text ends within a string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Read<char> {
+        let byte = self.byte();
+        self.at += 1;
+        Ok(match byte {
+            Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
+            _ => return Err(self.error("there is no such escape")),
+        })
+    }
+
+    /// What follows `\u`: a character, or the first half of a pair of surrogates.
+    fn unicode(&mut self) -> Read<char> {
+        let unit = self.hex()?;
+        let code = match unit {
+            0xd800..0xdc00 => {
+                let rest = self.text.as_bytes().get(self.at..);
+                if !rest.is_some_and(|rest| rest.starts_with(b"\\u")) {
+                    return Err(self.error("half of a pair of surrogates is missing"));
+                }
+                self.at += 2;
+                let second = self.hex()?;
+                if !(0xdc00..0xe000).contains(&second) {
+                    return Err(self.error("half of a pair of surrogates is missing"));
+                }
+                0x10000 + ((unit - 0xd800) << 10) + (second - 0xdc00)
+            }
+            unit => unit,
+        };
+        char::from_u32(code).ok_or_else(|| self.error("half of a pair of surrogates is missing"))
+    }
+
+    fn hex(&mut self) -> Read<u32> {
+        let digits = self.text.get(self.at..self.at + 4);
+        let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let code = code.ok_or_else(|| self.error("`\\u` takes four hexadecimal digits"))?;
+        self.at += 4;
+        Ok(code)
+    }
+
+    /// An object: `member` reads the value of each name.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Read<()>,
+    ) -> Read<()> {
+        if !self.take(b'{') {
+            return Err(self.unexpected("an object"));
+        }
+        if self.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            let name = self.string()?;
+            if !self.take(b':') {
+                return Err(self.unexpected("a colon"));
+            }
+            member(self, name)?;
+            if self.take(b'}') {
+                return Ok(());
+            }
+            if !self.take(b',') {
+                return Err(self.unexpected("a comma or the end of the object"));
+            }
+        }
+    }
+
+    /// The string that the first member of an object holds, if that member has this name. Reads up
+    /// to its end if so; otherwise nothing is read.
+    pub(crate) fn leading_member(&mut self, name: &str) -> Read<Option<Cow<'a, str>>> {
+        let begin = self.at;
+        if self.take(b'{') && self.peek() == Some(b'"') && self.string()? == name && self.take(b':')
+        {
+            let value = self.string();
+            return value.map(Some).map_err(|mismatch| mismatch.under(name));
+        }
+        self.at = begin;
+        Ok(None)
+    }
+
+    /// An array: `element` reads each value.
+    pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
+        if !self.take(b'[') {
+            return Err(self.unexpected("an array"));
+        }
+        if self.take(b']') {
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            if self.take(b']') {
+                return Ok(());
+            }
+            if !self.take(b',') {
+                return Err(self.unexpected("a comma or the end of the array"));
+            }
+        }
+    }
+
+    /// Reads over a value, whatever it is.
+    pub(crate) fn skip(&mut self, depth: u32) -> Read<()> {
+        if depth > MAX_DEPTH {
+            return Err(self.too_deep());
+        }
+        match self.peek() {
+            Some(b'{') => self.object(|lexer, _| lexer.skip(depth + 1)),
+            Some(b'[') => self.array(|lexer| lexer.skip(depth + 1)),
+            Some(b'"') => self.string().map(drop),
+            Some(b't' | b'f') => self.boolean().map(drop),
+            Some(b'n') => self.word("null"),
+            _ => self.number().map(drop),
+        }
+    }
+
+    pub(crate) fn too_deep(&self) -> Box<Mismatch> {
+        self.error(format!(
+            "values lie more than {MAX_DEPTH} deep in each other"
+        ))
+    }
+}
+
+/// The length of the number that a text begins with.
+pub(crate) fn number_length(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let digits = |mut at: usize| {
+        while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+            at += 1;
+        }
+        at
+    };
+    let begin = usize::from(bytes.first() == Some(&b'-'));
+    let mut at = match bytes.get(begin)? {
+        b'0' => begin + 1,
+        b'1'..=b'9' => digits(begin),
+        _ => return None,
+    };
+    if bytes.get(at) == Some(&b'.') {
+        let end = digits(at + 1);
+        if end == at + 1 {
+            return None;
+        }
+        at = end;
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        let end = digits(at + 1 + sign);
+        if end == at + 1 + sign {
+            return None;
+        }
+        at = end;
+    }
+    // `01` and the like.
+    (!bytes.get(at).is_some_and(u8::is_ascii_digit)).then_some(at)
+}

@@ -1,0 +1,28 @@
+//! REST in front of gRPC: descriptors, ProtoJSON, HTTP bindings, framing and status.
+//!
+//! [`descriptors`] reads what a service's methods are; a [`Transcoder`] holds the ways to them; a
+//! [`Binding`] makes the message of a call from a request, and [`json`] the answer from a message.
+
+mod binding;
+pub mod descriptors;
+pub mod frame;
+pub mod json;
+mod openapi;
+mod paths;
+mod request;
+mod response;
+mod rule;
+pub mod schema;
+pub mod status;
+pub mod template;
+mod transcoder;
+mod wire;
+
+pub use binding::{Binding, Method};
+pub use request::BadRequest;
+pub use response::http_body;
+pub use rule::Rule;
+pub use transcoder::{BindingFault, ByHand, Lookup, Transcoder};
+
+#[cfg(test)]
+mod tests;

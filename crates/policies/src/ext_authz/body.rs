@@ -1,0 +1,155 @@
+//! Looking into a request's body before it goes on.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use lintel_http::{Body, BodyError};
+
+/// The beginning of a body, and whether it is all of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Beginning {
+    pub(super) bytes: Bytes,
+    pub(super) whole: bool,
+}
+
+/// Reads up to `max` bytes of a body, which afterwards is as if nobody had.
+///
+/// # Errors
+/// The body broke before that.
+pub(super) async fn begin(body: &mut Body, max: usize) -> Result<Beginning, BodyError> {
+    let (mut frames, mut size) = (VecDeque::new(), 0_usize);
+    let mut whole = body.is_end_stream();
+    while !whole && size <= max {
+        match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+            None => whole = true,
+            Some(frame) => {
+                let frame = frame?;
+                size += frame.data_ref().map_or(0, Bytes::len);
+                frames.push_back(frame);
+                whole = body.is_end_stream();
+            }
+        }
+    }
+    let data: Vec<&[u8]> = frames
+        .iter()
+        .filter_map(Frame::data_ref)
+        .map(|data| &**data)
+        .collect();
+    let mut bytes = Bytes::from(data.concat());
+    whole &= bytes.len() <= max;
+    bytes.truncate(max);
+    if !frames.is_empty() {
+        let rest = std::mem::replace(body, Body::empty());
+        *body = Body::boxed(Replayed { frames, size, rest });
+    }
+    Ok(Beginning { bytes, whole })
+}
+
+/// A body whose beginning was read before.
+struct Replayed {
+    frames: VecDeque<Frame<Bytes>>,
+    /// Bytes of data in the frames.
+    size: usize,
+    rest: Body,
+}
+
+impl http_body::Body for Replayed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.frames.pop_front() {
+            Some(frame) => {
+                self.size -= frame.data_ref().map_or(0, Bytes::len);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            None => Pin::new(&mut self.rest).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.frames.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (rest, own) = (self.rest.size_hint(), self.size as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower() + own);
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper + own);
+        }
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    /// Pieces that come one by one, and a trailer.
+    struct Pieces(VecDeque<Frame<Bytes>>);
+
+    impl http_body::Body for Pieces {
+        type Data = Bytes;
+        type Error = BodyError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+    }
+
+    fn pieces(texts: &[&'static str]) -> Body {
+        let data = texts.iter().map(|text| Frame::data(Bytes::from(*text)));
+        let end = [(http::header::ETAG, http::HeaderValue::from_static("end"))];
+        let end = Frame::trailers(end.into_iter().collect());
+        Body::boxed(Pieces(data.chain([end]).collect()))
+    }
+
+    #[tokio::test]
+    async fn what_was_read_goes_on() {
+        for (max, bytes, whole) in [
+            (0, "", false),
+            (3, "abc", false),
+            (4, "abcd", false),
+            (6, "abcdef", true),
+            (99, "abcdef", true),
+        ] {
+            let mut body = pieces(&["abc", "", "d", "ef"]);
+            let found = begin(&mut body, max).await.unwrap();
+            let bytes = Bytes::from_static(bytes.as_bytes());
+            assert_eq!(found, Beginning { bytes, whole }, "{max}");
+            let collected = body.collect().await.unwrap();
+            let end = collected.trailers().unwrap()[http::header::ETAG].clone();
+            assert_eq!(
+                (end, collected.to_bytes()),
+                ("end".parse().unwrap(), "abcdef".into())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_length_stays_known() {
+        let mut body = Body::from(Bytes::from_static(b"abcdef"));
+        assert!(!begin(&mut body, 2).await.unwrap().whole);
+        assert_eq!(body.size_hint().exact(), Some(6));
+        let mut none = Body::empty();
+        let found = begin(&mut none, 2).await.unwrap();
+        assert!(found.whole && found.bytes.is_empty() && none.is_end_stream());
+    }
+}

@@ -1,0 +1,20 @@
+//! The token endpoint of an issuer (RFC 6749 §3.2), asked on the control side.
+//!
+//! A worker hands over what is to be asked and waits for the outcome; the question is asked to its
+//! end even when the client has left meanwhile, for what it brings may not be had twice. Equal
+//! questions are asked once, whichever workers have them.
+
+mod answer;
+mod client;
+mod endpoint;
+mod flights;
+mod form;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::{
+    answer::{Failure, Granted, shown},
+    client::{Authentication, Client},
+    endpoint::{Grant, Question, Settings, TokenEndpoint},
+    form::encoded,
+};
