@@ -38,7 +38,7 @@ impl Credentials {
     ///
     /// # Errors
     /// The files cannot be written.
-    pub(crate) fn make(dir: &Path) -> Result<Self> {
+    pub(crate) fn make(dir: &Path, templates: &Path) -> Result<Self> {
         fs::create_dir_all(dir)?;
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow!("no RSA key"))?;
         let expires = SystemTime::now()
@@ -71,9 +71,18 @@ impl Credentials {
                 ("keys_nginx", write("keys.nginx", nginx)?),
                 ("keys_haproxy", write("keys.haproxy", haproxy)?),
                 ("keys_lintel", lintel),
+                ("descriptors", descriptors(dir, templates)?),
             ],
         })
     }
+}
+
+/// The descriptors of the gRPC upstream in a file, as Envoy needs them.
+fn descriptors(dir: &Path, templates: &Path) -> Result<String> {
+    let pool = lintel_grpc::descriptors::load(&[templates.join("bench.proto")])?;
+    let path = dir.join("bench.pb");
+    fs::write(&path, pool.encode_to_vec())?;
+    Ok(path.display().to_string())
 }
 
 fn token(pair: &KeyPair, caller: usize, expires: u64) -> Result<String> {

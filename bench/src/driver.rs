@@ -116,7 +116,10 @@ impl Bench {
         Ok(Self {
             upstream: Upstream::start(options.upstream_core)?,
             files: certificate::make(&options.work.join("tls"))?,
-            credentials: Credentials::make(&options.work.join("credentials"))?,
+            credentials: Credentials::make(
+                &options.work.join("credentials"),
+                &options.programs.templates,
+            )?,
             nofile: getrlimit(Resource::Nofile).current.unwrap_or(65_536),
             plain_rates: HashMap::new(),
             options,

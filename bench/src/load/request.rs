@@ -9,6 +9,8 @@ pub(crate) enum Work {
     Get { paths: Vec<String> },
     /// `GET` of the small answer with each of these header fields in turn, over HTTP/1.
     As { fields: Vec<String> },
+    /// `PUT` of a small JSON value, over HTTP/1.
+    Json,
     /// `POST` of this many bytes.
     Post { bytes: usize },
     /// A gRPC unary call with a small message.
@@ -29,6 +31,8 @@ pub(crate) const UNARY_PATH: &str = "/bench.Echo/Unary";
 
 /// Path of the small JSON answer.
 const SMALL: &str = "/items/42";
+/// A value that the message of `configs/bench.proto` can hold; 100 bytes, as the small answer.
+const ITEM: &str = r#"{"name":"A lamp, taller","price":129.5,"available":true,"tags":["home","light"],"size":{"width":30}}"#;
 const AUTHORITY: &str = "bench.example";
 const AGENT: &str = "lintel-bench/1";
 
@@ -79,7 +83,7 @@ impl Requests {
                 paths.first().map_or("/", String::as_str),
                 &[("accept", "application/json")],
             ),
-            Work::As { .. } => (0x82, SMALL, &[("accept", "application/json")]),
+            Work::As { .. } | Work::Json => (0x82, SMALL, &[("accept", "application/json")]),
             Work::Post { .. } => (0x83, "/", &[("content-type", "application/octet-stream")]),
             Work::Unary => (
                 0x83,
@@ -108,7 +112,7 @@ impl Requests {
                 .push(0x80 | u8::try_from(62 + count - 1 - place).unwrap_or(u8::MAX));
         }
         self.data = match work {
-            Work::Get { .. } | Work::As { .. } => None,
+            Work::Get { .. } | Work::As { .. } | Work::Json => None,
             Work::Post { bytes } => Some(vec![b'x'; *bytes]),
             Work::Unary => Some(grpc_message(b"\x0a\x0dHello, Lintel")),
         };
@@ -131,6 +135,15 @@ fn http1(work: &Work, fresh_connections: bool) -> Vec<Vec<u8>> {
             .iter()
             .map(|field| head("GET", SMALL, &format!("{field}\r\n")))
             .collect(),
+        Work::Json => {
+            let more = format!(
+                "content-type: application/json\r\ncontent-length: {}\r\n",
+                ITEM.len()
+            );
+            let mut request = head("PUT", SMALL, &more);
+            request.extend_from_slice(ITEM.as_bytes());
+            vec![request]
+        }
         Work::Post { bytes } => {
             let mut request = head("POST", "/", &format!("content-length: {bytes}\r\n"));
             request.resize(request.len() + bytes, b'x');

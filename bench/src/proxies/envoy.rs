@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Site;
+use super::{Job, Site};
 
 /// How many routes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,12 @@ fn list(site: &Site) -> Result<String> {
         text,
         "    - {{ match: {{ path: /generation }}, direct_response: {{ status: 200, body: {{ inline_string: \"{mark}\" }} }} }}"
     )?;
+    if site.load.job == Job::Transcode {
+        writeln!(
+            text,
+            "    - {{ match: {{ prefix: /bench.Echo/ }}, route: {{ cluster: echo }} }}"
+        )?;
+    }
     text += &site.each_route(|text, route, service| {
         let counted = counted(site, route);
         writeln!(

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Site;
+use super::{Job, Site};
 
 pub(super) fn write(templates: &Path, site: &Site, into: &Path) -> Result<Vec<String>> {
     let routes = site.each_route(|text, route, service| {
@@ -22,7 +22,15 @@ pub(super) fn write(templates: &Path, site: &Site, into: &Path) -> Result<Vec<St
             "  {service}: {{ endpoints: [http://127.0.0.1:{port}] }}"
         )
     })?;
-    let more = [("routes", routes.as_str()), ("services", &services)];
+    let to = match site.load.job {
+        Job::Transcode => "{ grpc: { service: echo } }",
+        _ => "up",
+    };
+    let more = [
+        ("routes", routes.as_str()),
+        ("services", &services),
+        ("to", to),
+    ];
     let file = site.dir.join("lintel.yaml");
     fs::write(
         into.join("lintel.yaml"),

@@ -56,6 +56,8 @@ pub(crate) enum Job {
     Limit,
     /// Know the caller by one of many API keys.
     Keys,
+    /// Make a gRPC call of a request with JSON, and JSON of its answer.
+    Transcode,
 }
 
 impl Job {
@@ -66,6 +68,7 @@ impl Job {
             Self::Gateway => Some("gateway"),
             Self::Limit => Some("limit"),
             Self::Keys => Some("keys"),
+            Self::Transcode => Some("transcode"),
         }
     }
 }

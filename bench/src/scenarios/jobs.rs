@@ -49,10 +49,21 @@ pub(super) fn keys(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
     )
 }
 
+pub(super) fn transcode(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
+    run(
+        bench,
+        scenario,
+        "100 bytes of JSON become a gRPC call over HTTP/2, and its answer becomes JSON: six fields, with a list and a message \
+         among them. Envoy does it by `grpc_json_transcoder`; NGINX and HAProxy don't.",
+        Job::Transcode,
+    )
+}
+
 /// The requests of a job: its callers in turn.
 pub(crate) fn work(job: Job, credentials: &Credentials) -> Work {
     let (name, values) = match job {
         Job::None | Job::Limit => return Work::small(),
+        Job::Transcode => return Work::Json,
         Job::Token | Job::Gateway => ("authorization: Bearer", &credentials.tokens),
         Job::Keys => ("x-api-key:", &credentials.keys),
     };

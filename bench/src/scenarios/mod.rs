@@ -73,6 +73,11 @@ pub(crate) static ALL: &[Scenario] = &[
         jobs::gateway,
     ),
     Scenario::new("keys", "One of 100,000 API keys", jobs::keys),
+    Scenario::new(
+        "transcode",
+        "REST in front of a gRPC service",
+        jobs::transcode,
+    ),
     Scenario::new("idle", "Idle keep-alive connections", idle::plain),
     Scenario::new(
         "idle-tls",
