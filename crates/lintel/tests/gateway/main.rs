@@ -41,6 +41,7 @@ mod signatures;
 mod splits;
 mod support;
 mod tokens;
+mod transcoding;
 mod upstream;
 mod volume;
 mod websocket;

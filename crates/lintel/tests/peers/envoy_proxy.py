@@ -1,6 +1,7 @@
-"""Envoy with its `ext_authz` filter in front of one upstream.
+"""Envoy with one of its filters in front of one upstream.
 
-    envoy_proxy.py grpc|http CHECK-PORT UPSTREAM-PORT
+    envoy_proxy.py grpc|http CHECK-PORT UPSTREAM-PORT      ext_authz
+    envoy_proxy.py transcoder DESCRIPTORS UPSTREAM-PORT    grpc_json_transcoder
 
 Prints `listening PORT`. The process becomes Envoy, so that who kills it kills Envoy.
 """
@@ -62,7 +63,28 @@ def authorization(kind, port):
     return found
 
 
+def transcoder(descriptors):
+    """As strict as it can be, and with the errors of services as JSON."""
+    return {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+        "proto_descriptor": descriptors,
+        "services": ["transcoding.Transcoding"],
+        "convert_grpc_status": True,
+        "request_validation_options": {
+            "reject_unknown_method": True,
+            "reject_unknown_query_parameters": True,
+            "reject_binding_body_field_collisions": True,
+        },
+    }
+
+
 def configuration(kind, check, upstream):
+    clusters = [cluster("upstream", upstream, http2=kind == "transcoder")]
+    if kind == "transcoder":
+        first = {"name": "transcoder", "typed_config": transcoder(check)}
+    else:
+        first = {"name": "authz", "typed_config": authorization(kind, check)}
+        clusters.append(cluster("authz", int(check), http2=kind == "grpc"))
     router = {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
     routes = [{"match": {"prefix": "/"}, "route": {"cluster": "upstream", "timeout": "60s"}}]
     manager = {
@@ -70,7 +92,7 @@ def configuration(kind, check, upstream):
         "http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "all",
         "http_filters": [
-            {"name": "authz", "typed_config": authorization(kind, check)},
+            first,
             {"name": "router", "typed_config": router},
         ],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
@@ -85,10 +107,7 @@ def configuration(kind, check, upstream):
                     "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
                 }
             ],
-            "clusters": [
-                cluster("authz", check, http2=kind == "grpc"),
-                cluster("upstream", upstream),
-            ],
+            "clusters": clusters,
         },
     }
 
@@ -111,7 +130,7 @@ def announce(admin):
 
 
 def main():
-    kind, check, upstream = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    kind, check, upstream = sys.argv[1], sys.argv[2], int(sys.argv[3])
     folder = Path(tempfile.mkdtemp())
     (folder / "envoy.json").write_text(json.dumps(configuration(kind, check, upstream)))
     admin = folder / "admin"

@@ -5,36 +5,18 @@
 Prints `listening PORT`, and afterwards one line for whatever the tests wait for.
 """
 
-import importlib
-import pathlib
 import sys
-import tempfile
 from concurrent import futures
 
-import google.api
 import grpc
+from google.api import httpbody_pb2
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
-from grpc_tools import protoc
 
-# The folder that holds google/api.
-COMMON = pathlib.Path(next(iter(google.api.__path__))).parents[1]
+from protos import compiled
 
-
-def compiled(folder):
-    """The modules that protoc makes of library.proto."""
-    out = tempfile.mkdtemp()
-    well_known = pathlib.Path(protoc.__file__).parent / "_proto"
-    arguments = ["protoc", f"-I{folder}", f"-I{COMMON}", f"-I{well_known}", f"--python_out={out}", f"--grpc_python_out={out}"]
-    if protoc.main([*arguments, "library.proto"]) != 0:
-        sys.exit("protoc failed")
-    sys.path.insert(0, out)
-    return importlib.import_module("library_pb2"), importlib.import_module("library_pb2_grpc")
-
-
-messages, services = compiled(sys.argv[1])
-httpbody = importlib.import_module("google.api.httpbody_pb2")
+messages, services = compiled([sys.argv[1]], ["library.proto"])
 
 
 def say(text):
@@ -95,7 +77,7 @@ class Library(services.LibraryServicer):
         return request.book
 
     def GetCover(self, request, context):
-        return httpbody.HttpBody(content_type="image/svg+xml", data=b"<svg/>")
+        return httpbody_pb2.HttpBody(content_type="image/svg+xml", data=b"<svg/>")
 
     def WatchBooks(self, request, context):
         shelf = request.parent.split("/")[1]
