@@ -14,6 +14,7 @@
 
 mod build;
 mod check;
+mod descriptors;
 pub mod diagnostic;
 mod diff;
 mod document;

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::{
     check,
+    descriptors::Descriptors,
     diagnostic::{Diagnostic, Report, code},
     document::Node,
     model::Model,
@@ -136,6 +137,7 @@ impl Loader {
                 tree: read.tree,
                 outside: read.outside,
                 rehearsed: false,
+                descriptors: Descriptors::default(),
                 warnings: Vec::new(),
             },
             None => return Err(Report::new(sources, out)),
@@ -222,6 +224,7 @@ pub struct Loaded {
     pub(crate) outside: Vec<String>,
     /// See [`rehearsal`](Self::rehearsal).
     pub(crate) rehearsed: bool,
+    pub(crate) descriptors: Descriptors,
 }
 
 impl Loaded {

@@ -7,6 +7,9 @@ use std::{
 };
 
 use prost_reflect::DescriptorPool;
+
+/// Descriptors that were read; a copy shares them.
+pub use prost_reflect::DescriptorPool as Pool;
 use protox::{
     Compiler,
     file::{ChainFileResolver, File, FileResolver, GoogleFileResolver},

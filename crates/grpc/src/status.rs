@@ -1,9 +1,9 @@
 //! The status that a call ends with, and what it is over HTTP.
 
 use base64::Engine as _;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use lintel_kernel::GrpcCode;
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
 
 use crate::{
     json,
@@ -11,9 +11,12 @@ use crate::{
     wire::{Fields, Raw},
 };
 
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+/// The field of the code.
+pub const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+/// The field of the message, percent-encoded.
+pub const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+/// The field of the details.
+pub const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
 /// Base64 of `-bin` fields, with padding or without it.
 const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
@@ -22,6 +25,9 @@ const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::n
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
 );
+
+/// What a message can't have as it is: everything but space to `~`, and the percent sign.
+const UNPRINTABLE: AsciiSet = CONTROLS.add(b'%');
 
 /// How a call ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +67,16 @@ impl Status {
             message: message.into(),
             details: Vec::new(),
         }
+    }
+
+    /// The message as its field has it ("Percent-Encoded" of the specification). None where there is
+    /// none.
+    pub fn message_field(&self) -> Option<HeaderValue> {
+        if self.message.is_empty() {
+            return None;
+        }
+        let encoded = percent_encode(self.message.as_bytes(), &UNPRINTABLE).to_string();
+        HeaderValue::from_str(&encoded).ok()
     }
 
     /// Writes the details as a JSON array, each an object with `@type`. Nothing is written where
@@ -127,6 +143,11 @@ pub const fn code_of(number: u8) -> GrpcCode {
         16 => GrpcCode::Unauthenticated,
         _ => GrpcCode::Unknown,
     }
+}
+
+/// Every code.
+pub fn codes() -> impl Iterator<Item = GrpcCode> {
+    (0..=16).map(code_of)
 }
 
 /// The HTTP status of a code (google/rpc/code.proto, "HTTP Mapping").

@@ -1,6 +1,6 @@
 //! Everything that is known of a service's methods: how they are reached, and what they take.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use http::Method as Verb;
 use prost_reflect::DescriptorPool;
@@ -16,6 +16,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Transcoder {
     schema: Schema,
+    /// By the paths of their calls.
+    methods: HashMap<Box<str>, Arc<Method>>,
     bindings: Vec<Arc<Binding>>,
     paths: Paths<Vec<Arc<Binding>>>,
     status: Option<MessageId>,
@@ -58,6 +60,7 @@ impl Transcoder {
         let mut transcoder = Self {
             status: schema.find("google.rpc.Status"),
             schema,
+            methods: HashMap::new(),
             bindings: Vec::new(),
             paths: Paths::default(),
         };
@@ -86,6 +89,8 @@ impl Transcoder {
             let Some(method) = transcoder.method(&descriptor) else {
                 continue;
             };
+            let path = method.path.as_str().into();
+            transcoder.methods.insert(path, Arc::clone(&method));
             for rule in &rules {
                 if let Err(message) = transcoder.bind(&method, rule) {
                     faults.push(BindingFault {
@@ -140,6 +145,11 @@ impl Transcoder {
     /// All ways to methods, in the order of their declaration.
     pub fn bindings(&self) -> &[Arc<Binding>] {
         &self.bindings
+    }
+
+    /// The method that a call of this path calls, such as `/package.Service/Method`.
+    pub fn method_at(&self, path: &str) -> Option<&Arc<Method>> {
+        self.methods.get(path)
     }
 
     /// The type `google.rpc.Status`.

@@ -149,7 +149,7 @@ fn action(builder: &Builder<'_>, route: &str, to: &To) -> Result<Action, Fault> 
         To::Action(model::Action::Grpc(to)) => {
             let service =
                 find(to.service.as_str()).map_err(|fault| fault.under("service").under("grpc"))?;
-            Action::Grpc(grpc::build(builder.loaded, to, service)?)
+            Action::Grpc(grpc::build(builder.loaded, route, to, service)?)
         }
         To::Action(model::Action::Respond(respond)) => {
             Action::Respond(page::respond(respond).map_err(|fault| fault.under("respond"))?)

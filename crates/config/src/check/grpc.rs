@@ -75,7 +75,7 @@ pub(super) fn descriptors(check: &mut Check<'_>) {
             continue;
         }
         let base = ["routes", route.as_str(), "to", "grpc"];
-        match transcoder(service, to) {
+        match transcoder(check.loaded, route.as_str(), service, to) {
             Ok(made) if made.bindings().is_empty() && !to.web => {
                 let path = [base[0], base[1], base[2], base[3], "service"];
                 let diagnostic = check

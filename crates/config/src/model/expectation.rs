@@ -2,7 +2,7 @@ use lintel_kernel::config;
 use serde::Serialize;
 
 use super::{Table, ValueCondition};
-use crate::text::{FieldName, FieldValue, IpAddress, MethodName, Name, TestUrl};
+use crate::text::{FieldName, FieldValue, IpAddress, MethodName, Name, RpcCode, TestUrl};
 
 /// A request and what should become of it.
 #[config]
@@ -61,8 +61,23 @@ pub struct SampleAnswer {
     pub status: u16,
     /// Its header fields.
     pub headers: Table<FieldName, FieldValue>,
-    /// Its body.
+    /// Its body. The answer to a gRPC call that the gateway made (`to: { grpc: … }`) is written as
+    /// JSON: one message, or one a line where the method answers with a stream.
     pub body: String,
+    /// How such a call ends. Default: `ok`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<SampleStatus>,
+}
+
+/// The status that a gRPC call ends with.
+#[config]
+#[derive(Serialize)]
+pub struct SampleStatus {
+    /// The code.
+    pub status: RpcCode,
+    /// What is said of it.
+    #[serde(default)]
+    pub message: String,
 }
 
 impl Default for SampleAnswer {
@@ -71,6 +86,7 @@ impl Default for SampleAnswer {
             status: 200,
             headers: Table::default(),
             body: String::new(),
+            grpc: None,
         }
     }
 }
@@ -121,6 +137,7 @@ pub struct ExpectedRequest {
     pub path: Option<String>,
     /// Its header fields: a value, or a test.
     pub headers: Table<FieldName, ValueCondition>,
-    /// Its body: a text, or a test.
+    /// Its body: a text, or a test. A gRPC call that the gateway made is held against its messages
+    /// as JSON, one a line.
     pub body: Option<ValueCondition>,
 }

@@ -32,7 +32,9 @@ pub use action::{
 };
 pub use admin::Admin;
 pub use defaults::{Defaults, ErrorPage};
-pub use expectation::{Expectation, Expected, ExpectedRequest, SampleAnswer, SampleRequest};
+pub use expectation::{
+    Expectation, Expected, ExpectedRequest, SampleAnswer, SampleRequest, SampleStatus,
+};
 pub use fallback::Fallback;
 pub use gateway::Model;
 pub use grpc::{GrpcBinding, GrpcJson, ToGrpc, UnknownNames};

@@ -44,6 +44,7 @@ pub(crate) fn check(format: &str, text: &str) -> Option<Result<(), TextError>> {
         PortRef::FORMAT => text.parse::<PortRef>().map(drop),
         RpcName::FORMAT => text.parse::<RpcName>().map(drop),
         RpcPath::FORMAT => text.parse::<RpcPath>().map(drop),
+        RpcCode::FORMAT => text.parse::<RpcCode>().map(drop),
         HostSuffix::FORMAT => text.parse::<HostSuffix>().map(drop),
         _ => return None,
     })
@@ -92,6 +93,7 @@ pub(crate) fn noun(format: &str) -> &'static str {
         PortRef::FORMAT => "the name or number of a port",
         RpcName::FORMAT => "a name of a `.proto` file",
         RpcPath::FORMAT => "a path with fields in it",
+        RpcCode::FORMAT => "a status of gRPC",
         HostSuffix::FORMAT => "the end of a label",
         _ => "a text",
     }

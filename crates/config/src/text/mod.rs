@@ -38,7 +38,7 @@ pub use mode::FileMode;
 pub use name::{Name, StatusPattern};
 pub use pattern::{Host, Path, Regex};
 pub use retry::RetryOn;
-pub use rpc::{RpcName, RpcPath};
+pub use rpc::{RpcCode, RpcName, RpcPath};
 pub use server::ServerAddress;
 pub use status::StatusRange;
 pub use target::{RequestPath, TestUrl};

@@ -1,8 +1,10 @@
 use std::{fmt, str::FromStr};
 
-use lintel_grpc::template::Template;
+use lintel_grpc::{status, template::Template};
+use lintel_kernel::GrpcCode;
 
 use super::{TextError, text_type};
+use crate::shape::nearest;
 
 /// The full name of a service or method in its `.proto` file: `acme.users.v1.Users.GetUser`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,3 +71,31 @@ impl fmt::Display for RpcPath {
 }
 
 text_type!(RpcPath, "rpc-path", pattern: "^/"; "/v1/users/{id}");
+
+/// How a call ends, by the name of its code in snake_case: `not_found`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RpcCode(pub GrpcCode);
+
+impl FromStr for RpcCode {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        if let Some(code) = status::codes().find(|code| status::name(*code) == text) {
+            return Ok(Self(code));
+        }
+        let error = TextError::new(format!("`{text}` is not a status of gRPC"));
+        let small = text.to_ascii_lowercase();
+        Err(match nearest(&small, status::codes().map(status::name)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("write its name in small letters, such as `not_found`"),
+        })
+    }
+}
+
+impl fmt::Display for RpcCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(status::name(self.0))
+    }
+}
+
+text_type!(RpcCode, "rpc-code"; "not_found", "unavailable");

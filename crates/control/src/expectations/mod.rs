@@ -1,6 +1,7 @@
 //! `lintel test`: the requests under `tests` go through the gateway, from the bytes of HTTP/1.1 to
 //! the answer, and every service is a stand-in in this process.
 
+mod call;
 mod gateway;
 mod judge;
 mod outcome;
@@ -39,6 +40,7 @@ async fn try_all(loaded: Loaded) -> Result<Vec<Outcome>, TrialError> {
     let encrypted: Vec<String> = encrypted(&loaded);
     let loaded = loaded.rehearsal(stand_in.address());
     let built = build(&loaded, 1, None).map_err(TrialError::Config)?;
+    stand_in.learn(&built);
     let gateway = Gateway::new(&built, &encrypted);
     let mut outcomes = Vec::with_capacity(loaded.model.tests.len());
     for (at, expectation) in loaded.model.tests.iter().enumerate() {
@@ -82,7 +84,16 @@ async fn attempt(
 ) -> Vec<Mismatch> {
     stand_in.expect(&expectation.answer);
     let trial = gateway.trial(built, &expectation.request);
-    match gateway.send(&trial).await {
+    let sent = gateway.send(&trial).await;
+    if let Some(why) = stand_in.unfit() {
+        return vec![Mismatch {
+            what: "the stand-in's answer".to_owned(),
+            expected: "the message of the method as JSON".to_owned(),
+            actual: why,
+            why: Vec::new(),
+        }];
+    }
+    match sent {
         Ok(answer) => judge::Judge {
             built,
             trial: &trial,

@@ -1,19 +1,33 @@
 //! The stand-in for every service: answers what it is told to, and remembers what it got.
 
-use std::{cell::RefCell, io, net::SocketAddr, rc::Rc};
+use std::{
+    cell::RefCell,
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use lintel_config::model::SampleAnswer;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use lintel_config::{Built, model::SampleAnswer};
+use lintel_grpc::Transcoder;
 use lintel_http::http1::{
     Refusal, RequestLine,
     server::{Drain, Handle, Incoming, Meta, Options, Reply, Service, serve},
 };
+use lintel_proxy::snapshot::Action;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinHandle, spawn_local},
 };
+
+use super::call::{CallAnswer, SeenCall};
 
 /// A request as a service sees it.
 #[derive(Clone, Debug)]
@@ -22,6 +36,7 @@ pub(super) struct Forwarded {
     /// Path and query.
     pub(super) target: String,
     pub(super) headers: HeaderMap,
+    /// As JSON, where it is a call that the gateway made.
     pub(super) body: Bytes,
 }
 
@@ -36,6 +51,17 @@ pub(super) struct StandIn {
 struct Script {
     answer: RefCell<SampleAnswer>,
     seen: RefCell<Option<Forwarded>>,
+    /// What is known of the methods of gRPC services.
+    methods: RefCell<Vec<Arc<Transcoder>>>,
+    /// Why the answer can't be given as the configuration writes it.
+    unfit: RefCell<Option<String>>,
+}
+
+/// A body, and behind that of a call its status.
+#[derive(Default)]
+struct Sent {
+    data: Option<Bytes>,
+    trailers: Option<HeaderMap>,
 }
 
 impl StandIn {
@@ -59,6 +85,22 @@ impl StandIn {
     pub(super) fn expect(&self, answer: &SampleAnswer) {
         self.script.answer.replace(answer.clone());
         self.script.seen.take();
+        self.script.unfit.take();
+    }
+
+    /// Learns what the routes know of gRPC services.
+    pub(super) fn learn(&self, built: &Built) {
+        let routes = built.generation.snapshot.routes.iter();
+        let methods = routes.filter_map(|route| match &route.action {
+            Action::Grpc(grpc) => Some(Arc::clone(&grpc.transcoder)),
+            _ => None,
+        });
+        self.script.methods.replace(methods.collect());
+    }
+
+    /// Why the answer could not be given as it is written.
+    pub(super) fn unfit(&self) -> Option<String> {
+        self.script.unfit.borrow().clone()
     }
 
     /// The first request since then.
@@ -89,24 +131,36 @@ async fn accept(listener: TcpListener, script: Rc<Script>) {
 }
 
 impl Service<TcpStream> for Script {
-    type Body = Full<Bytes>;
+    type Body = Sent;
 
     async fn call(
         &self,
         request: Request<Incoming<TcpStream>>,
         _: Meta,
         _: Handle<TcpStream>,
-    ) -> Reply<Full<Bytes>, TcpStream> {
+    ) -> Reply<Sent, TcpStream> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes());
+        let body = body.unwrap_or_default();
+        let call = SeenCall::of(&self.methods.borrow(), head.uri.path(), &head.headers);
+        let shown = call.as_ref().and_then(|call| call.shown(&body));
         self.seen.borrow_mut().get_or_insert_with(|| Forwarded {
             method: head.method,
             target: head.uri.to_string(),
             headers: head.headers,
-            body: body.unwrap_or_default(),
+            body: shown.unwrap_or(body),
         });
         let script = self.answer.borrow();
-        let mut answer = Response::new(Full::new(Bytes::from(script.body.clone())));
+        // An answer of another status is that of a proxy on the way.
+        let call = call.filter(|_| script.status == 200);
+        let mut answer = match call.map(|call| call.answer(&script)) {
+            None => Response::new(Sent::new(script.body.clone().into(), None)),
+            Some(Ok(answer)) => answered(answer),
+            Some(Err(why)) => {
+                self.unfit.borrow_mut().get_or_insert(why);
+                Response::new(Sent::default())
+            }
+        };
         // A status in the configuration is from 200 to 599.
         *answer.status_mut() = StatusCode::from_u16(script.status).unwrap_or_default();
         for (name, value) in &script.headers {
@@ -119,5 +173,47 @@ impl Service<TcpStream> for Script {
         let mut answer = Response::new(Bytes::from_static(refusal.reason.as_bytes()));
         *answer.status_mut() = refusal.status;
         answer
+    }
+}
+
+fn answered(call: CallAnswer) -> Response<Sent> {
+    let mut answer = Response::new(Sent::new(call.body, Some(call.trailers)));
+    let media = HeaderValue::from_static("application/grpc");
+    answer.headers_mut().insert(header::CONTENT_TYPE, media);
+    answer
+}
+
+impl Sent {
+    fn new(data: Bytes, trailers: Option<HeaderMap>) -> Self {
+        Self {
+            data: Some(data).filter(|data| !data.is_empty()),
+            trailers,
+        }
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let data = self.data.take().map(Frame::data);
+        let frame = data.or_else(|| self.trailers.take().map(Frame::trailers));
+        Poll::Ready(frame.map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none() && self.trailers.is_none()
+    }
+
+    /// Only a body without trailers says how long it is: one with a length has no place for them.
+    fn size_hint(&self) -> SizeHint {
+        match self.trailers {
+            None => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
+            Some(_) => SizeHint::default(),
+        }
     }
 }

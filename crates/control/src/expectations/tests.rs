@@ -231,3 +231,89 @@ fn an_outcome_says_where_it_is_written() {
     assert_eq!((&*all[1].name, all[1].line), ("second", lines + 3));
     assert_eq!(all[1].file, "gateway.yaml");
 }
+
+/// The library of the examples, whose calls are made of requests.
+fn library(tests: &str) -> String {
+    let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/protos");
+    format!(
+        "version: 1\nlisteners: {{ a: {{ bind: 127.0.0.1:0 }} }}\n\
+         services: {{ library: {{ endpoints: [http://a], protocol: grpc, descriptors: [{protos}/library.proto] }} }}\n\
+         routes: {{ library: {{ match: {{ path: /v1/* }}, to: {{ grpc: {{ service: library }} }} }} }}\n\
+         tests:\n{tests}"
+    )
+}
+
+fn of_library(tests: &str) -> Vec<Outcome> {
+    let text = library(tests);
+    let loaded = Loader::new().load_texts([("gateway.yaml".into(), &*text)]);
+    let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(&Style::plain())));
+    run(loaded).unwrap()
+}
+
+#[test]
+fn grpc_services_answer_in_json() {
+    let outcomes = of_library(
+        r#"
+  - request: { url: /v1/shelves/1/books/2 }
+    answer: { body: "{\"title\": \"Ü\", \"isbn\": 7}", headers: { X-Version: "3" } }
+    expect:
+      service: library
+      status: 200
+      headers: { Content-Type: application/json, X-Version: "3", Grpc-Status: { absent: true } }
+      body: '{"title":"Ü","isbn":"7"}'
+      upstream: { method: POST, path: /library.v1.Library/GetBook, body: '{"name":"shelves/1/books/2"}' }
+  - { request: { url: /v1/isbn/7 }, expect: { status: 200, body: "{}", upstream: { body: '{"isbn":"7"}' } } }
+  - request: { url: /v1/shelves/1/books:watch }
+    answer: { body: "{\"title\": \"a\"}\n\n{\"title\": \"b\"}\n" }
+    expect: { status: 200, body: "[{\"title\":\"a\"},\n{\"title\":\"b\"}]" }
+  - request: { method: POST, url: /v1/shelves/1/books:import, body: "{\"title\": \"a\"}\n{\"title\": \"b\"}" }
+    answer: { body: '{"books": 2}' }
+    expect:
+      body: '{"books":2}'
+      upstream: { body: "{\"parent\":\"shelves/1\",\"book\":{\"title\":\"a\"}}\n{\"book\":{\"title\":\"b\"}}" }
+  - request: { url: /v1/shelves/1/books/2 }
+    answer: { grpc: { status: not_found, message: "no bücher, 100%" } }
+    expect: { status: 404, body: { regex: '.*"detail":"no bücher, 100%".*"grpc_status":5.*' } }
+  - request: { url: /v1/shelves/1/books/2 }
+    answer: { status: 503, body: down }
+    expect: { status: 503, headers: { Content-Type: application/problem+json } }
+"#,
+    );
+    for outcome in &outcomes {
+        assert!(outcome.holds(), "{outcome:#?}");
+    }
+    assert_eq!(outcomes.len(), 6);
+}
+
+#[test]
+fn an_answer_that_the_method_has_not_is_told() {
+    let outcomes = of_library(
+        "  - request: { url: /v1/isbn/7 }\n    answer: { body: '{\"titel\": 1}' }\n    expect: { status: 200 }\n",
+    );
+    let found = &outcomes[0].mismatches[0];
+    assert_eq!(found.what, "the stand-in's answer");
+    assert!(
+        found.actual.starts_with("no `library.v1.Book`: `/titel`"),
+        "{}",
+        found.actual
+    );
+}
+
+#[test]
+fn descriptors_are_compiled_once_a_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let proto = folder.path().join("a.proto");
+    let source = "syntax = \"proto3\"; package a; message M { string x = 1; }\n\
+                  service S { rpc Get(M) returns (M); }";
+    std::fs::write(&proto, source).unwrap();
+    let text = format!(
+        "version: 1\nlisteners: {{ a: {{ bind: 127.0.0.1:0 }} }}\n\
+         services: {{ s: {{ endpoints: [http://a], protocol: grpc, descriptors: [{}] }} }}\n\
+         routes: {{ s: {{ match: {{ path: /* }}, to: {{ grpc: {{ service: s, bind: {{ a.S.Get: [{{ method: GET, path: /a }}] }} }} }} }} }}",
+        proto.display()
+    );
+    let loaded = Loader::new().load_texts([("gateway.yaml".into(), &*text)]);
+    let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(&Style::plain())));
+    std::fs::remove_file(&proto).unwrap();
+    assert!(lintel_config::build(&loaded, 1, None).is_ok());
+}

@@ -31,7 +31,7 @@ pub struct Grpc {
     /// The service, by its index.
     pub service: usize,
     /// Its methods, and the ways to them.
-    pub transcoder: Transcoder,
+    pub transcoder: Arc<Transcoder>,
     /// What becomes of names that a message does not have.
     pub unknown: json::Unknown,
     /// How answers are written.

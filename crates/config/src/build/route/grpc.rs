@@ -1,8 +1,8 @@
 //! REST in front of gRPC.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use lintel_grpc::{Rule, Transcoder, descriptors, json};
+use lintel_grpc::{Rule, Transcoder, descriptors::Pool, json};
 use lintel_kernel::Fault;
 use lintel_proxy::grpc::Grpc;
 
@@ -19,9 +19,14 @@ pub(crate) enum Wrong {
     Route(Vec<Fault>),
 }
 
-pub(super) fn build(loaded: &Loaded, to: &ToGrpc, service: usize) -> Result<Arc<Grpc>, Fault> {
+pub(super) fn build(
+    loaded: &Loaded,
+    route: &str,
+    to: &ToGrpc,
+    service: usize,
+) -> Result<Arc<Grpc>, Fault> {
     let transcoder = match loaded.model.services.get(to.service.as_str()) {
-        Some(service) => transcoder(service, to).map_err(|wrong| match wrong {
+        Some(service) => transcoder(loaded, route, service, to).map_err(|wrong| match wrong {
             Wrong::File(_, fault) => fault,
             Wrong::Route(mut faults) => match faults.is_empty() {
                 true => Fault::new("the methods can't be bound"),
@@ -54,27 +59,33 @@ pub(super) fn build(loaded: &Loaded, to: &ToGrpc, service: usize) -> Result<Arc<
 }
 
 /// The ways to the methods of a service that a route offers.
-pub(crate) fn transcoder(service: &Service, to: &ToGrpc) -> Result<Transcoder, Wrong> {
-    let files: Vec<PathBuf> = service
-        .descriptors
-        .iter()
-        .map(|file| file.as_path().to_owned())
-        .collect();
-    let pool = descriptors::load(&files).map_err(|fault| {
-        let wrong = Fault::new(fault.message);
-        let wrong = match fault.hint {
-            Some(hint) => wrong.with_hint(hint),
-            None => wrong,
-        };
-        Wrong::File(fault.file, wrong)
-    })?;
+pub(crate) fn transcoder(
+    loaded: &Loaded,
+    route: &str,
+    service: &Service,
+    to: &ToGrpc,
+) -> Result<Arc<Transcoder>, Wrong> {
+    loaded.descriptors.transcoder(route, |descriptors| {
+        let pool = descriptors.pool(&service.descriptors).map_err(|fault| {
+            let wrong = Fault::new(fault.message);
+            let wrong = match fault.hint {
+                Some(hint) => wrong.with_hint(hint),
+                None => wrong,
+            };
+            Wrong::File(fault.file, wrong)
+        })?;
+        bound(&pool, to)
+    })
+}
+
+fn bound(pool: &Pool, to: &ToGrpc) -> Result<Transcoder, Wrong> {
     let expose: Vec<&str> = to.expose.iter().map(|name| name.as_str()).collect();
     let bind: Vec<(&str, Vec<Rule>)> = to
         .bind
         .iter()
         .map(|(name, rules)| (name.as_str(), rules.iter().map(rule).collect()))
         .collect();
-    Transcoder::new(&pool, &expose, &bind).map_err(|faults| {
+    Transcoder::new(pool, &expose, &bind).map_err(|faults| {
         let faults = faults.into_iter();
         let faults = faults.map(|fault| {
             let bound = to.bind.keys().any(|name| name.as_str() == fault.method);
