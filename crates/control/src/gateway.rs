@@ -11,7 +11,10 @@ use std::{
 
 use lintel_config::{Built, Loaded, Report, build, load};
 use lintel_server::{Inherited, Server, Settings};
-use lintel_telemetry::{Catalogue, metrics::family::REPLICAS};
+use lintel_telemetry::{
+    Catalogue,
+    metrics::family::{REPLICAS, REVOCATIONS, REVOCATIONS_FAILING},
+};
 use lintel_upstream::{Control, Resolution, Service, Supervision};
 use tokio::runtime::Handle;
 
@@ -210,6 +213,15 @@ impl Gateway {
             .show(&built.generation.snapshot, &self.catalogue);
         let replicas = i64::from(built.replicas().count());
         self.catalogue.gauge(&REPLICAS, &[]).set(replicas);
+        let revocations = built.revocations();
+        let entries = i64::try_from(revocations.revoked().len()).unwrap_or(i64::MAX);
+        self.catalogue.gauge(&REVOCATIONS, &[]).set(entries);
+        if let Some(shared) = revocations.shared() {
+            let store = &**shared.terms().store.name();
+            let failing = shared.status().1.is_some();
+            let gauge = self.catalogue.gauge(&REVOCATIONS_FAILING, &[store]);
+            gauge.set(i64::from(failing));
+        }
     }
 
     /// Tells the other replicas that this one takes no more traffic, where they count themselves.
@@ -317,6 +329,7 @@ fn start_policies(built: &Built, control: &Control) {
         chain.start(control);
     }
     built.replicas().start();
+    built.revocations().start();
 }
 
 /// Looks after every service; those that did not change are left alone.

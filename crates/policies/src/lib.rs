@@ -19,6 +19,7 @@ mod password;
 mod per;
 mod policy;
 mod registry;
+mod revocation;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

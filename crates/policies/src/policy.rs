@@ -12,6 +12,7 @@ use lintel_state::{
     in_flight::InFlight,
     ledger::{Book, Keep},
     limit::Table,
+    revoked::Revoked,
     store::{Redis, Replicas},
 };
 use lintel_upstream::{Control, Pools, Service};
@@ -156,6 +157,8 @@ pub struct Context {
     pub services: Arc<BTreeMap<String, Arc<Service>>>,
     /// How many replicas of the gateway there are.
     pub replicas: Arc<Replicas>,
+    /// Credentials that are taken back before they end.
+    pub revoked: Arc<Revoked>,
     /// Where limits are counted. Without it, a small one is made.
     pub table: Option<Arc<Table>>,
     /// Where it is counted what is under way. Without it, a small one is made.

@@ -4,6 +4,7 @@
 //! - [`in_flight`]: what is under way now, counted by all workers together.
 //! - [`ledger`]: counts that must not be lost, by period of the calendar.
 //! - [`limit`]: how often something may be done, counted by all workers together.
+//! - [`revoked`]: credentials that are taken back before they end.
 //! - [`store`]: what replicas share.
 //! - [`Memory`]: what was found out before, bounded in bytes and in time.
 
@@ -12,6 +13,7 @@ pub mod ledger;
 pub mod limit;
 mod local;
 mod memory;
+pub mod revoked;
 pub mod store;
 
 pub use self::{local::Local, memory::Memory};

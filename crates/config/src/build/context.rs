@@ -16,6 +16,7 @@ use lintel_state::{
     store::Replicas,
 };
 
+use super::Revocations;
 use crate::{
     check::{self, Stores},
     diagnostic::Report,
@@ -39,6 +40,7 @@ pub(super) struct Kept {
     /// Those that did not change go on, and with them their connections.
     stores: Stores,
     pub(super) replicas: Arc<Replicas>,
+    pub(super) revocations: Revocations,
 }
 
 /// For about how many callers that have something under way at once there is room.
@@ -58,6 +60,7 @@ pub(super) fn build(loaded: &Loaded, before: Option<&Kept>) -> Result<(Context, 
     );
     let stores = stores.map_err(|faults| failed(&["stores"], faults))?;
     let replicas = check::replicas(loaded, &stores, before.map(|before| &before.replicas));
+    let revocations = Revocations::build(loaded, &stores, before.map(|before| &before.revocations));
     let consumers = check::directory(loaded).map_err(|faults| failed(&["consumers"], faults))?;
     let keys = loaded.model.rate_limits.keys;
     let table = match before {
@@ -88,6 +91,7 @@ pub(super) fn build(loaded: &Loaded, before: Option<&Kept>) -> Result<(Context, 
         usage: Some(Arc::clone(&usage)),
         stores: Arc::clone(&stores.by_name),
         replicas: Arc::clone(&replicas),
+        revoked: Arc::clone(revocations.revoked()),
         ..Context::default()
     };
     let callers = check::callers(loaded, &context).map_err(|faults| failed(&[], faults))?;
@@ -103,6 +107,7 @@ pub(super) fn build(loaded: &Loaded, before: Option<&Kept>) -> Result<(Context, 
         state,
         stores,
         replicas,
+        revocations,
     };
     Ok((context, kept))
 }

@@ -7,11 +7,13 @@ mod context;
 mod listener;
 mod logins;
 mod page;
+mod revocations;
 mod route;
 mod router;
 mod service;
 
 pub use listener::settings as server_tls;
+pub use revocations::Revocations;
 pub(crate) use route::{Wrong, transcoder};
 pub(crate) use service::upstream_tls;
 
@@ -43,6 +45,11 @@ impl Built {
     /// How many replicas of the gateway there are.
     pub const fn replicas(&self) -> &Arc<Replicas> {
         &self.kept.replicas
+    }
+
+    /// What is revoked.
+    pub const fn revocations(&self) -> &Revocations {
+        &self.kept.revocations
     }
 }
 

@@ -16,6 +16,7 @@ mod quotas;
 mod rate_limits;
 mod references;
 mod retry;
+mod revocations;
 mod routes;
 mod services;
 mod splits;
@@ -49,6 +50,7 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
     };
     consumers::check(&mut check);
     stores::check(&mut check);
+    revocations::check(&mut check);
     rate_limits::check(&mut check);
     quotas::check(&mut check);
     listeners::check(&mut check);

@@ -44,20 +44,7 @@ fn counted(check: &mut Check<'_>) {
     let Some(counted) = check.loaded.model.replicas.counted() else {
         return;
     };
-    if !check.stores.contains_key(&counted.store) {
-        let known: Vec<&str> = check.stores.keys().map(String::as_str).collect();
-        let hint = match known.as_slice() {
-            [] => format!(
-                "add `stores: {{ {}: {{ redis: {{ url: redis://127.0.0.1:6379 }} }} }}`",
-                counted.store
-            ),
-            known => format!("the stores are `{}`", known.join("`, `")),
-        };
-        let message = format!("there is no store `{}`", counted.store);
-        let path = ["replicas", "store"];
-        let diagnostic = check.error(code::UNKNOWN_STORE, &path, message).help(hint);
-        check.push(diagnostic);
-    }
+    known(check, &["replicas", "store"], &counted.store);
     if counted.heartbeat < SHORTEST_HEARTBEAT {
         let path = ["replicas", "heartbeat"];
         let message = "`heartbeat` is 100 ms at least";
@@ -67,6 +54,25 @@ fn counted(check: &mut Check<'_>) {
             .help("write `1s`: a replica that is gone counts for five heartbeats more");
         check.push(diagnostic);
     }
+}
+
+/// A name, written at a path, must be that of a store.
+pub(super) fn known(check: &mut Check<'_>, path: &[&str], name: &str) {
+    if check.stores.contains_key(name) {
+        return;
+    }
+    let known: Vec<&str> = check.stores.keys().map(String::as_str).collect();
+    let shown = check.loaded.shown(path, name);
+    let hint = match known.as_slice() {
+        [] if shown.contains(name) => {
+            format!("add `stores: {{ {name}: {{ redis: {{ url: redis://127.0.0.1:6379 }} }} }}`")
+        }
+        [] => "add it to `stores`".to_owned(),
+        known => format!("the stores are `{}`", known.join("`, `")),
+    };
+    let message = format!("there is no store {shown}");
+    let diagnostic = check.error(code::UNKNOWN_STORE, path, message).help(hint);
+    check.push(diagnostic);
 }
 
 const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(100);

@@ -19,6 +19,7 @@ pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_fil
     super::beside::warnings(check);
     super::rate_limits::warnings(check);
     super::quotas::warnings(check);
+    super::revocations::warnings(check);
     services(check);
     super::retry::warnings(check);
     super::balance::warnings(check);
@@ -173,6 +174,9 @@ fn services(check: &mut Check<'_>) {
 fn stores(check: &mut Check<'_>) {
     let mut used = super::rate_limits::stores(&check.loaded.model);
     used.extend(super::quotas::stores(&check.loaded.model));
+    let counting = check.loaded.model.replicas.counted();
+    used.extend(counting.map(|counted| counted.store.clone()));
+    used.extend(check.loaded.model.revocations.store.clone());
     for (name, _) in &check.loaded.model.stores {
         if used.contains(name.as_str()) {
             continue;

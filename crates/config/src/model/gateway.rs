@@ -2,7 +2,7 @@ use lintel_kernel::{Duration, config};
 
 use super::{
     Admin, ConsumerConfig, Defaults, ErrorPage, Expectation, Listener, Log, Named, Overload, Plan,
-    RateLimits, Replicas, Route, Service, State, Store, Table, Tracing,
+    RateLimits, Replicas, Revocations, Route, Service, State, Store, Table, Tracing,
 };
 use crate::text::StatusPattern;
 
@@ -50,6 +50,10 @@ pub struct Model {
     /// What holds for all limits of rates together.
     #[serde(default)]
     pub rate_limits: RateLimits,
+
+    /// Credentials that are taken back before they end.
+    #[serde(default)]
+    pub revocations: Revocations,
 
     /// What is kept over a restart, and where.
     #[serde(default)]

@@ -19,6 +19,7 @@ mod overload;
 mod plan;
 mod rate_limits;
 mod replicas;
+mod revocations;
 mod route;
 mod service;
 mod state;
@@ -51,6 +52,7 @@ pub use overload::{Overload, Priority};
 pub use plan::Plan;
 pub use rate_limits::RateLimits;
 pub use replicas::{CountedReplicas, Replicas};
+pub use revocations::{Revocation, Revocations};
 pub use route::{Match, Route, ValueCondition, ValueTest};
 pub use service::{
     AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, Discover,

@@ -6,6 +6,7 @@ mod identity;
 mod issuers;
 mod listen;
 mod quotas;
+mod revocations;
 mod services;
 mod usage;
 mod view;
@@ -56,6 +57,7 @@ fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
         .route("/usage", get(usage::usage))
         .merge(services::routes())
         .merge(quotas::routes())
+        .merge(revocations::routes())
         .layer(middleware::from_fn_with_state(Arc::new(token), authorize));
     open.merge(guarded).with_state(gateway)
 }

@@ -190,3 +190,19 @@ fn what_is_known_of_tokens_lives_through_a_reload() {
     assert_eq!(ask(&mut gateway.client(), "active-ada").status, 401);
     assert_eq!(scene.asked(), 2);
 }
+
+/// What the gateway itself was told holds against what the server says, also of what it has said before.
+#[test]
+fn a_token_that_is_revoked_here_is_not_believed() {
+    let mut scene = Scene::new();
+    let plain = scene.configuration(PATIENT, "");
+    let gateway = Gateway::start(&plain);
+    assert_eq!(ask(&mut gateway.client(), "active-ada").status, 200);
+    gateway.write(&format!(
+        "{plain}\nrevocations: {{ entries: [{{ sub: ada, before: 9999999999 }}] }}"
+    ));
+    assert!(gateway.reload().status.success());
+    assert_eq!(ask(&mut gateway.client(), "active-ada").status, 401);
+    assert_eq!(ask(&mut gateway.client(), "active-eve").status, 200);
+    assert_eq!(scene.asked(), 2);
+}

@@ -415,3 +415,35 @@ fn a_callback_that_nobody_takes_is_warned_of() {
     let said = checked("/shop/oauth2/callback");
     assert!(!said.contains("no login ends"), "{said}");
 }
+
+#[test]
+fn a_session_that_is_revoked_ends() {
+    let scene = Scene::new("");
+    assert_eq!(scene.open("ada", PAGE).status, 200);
+    assert_eq!(scene.open("eve", PAGE).status, 200);
+    let line = scene.gateway.stdout();
+    let line = line
+        .lines()
+        .find(|line| line.contains("\"credential\""))
+        .unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let number = line["credential"].as_str().unwrap();
+    let plain = fs::read_to_string(scene.gateway.config()).unwrap();
+    scene.gateway.write(&format!(
+        "{plain}\nrevocations: {{ entries: [{{ jti: {number} }}] }}\n"
+    ));
+    assert!(scene.gateway.reload().status.success());
+    assert_eq!([scene.script("ada"), scene.script("eve")], [401, 200]);
+    // She may log in again; not so where all of hers is taken back.
+    assert_eq!(scene.open("ada", PAGE).status, 200);
+    assert_eq!(scene.script("ada"), 200);
+    scene.gateway.write(&format!(
+        "{plain}\nrevocations: {{ entries: [{{ sub: ada, before: 9999999999 }}] }}\n"
+    ));
+    assert!(scene.gateway.reload().status.success());
+    assert_eq!(
+        [scene.script("ada"), scene.script("eve")],
+        [401, 401],
+        "all are ada"
+    );
+}

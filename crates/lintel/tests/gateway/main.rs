@@ -36,6 +36,7 @@ mod readmes;
 mod reload;
 mod replicas;
 mod rest_to_grpc;
+mod revocations;
 mod scale;
 mod signatures;
 mod splits;

@@ -3,7 +3,7 @@
 // tokens.mjs MODULES. Every line of the standard input is an order, answered by one line:
 //
 //   keys                      a JWK Set of one public key for each algorithm, named after it
-//   token ALG SUB             a token, signed by the key of that name
+//   token ALG SUB [CLAIMS]    a token, signed by the key of that name; more claims as JSON
 //   encrypt SUB               an encrypted token (JWE), which no gateway reads
 //   read URL ISSUER AUDIENCE TOKEN    what a token of the gateway says, or why it is not believed
 
@@ -35,9 +35,11 @@ async function order([word, ...rest]) {
     case "keys":
       return `keys ${await published()}`;
     case "token": {
-      const [alg, sub] = rest;
-      const token = new jose.SignJWT({}).setProtectedHeader({ alg, kid: alg, typ: "JWT" });
-      return `token ${await claims(token, sub).sign(keys.get(alg).privateKey)}`;
+      const [alg, sub, more] = rest;
+      const own = JSON.parse(more ?? "{}");
+      const token = new jose.SignJWT(own).setProtectedHeader({ alg, kid: alg, typ: "JWT" });
+      claims(token, sub).setIssuedAt(own.iat);
+      return `token ${await token.sign(keys.get(alg).privateKey)}`;
     }
     case "encrypt": {
       const header = { alg: "dir", enc: "A256GCM" };

@@ -185,6 +185,7 @@ impl Config {
                             .clone()
                             .map(|claim| (claim, Arc::clone(&context.consumers.tokens))),
                         memory: self.cache.as_usize(),
+                        revoked: Arc::clone(&context.revoked),
                     }),
                     challenges,
                     forward,

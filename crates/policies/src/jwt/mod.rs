@@ -27,6 +27,7 @@ use crate::{
     credential::{Found, Source as Place},
     forward::Forward,
     issuer::Issuer,
+    revocation::REVOKED,
 };
 
 /// Believes callers that bring a signed token of a trusted issuer.
@@ -129,6 +130,7 @@ impl Jwt {
                 self.challenges.invalid(refusal.code())
             }
             Unverified::Keys(_, None) => reject::NO_KEYS,
+            Unverified::Revoked => self.challenges.invalid(REVOKED),
         }
     }
 }

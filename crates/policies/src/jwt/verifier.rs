@@ -9,11 +9,11 @@ use std::{
 
 use lintel_jose::{Claims, Print, Refusal, Rules, Token, fingerprint};
 use lintel_kernel::{Consumer, Identity};
-use lintel_state::{Local, Memory};
+use lintel_state::{Local, Memory, revoked::Revoked};
 use serde_json::Value;
 
 use super::key_source::{Checked, Fetched, KeySource};
-use crate::{consumers::Tokens, issuer::Issuer};
+use crate::{consumers::Tokens, issuer::Issuer, revocation::bearer};
 
 /// All verifiers in use: routes with equal settings share one, and so does the configuration that
 /// comes after a reload.
@@ -33,6 +33,8 @@ pub(super) struct Settings {
     pub(super) consumers: Option<(String, Arc<Tokens>)>,
     /// Bytes of verified tokens that each worker remembers.
     pub(super) memory: usize,
+    /// What is revoked, also of what is remembered.
+    pub(super) revoked: Arc<Revoked>,
 }
 
 /// An issuer that is believed.
@@ -53,6 +55,8 @@ pub(super) enum Unverified<'a> {
     Refused(Refusal),
     /// Keys that may be fetched might make a difference. Without a refusal there are none yet.
     Keys(&'a Fetched, Option<Refusal>),
+    /// It was good, and is taken back.
+    Revoked,
 }
 
 /// Verifies tokens. Shared by all workers; what was verified is remembered by each for itself.
@@ -70,6 +74,8 @@ struct Verified {
     print: Print,
     /// The number of the keys among which that key was last seen.
     seen: Cell<u64>,
+    /// The number of the list of what is revoked on which it was last looked for in vain.
+    cleared: Cell<Option<u64>>,
 }
 
 impl Verifier {
@@ -104,13 +110,13 @@ impl Verifier {
         let make = || Memory::new(self.settings.memory);
         let find = |tokens: &mut Memory<_, Verified>| {
             let found = tokens.find(&key, now).filter(|found| self.holds(found));
-            found.map(|found| Rc::clone(&found.identity))
+            found.map(|found| self.standing(found, now))
         };
-        if let Some(identity) = self.remembered.with(make, find) {
-            return Ok(identity);
+        if let Some(standing) = self.remembered.with(make, find) {
+            return standing;
         }
         let (verified, until) = self.verify_anew(text, now)?;
-        let identity = Rc::clone(&verified.identity);
+        let identity = self.standing(&verified, now)?;
         let until = until
             .unwrap_or(u64::MAX)
             .min(now.saturating_add(REMEMBERED_FOR));
@@ -118,6 +124,20 @@ impl Verifier {
         self.remembered
             .with(make, |tokens| tokens.remember(key, verified, until, size));
         Ok(identity)
+    }
+
+    /// Who a token speaks for that was verified, unless it is revoked. It is looked for when the list
+    /// has changed, and not for each request.
+    fn standing(&self, verified: &Verified, now: u64) -> Result<Rc<Identity>, Unverified<'_>> {
+        let revoked = &self.settings.revoked;
+        let number = Some(revoked.number());
+        if verified.cleared.get() != number {
+            if revoked.means(&bearer(&verified.identity.claims), now) {
+                return Err(Unverified::Revoked);
+            }
+            verified.cleared.set(number);
+        }
+        Ok(Rc::clone(&verified.identity))
     }
 
     /// Whether the key that signed a token is still one of its issuer's.
@@ -167,6 +187,7 @@ impl Verifier {
             issuer,
             print,
             seen: Cell::new(seen),
+            cleared: Cell::new(None),
         };
         Ok((verified, until))
     }

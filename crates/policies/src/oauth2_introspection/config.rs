@@ -226,6 +226,7 @@ impl Config {
                     forward,
                     keep_token: self.keep_token,
                     counted: Counted::new(context.route.as_deref().unwrap_or("")),
+                    revoked: Arc::clone(&context.revoked),
                 })
             }
             _ => Err(faults),

@@ -10,11 +10,12 @@ mod reject;
 #[cfg(test)]
 mod tests;
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use http::{HeaderValue, Response};
 use lintel_http::Body;
 use lintel_kernel::{Exchange, Fault, Flow, Identity};
+use lintel_state::revoked::Revoked;
 
 use answer::Known;
 pub use config::Config;
@@ -26,6 +27,7 @@ use crate::{
     bearer::Challenges,
     credential::{Found, Source},
     forward::Forward,
+    revocation::{REVOKED, bearer},
 };
 
 const NAME: &str = "oauth2_introspection";
@@ -38,6 +40,7 @@ pub struct Introspection {
     forward: Forward,
     keep_token: bool,
     counted: Counted,
+    revoked: Arc<Revoked>,
 }
 
 impl Policy for Introspection {
@@ -127,6 +130,9 @@ impl Introspection {
     fn decided(&self, exchange: &mut Exchange, known: &Known) -> Flow<Response<Body>> {
         self.mask(exchange);
         let identity = match known {
+            Known::Active(identity) if self.is_revoked(identity) => {
+                return Flow::Refuse(self.challenges.invalid(REVOKED));
+            }
             Known::Active(identity) => Rc::clone(identity),
             Known::Refused(cause) => return Flow::Refuse(self.challenges.invalid(cause)),
         };
@@ -138,6 +144,14 @@ impl Introspection {
         }
         self.forward.set(exchange);
         Flow::Next
+    }
+
+    /// Whether it is known here that the server will call the token inactive when it is next asked.
+    fn is_revoked(&self, identity: &Identity) -> bool {
+        !self.revoked.is_empty()
+            && self
+                .revoked
+                .means(&bearer(&identity.claims), introspector::now())
     }
 
     fn mask(&self, exchange: &mut Exchange) {

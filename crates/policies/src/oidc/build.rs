@@ -122,6 +122,7 @@ impl Config {
             forward,
             challenge,
             patience: self.fetch.patience(),
+            revoked: Arc::clone(&context.revoked),
         })))
     }
 

@@ -90,7 +90,7 @@ impl Policy for Oidc {
             return self.0.finish(exchange, wait).await;
         }
         if path != self.0.paths.login
-            && let Found::Session(session) = self.0.sessions.find(&exchange.request.headers, now)
+            && let Found::Session(session) = self.0.found(&exchange.request.headers, now)
         {
             return self.0.renew(exchange, &session, wait).await;
         }

@@ -5,9 +5,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use lintel_http::Body;
 use lintel_kernel::{Exchange, Flow, Rejection};
+use lintel_state::revoked::{Bearer, Revoked};
 
 use super::{
     callback::{Refusal, wanted},
@@ -17,7 +18,7 @@ use super::{
     session::{Found, Kept, Session, Sessions},
 };
 use crate::{
-    Issuer, Wait, credential::strip_cookies, forward::Forward, issuer::Url,
+    Issuer, Wait, credential::strip_cookies, forward::Forward, issuer::Url, revocation::bearer,
     token_endpoint::TokenEndpoint,
 };
 
@@ -51,6 +52,7 @@ pub(super) struct Party {
     pub(super) challenge: HeaderValue,
     /// How long a request waits for what is fetched from the provider.
     pub(super) patience: Duration,
+    pub(super) revoked: Arc<Revoked>,
 }
 
 /// Paths that the gateway answers itself.
@@ -79,7 +81,7 @@ impl Party {
             self.strip(exchange);
             return Flow::Next;
         }
-        match self.sessions.find(&exchange.request.headers, now) {
+        match self.found(&exchange.request.headers, now) {
             Found::Session(session) => match self.need(&session.kept, now) {
                 Need::Nothing => self.admit(exchange, &session),
                 Need::Refresh => Flow::Wait,
@@ -87,6 +89,32 @@ impl Party {
             },
             Found::Useless | Found::Nothing => self.absent(exchange, now),
         }
+    }
+
+    /// The session of a request; one that is revoked is of no use.
+    pub(super) fn found(&self, headers: &HeaderMap, now: u64) -> Found {
+        match self.sessions.find(headers, now) {
+            Found::Session(session) if self.is_revoked(&session, now) => Found::Useless,
+            found => found,
+        }
+    }
+
+    /// By the ID token's number, the session's, or whom it is of: what counts is when the login was,
+    /// and not when tokens were last refreshed.
+    fn is_revoked(&self, session: &Session, now: u64) -> bool {
+        if self.revoked.is_empty() {
+            return false;
+        }
+        let by_token = Bearer {
+            issued: Some(session.kept.begun),
+            ..bearer(&session.identity.claims)
+        };
+        let by_session = Bearer {
+            token: Some(&session.kept.number),
+            subject: None,
+            ..by_token
+        };
+        self.revoked.means(&by_token, now) || self.revoked.means(&by_session, now)
     }
 
     const fn need(&self, kept: &Kept, now: u64) -> Need {

@@ -5,6 +5,7 @@
 //! - [`Ask`] and [`Reply`]: limits that are counted there, all of a request's in one script.
 //! - [`Lease`]: limits of which each replica takes some ahead of need.
 //! - [`Replicas`]: how many there are.
+//! - [`Revocations`]: what is [revoked](crate::revoked), for all of them.
 
 mod address;
 mod ask;
@@ -16,6 +17,7 @@ mod node;
 mod place;
 mod redis;
 mod replicas;
+mod revocations;
 mod run;
 mod script;
 mod scripts;
@@ -29,4 +31,5 @@ pub use self::{
     lease::{Lease, Leased},
     redis::{At, Redis, Settings, Unavailable},
     replicas::{Census, PATIENCE, Replicas},
+    revocations::{Kept, NotKept, Revocations, Terms},
 };

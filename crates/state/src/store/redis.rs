@@ -17,6 +17,7 @@ use lintel_telemetry::metrics::{
     family::{RATE_LIMIT_DISPLACED, RATE_LIMIT_KEYS, STORE_BYPASSED, STORE_REQUESTS},
 };
 use lintel_tls::{ClientSettings, Connector};
+use redis::FromRedisValue;
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -274,9 +275,9 @@ impl Redis {
     }
 
     /// Runs a script for the control side, which has time to connect.
-    pub(super) async fn ask(&self, call: &Call<'_>) -> Result<Vec<i64>, String> {
+    pub(super) async fn ask<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, String> {
         match self.attempt(call, self.patience()).await {
-            Ok(numbers) => Ok(numbers),
+            Ok(answer) => Ok(answer),
             Err(Missed::Skipped) => Err("it has not answered for a while".to_owned()),
             Err(Missed::Failed(failure)) => Err(failure.text.to_string()),
         }
@@ -287,13 +288,17 @@ impl Redis {
         call: &Call<'_>,
         read: impl Fn(&[i64]) -> Option<T>,
     ) -> Result<T, Unavailable> {
-        let numbers = self.attempt(call, self.settings.timeout).await;
+        let numbers: Result<Vec<i64>, _> = self.attempt(call, self.settings.timeout).await;
         let numbers = numbers.map_err(|_| Unavailable)?;
         read(&numbers).ok_or(Unavailable)
     }
 
     /// Asks, no longer than a time, and keeps account of who has answered.
-    async fn attempt(&self, call: &Call<'_>, patience: Duration) -> Result<Vec<i64>, Missed> {
+    async fn attempt<T: FromRedisValue>(
+        &self,
+        call: &Call<'_>,
+        patience: Duration,
+    ) -> Result<T, Missed> {
         let link = self.link();
         let asked = RefCell::new(Rc::clone(&link.server));
         let running = self.run(&link, call, &asked);

@@ -188,7 +188,7 @@ impl Heart {
             .arg(&*self.census.name)
             .arg(u64::try_from(silence).unwrap_or(u64::MAX).max(1))
             .arg(u8::from(leaving));
-        let numbers = store.ask(&call).await?;
+        let numbers: Vec<i64> = store.ask(&call).await?;
         let number = numbers
             .first()
             .and_then(|number| u32::try_from(*number).ok());

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use redis::{RedisError, aio::MultiplexedConnection, cmd};
+use redis::{FromRedisValue, RedisError, aio::MultiplexedConnection, cmd};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -33,12 +33,12 @@ enum Astray {
 
 impl Redis {
     /// Runs a script where its keys are. `asked` is told which server that is.
-    pub(super) async fn run(
+    pub(super) async fn run<T: FromRedisValue>(
         &self,
         link: &Link,
         call: &Call<'_>,
         asked: &RefCell<Rc<Node>>,
-    ) -> Result<Vec<i64>, Missed> {
+    ) -> Result<T, Missed> {
         match &self.settings.at {
             At::Cluster(seeds) => self.run_in_cluster(link, seeds, call, asked).await,
             At::Server(address) => {
@@ -70,13 +70,13 @@ impl Redis {
     }
 
     /// Asks the node that has the slot of the keys, and follows where that one points.
-    async fn run_in_cluster(
+    async fn run_in_cluster<T: FromRedisValue>(
         &self,
         link: &Link,
         seeds: &[Address],
         call: &Call<'_>,
         asked: &RefCell<Rc<Node>>,
-    ) -> Result<Vec<i64>, Missed> {
+    ) -> Result<T, Missed> {
         let slot = slot(call.first_key());
         let mut asking: Option<Address> = None;
         for _ in 0..=REDIRECTIONS {
@@ -106,7 +106,7 @@ impl Redis {
                 }
             };
             match answer.map_err(|error| Astray::of(error, &address)) {
-                Ok(numbers) => return Ok(numbers),
+                Ok(answer) => return Ok(answer),
                 Err(Astray::Moved(to)) => link.cluster.moved(slot, to, seeds, &self.dialer),
                 Err(Astray::Ask(to)) => asking = Some(to),
                 Err(Astray::Changing) => {
@@ -152,17 +152,17 @@ fn admitted(node: &Node) -> Result<(), Missed> {
 
 /// Runs a script by its name, and by its text where the server does not know it; by its text at once on
 /// a node that is just getting its keys (`ASKING`).
-async fn eval(
+async fn eval<T: FromRedisValue>(
     mut connection: MultiplexedConnection,
     call: &Call<'_>,
     asking: bool,
-) -> Result<Vec<i64>, RedisError> {
+) -> Result<T, RedisError> {
     if asking {
         let mut both = redis::pipe();
         both.add_command(cmd("ASKING")).ignore();
         both.add_command(call.by_text());
-        let (numbers,): (Vec<i64>,) = both.query_async(&mut connection).await?;
-        return Ok(numbers);
+        let (answer,): (T,) = both.query_async(&mut connection).await?;
+        return Ok(answer);
     }
     match query(&mut connection, &call.by_name()).await {
         Err(error) if error.code() == Some("NOSCRIPT") => {

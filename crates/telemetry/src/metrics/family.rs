@@ -149,6 +149,10 @@ families! {
         "Workers that do without a store for now because it has not answered; they try again every second.";
     REPLICAS = Kind::Gauge, "lintel_replicas" []
         "Replicas of this gateway as far as it knows, itself included: the number that is written, or the last that they counted.";
+    REVOCATIONS = Kind::Gauge, "lintel_revocations" []
+        "Entries in the list of what is revoked, those of the configuration included.";
+    REVOCATIONS_FAILING = Kind::Gauge, "lintel_revocations_failing" ["store"]
+        "1 while the store does not tell what is revoked, and the last list holds.";
     RATE_LIMIT_KEYS = Kind::Gauge, "lintel_rate_limit_keys" []
         "Keys that limits are counted for, idle ones included that nothing has replaced yet.";
     RATE_LIMIT_DISPLACED = Kind::Counter, "lintel_rate_limit_keys_displaced_total" []

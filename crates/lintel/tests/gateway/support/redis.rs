@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// A `redis-server` of one's own. Killed when dropped.
 pub(crate) struct Redis {
-    _folder: TempDir,
+    folder: TempDir,
     pub(crate) port: u16,
     child: Child,
 }
@@ -20,29 +20,19 @@ impl Redis {
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let folder = tempfile::tempdir().unwrap();
-        let child = Command::new("redis-server")
-            .args([
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--dir",
-            ])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("these tests need `redis-server`, which `./test` installs");
         let redis = Self {
-            _folder: folder,
+            child: serve(port, &folder),
+            folder,
             port,
-            child,
         };
-        until("redis answers", || {
-            (redis.ask(&["ping"]) == "PONG").then_some(())
-        });
+        redis.until_there();
         redis
+    }
+
+    fn until_there(&self) {
+        until("redis answers", || {
+            (self.ask(&["ping"]) == "PONG").then_some(())
+        });
     }
 
     pub(crate) fn ask(&self, words: &[&str]) -> String {
@@ -60,6 +50,12 @@ impl Redis {
         self.child.wait().unwrap();
     }
 
+    /// Starts it again where it was, with none of its data.
+    pub(crate) fn begin_anew(&mut self) {
+        self.child = serve(self.port, &self.folder);
+        self.until_there();
+    }
+
     /// Calls of scripts so far.
     pub(crate) fn calls(&self) -> u64 {
         let stats = self.ask(&["info", "commandstats"]);
@@ -70,6 +66,24 @@ impl Redis {
         });
         calls.sum()
     }
+}
+
+fn serve(port: u16, folder: &TempDir) -> Child {
+    let port = port.to_string();
+    Command::new("redis-server")
+        .args([
+            "--port",
+            &port,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+        ])
+        .arg(folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("these tests need `redis-server`, which `./test` installs")
 }
 
 impl Drop for Redis {
