@@ -161,7 +161,10 @@ fn model(mut value: Value, shaped: bool, tree: &Node, out: &mut Vec<Diagnostic>)
             .or_insert_with(|| Value::Object(serde_json::Map::new()));
     }
     match serde_path_to_error::deserialize::<_, Model>(value) {
-        Ok(model) => Some(model),
+        Ok(mut model) => {
+            model.inherit();
+            Some(model)
+        }
         Err(error) if shaped => {
             let path = error.path().to_string();
             let node = tree.find(&steps(&path)).unwrap_or(tree);

@@ -34,7 +34,7 @@ fn index(root: View<'static>) -> Page {
     let mut out = format!("{PAGE_NOTE}# Configuration reference\n\n");
     out.push_str(
         "A configuration is a YAML file, or a folder of them: every `*.yaml` and `*.yml` directly in the folder, in \
-         the order of their names. Listeners, services, routes, stores, consumers, plans and error pages may be spread over files; a name \
+         the order of their names. Listeners, services, groups, routes, stores, consumers, plans and error pages may be spread over files; a name \
          that two files define is an error.\n\n\
          `${env.NAME}`, `${env.NAME:-default}` and `${file.PATH}` are replaced when the configuration is loaded, in values \
          only. What came from there is never shown. Paths start from the folder of the file they are written in.\n\n\

@@ -129,6 +129,7 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
     };
     let chain: Vec<&str> = route.chain.names().collect();
     let _ = writeln!(text, "route     {}", route.name);
+    let belongs = belongs(route, text);
     let shown = match chain.is_empty() {
         true => "none".to_owned(),
         false => chain.join(" → "),
@@ -147,11 +148,11 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
         }
         Action::Respond(page) => {
             let _ = writeln!(text, "answers   {} by itself", page.status.as_u16());
-            return json!({ "route": route.name, "policies": chain, "respond": page.status.as_u16() });
+            return json!({ "route": route.name, "group": belongs, "policies": chain, "respond": page.status.as_u16() });
         }
         Action::Redirect(redirect) => {
             let _ = writeln!(text, "redirects with {}", redirect.status.as_u16());
-            return json!({ "route": route.name, "policies": chain, "redirect": redirect.status.as_u16() });
+            return json!({ "route": route.name, "group": belongs, "policies": chain, "redirect": redirect.status.as_u16() });
         }
     };
     let total: u64 = shares.iter().map(|(_, weight)| u64::from(*weight)).sum();
@@ -176,7 +177,19 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
         }
         services.push(json!({ "service": service.name(), "share": share, "endpoints": endpoints }));
     }
-    json!({ "route": route.name, "policies": chain, "rules": rules, "timeout_ms": route.timeout.as_millis(), "services": services, "beside": beside })
+    json!({ "route": route.name, "group": belongs, "policies": chain, "rules": rules, "timeout_ms": route.timeout.as_millis(), "services": services, "beside": beside })
+}
+
+/// The group of a route.
+fn belongs(route: &Route, text: &mut String) -> Value {
+    let Some(group) = &route.group else {
+        return Value::Null;
+    };
+    let _ = match &group.owner {
+        Some(owner) => writeln!(text, "group     {}, of {owner}", group.name),
+        None => writeln!(text, "group     {}", group.name),
+    };
+    json!({ "name": group.name, "owner": group.owner })
 }
 
 /// What the policies of a route say of themselves.

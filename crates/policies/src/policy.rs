@@ -146,6 +146,8 @@ pub struct Context {
     pub consumers: Arc<Directory>,
     /// The route; `None` where policies are built for all, as in `defaults`.
     pub route: Option<Arc<str>>,
+    /// The group of the route; `None` where it has none.
+    pub group: Option<Arc<str>>,
     /// The services that the route sends requests to, whichever way; `None` where the route is not
     /// known.
     pub targets: Option<Arc<[Arc<str>]>>,
@@ -169,6 +171,39 @@ pub struct Context {
     pub book: Option<Arc<Book<1>>>,
     /// Where it is counted who has used what. Without it, a small one is made that is not kept.
     pub usage: Option<Arc<Book<3>>>,
+}
+
+/// Where a setting that adds up was written: on the route, or further up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// What is being built itself.
+    #[default]
+    Own,
+    /// The group of the route.
+    Group,
+    /// The defaults.
+    Defaults,
+}
+
+impl Origin {
+    /// The same, seen from one level further down.
+    pub(crate) const fn inherited(self) -> Self {
+        match self {
+            Self::Own => Self::Group,
+            Self::Group | Self::Defaults => Self::Defaults,
+        }
+    }
+
+    /// What counts together: the name of the place where it was written.
+    pub(crate) fn scope(self, context: &Context) -> String {
+        let (section, name) = match self {
+            Self::Own => ("routes", &context.route),
+            Self::Group => ("groups", &context.group),
+            Self::Defaults => ("", &None),
+        };
+        let named = name.as_deref().map(|name| format!("{section}.{name}"));
+        named.unwrap_or_else(|| "defaults".to_owned())
+    }
 }
 
 impl Context {

@@ -8,7 +8,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use lintel_http::Body;
 use lintel_kernel::{GrpcCode, Rejection, exchange::Refused, expr::Scope};
 
-use crate::{active::Active, grpc_details::retry_info, respond, snapshot::escape_json};
+use crate::{
+    active::Active,
+    grpc_details::retry_info,
+    respond,
+    snapshot::{Page, escape_json},
+};
 
 pub(crate) const NO_ROUTE: Rejection = Rejection::new(
     "route",
@@ -111,7 +116,7 @@ fn http_response(
     code: &str,
     violated: Option<&str>,
 ) -> Response<Body> {
-    if let Some(page) = active.local.snapshot.errors.page(status) {
+    if let Some(page) = page(active, status) {
         // The page sees the status it is shown for.
         let mut shown = Response::new(());
         *shown.status_mut() = status;
@@ -137,6 +142,20 @@ fn http_response(
         *response.body_mut() = with_violated(&body, violated);
     }
     response.map(Body::from)
+}
+
+/// The operator's own page: that of the group, or that for all.
+fn page(active: &Active, status: StatusCode) -> Option<&Page> {
+    let (snapshot, exchange) = (&active.local.snapshot, &active.exchange);
+    let route = exchange
+        .route
+        .map(|route| snapshot.routes.get(route as usize));
+    let group = match route {
+        Some(route) => route.and_then(|route| route.group.as_deref()),
+        None => snapshot.group_of(exchange.host(), exchange.listener),
+    };
+    let own = group.and_then(|group| group.errors.page(status));
+    own.or_else(|| snapshot.errors.page(status))
 }
 
 /// Problem details with the member `violated-policies`

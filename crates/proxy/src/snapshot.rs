@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use lintel_http::{forwarded::ForwardRules, path::PathRules};
 use lintel_kernel::expr::Template;
 use lintel_policies::Chain;
-use lintel_router::Router;
+use lintel_router::{HostPattern, Router};
 use lintel_upstream::{Retry, Service, guard::Guarded};
 use rustc_hash::FxHashMap;
 
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub listeners: FxHashMap<u16, Arc<ListenerRules>>,
     /// How refusals look.
     pub errors: ErrorPages,
+    /// Groups of routes.
+    pub groups: Vec<Arc<Group>>,
     /// When requests are refused for want of something; without it, never.
     pub overload: Option<Overload>,
     /// What observes requests that matched no route: the default access log.
@@ -42,6 +44,8 @@ pub struct Snapshot {
 pub struct Route {
     /// Its name in the configuration.
     pub name: Arc<str>,
+    /// The group that it belongs to.
+    pub group: Option<Arc<Group>>,
     /// Its policies.
     pub chain: Chain,
     /// What is done with a request that passed them.
@@ -56,6 +60,20 @@ pub struct Route {
     pub mirror: Option<Box<Mirror>>,
     /// What it asks of a service beyond what the service says itself.
     pub terms: Terms,
+}
+
+/// Routes that belong together.
+pub struct Group {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// Who answers for its routes.
+    pub owner: Option<Box<str>>,
+    /// The hosts that are its own. None: it says nothing of hosts.
+    pub hosts: Vec<HostPattern>,
+    /// The listeners that are its own, by their process-wide ids. None: it says nothing of listeners.
+    pub listeners: Vec<u16>,
+    /// How refusals look, where not as everywhere.
+    pub errors: ErrorPages,
 }
 
 /// What a route asks of the services that it sends requests to.
@@ -162,6 +180,36 @@ pub enum Peers {
     Trusted,
     /// Nobody.
     Nobody,
+}
+
+impl Group {
+    /// Whether a request that no route takes is its own: by its host, or by its listener where it
+    /// says nothing of hosts.
+    fn would_take(&self, host: &str, listener: u16) -> bool {
+        match (self.hosts.as_slice(), self.listeners.as_slice()) {
+            ([], []) => false,
+            ([], listeners) => listeners.contains(&listener),
+            (hosts, listeners) => {
+                hosts.iter().any(|pattern| pattern.takes(host))
+                    && (listeners.is_empty() || listeners.contains(&listener))
+            }
+        }
+    }
+}
+
+impl Snapshot {
+    /// The group whose client sent a request that no route takes. Of several the one that names the
+    /// host itself goes before one whose wildcard takes it.
+    pub(crate) fn group_of(&self, host: &str, listener: u16) -> Option<&Group> {
+        let named =
+            |group: &&Arc<Group>| group.hosts.iter().any(|pattern| pattern.is_exactly(host));
+        let mut fit = self
+            .groups
+            .iter()
+            .filter(|group| group.would_take(host, listener));
+        let first = fit.clone().next();
+        fit.find(named).or(first).map(|group| &**group)
+    }
 }
 
 impl ErrorPages {

@@ -68,6 +68,25 @@ impl HostPattern {
     }
 }
 
+impl HostPattern {
+    /// Whether it takes a host, given as [`Query::host`](crate::Query::host) is.
+    pub fn takes(&self, host: &str) -> bool {
+        match &self.0 {
+            Kind::Exact(own) => **own == *host,
+            Kind::Wildcard(suffix) => host
+                .strip_suffix(&**suffix)
+                .and_then(|below| below.strip_suffix('.'))
+                .is_some_and(|below| !below.is_empty()),
+            Kind::Any => true,
+        }
+    }
+
+    /// Whether it takes this host alone.
+    pub fn is_exactly(&self, host: &str) -> bool {
+        matches!(&self.0, Kind::Exact(own) if **own == *host)
+    }
+}
+
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

@@ -250,3 +250,13 @@ fn path_rules(rules: &model::PathRules) -> path::PathRules {
         observe: rules.mode == model::PathMode::Observe,
     }
 }
+
+impl Builder<'_> {
+    fn previous_listener(&self, name: &str) -> Option<&Arc<ListenerSpec>> {
+        self.previous?
+            .generation
+            .listeners
+            .iter()
+            .find(|spec| &*spec.name == name)
+    }
+}

@@ -4,6 +4,7 @@
 //! previous configuration is taken over: connections, endpoint health, TLS sessions live on.
 
 mod context;
+mod group;
 mod listener;
 mod logins;
 mod page;
@@ -20,9 +21,9 @@ pub(crate) use service::upstream_tls;
 use std::{collections::HashMap, sync::Arc};
 
 use lintel_kernel::Fault;
-use lintel_policies::{Chain, Context};
+use lintel_policies::Context;
 use lintel_proxy::Snapshot;
-use lintel_server::{Generation, ListenerSpec};
+use lintel_server::Generation;
 use lintel_state::store::Replicas;
 use lintel_upstream::Service;
 
@@ -72,10 +73,11 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
     let services = service::build(&mut builder);
     builder.offer(&services);
     let listeners = listener::build(&mut builder);
-    let routes = route::build(&mut builder);
+    let groups = group::build(&mut builder);
+    let routes = route::build(&mut builder, &groups);
     let router = router::build(&mut builder);
-    let unmatched = builder.unmatched();
-    let errors = page::errors(&mut builder);
+    let unmatched = route::unmatched(&mut builder);
+    let errors = page::errors(&mut builder, &["errors"], &loaded.model.errors);
     match router {
         Some(router) if builder.out.is_empty() => {
             let mut warnings = router::warnings(loaded, &router);
@@ -90,6 +92,7 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
                     .map(|spec| (spec.id, Arc::clone(&spec.rules)))
                     .collect(),
                 errors,
+                groups: groups.into_values().collect(),
                 overload: route::overload(&loaded.model.overload),
                 unmatched,
             };
@@ -133,25 +136,5 @@ impl Builder<'_> {
         self.context.services = Arc::new(named.collect());
         // Where one can't be built, nothing will come into use: what asks it is not at fault.
         self.context.dry |= services.len() < self.loaded.model.services.len();
-    }
-
-    /// The default policies that observe, for requests that match no route.
-    fn unmatched(&mut self) -> Chain {
-        let observing = self.loaded.model.defaults.policies.observing();
-        match Chain::build(&observing, &self.context) {
-            Ok(chain) => chain,
-            Err(faults) => {
-                self.faults(&["defaults", "policies"], faults);
-                Chain::default()
-            }
-        }
-    }
-
-    fn previous_listener(&self, name: &str) -> Option<&Arc<ListenerSpec>> {
-        self.previous?
-            .generation
-            .listeners
-            .iter()
-            .find(|spec| &*spec.name == name)
     }
 }

@@ -5,19 +5,26 @@ use lintel_kernel::{Fault, expr::Template};
 use lintel_proxy::snapshot::{ErrorPages, Escape, Page, Redirect};
 
 use super::Builder;
-use crate::{model, text::StatusPattern};
+use crate::{
+    model::{self, ErrorPage, Table},
+    text::StatusPattern,
+};
 
-pub(super) fn errors(builder: &mut Builder<'_>) -> ErrorPages {
+/// The pages that are written at `base`.
+pub(super) fn errors(
+    builder: &mut Builder<'_>,
+    base: &[&str],
+    written: &Table<StatusPattern, ErrorPage>,
+) -> ErrorPages {
     let mut pages = ErrorPages::default();
-    for (pattern, page) in &builder.loaded.model.errors {
+    for (pattern, page) in written {
         let content_type = page.content_type.0.clone();
         let built = match page.body.compile() {
             Ok(body) => plain(StatusCode::OK, content_type, body),
             Err(error) => {
-                builder.faults(
-                    &["errors", &pattern.to_string(), "body"],
-                    vec![Fault::from(error)],
-                );
+                let pattern = pattern.to_string();
+                let path = [base, &[&pattern, "body"]].concat();
+                builder.faults(&path, vec![Fault::from(error)]);
                 continue;
             }
         };

@@ -5,11 +5,11 @@ mod grpc;
 mod overload;
 mod split;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::HeaderName;
 use lintel_kernel::Fault;
-use lintel_policies::{Chain, Context, Setting, quota};
+use lintel_policies::{Chain, Context, RoutePolicies, Setting, quota};
 use lintel_proxy::snapshot::{Action, Route, Terms};
 use lintel_router::{RouteSpec, ValueMatch};
 use lintel_server::listener_id;
@@ -19,12 +19,14 @@ pub(crate) use grpc::{Wrong, transcoder};
 pub(super) use overload::overload;
 
 use super::{
-    Builder, page,
+    Builder,
+    group::Groups,
+    page,
     service::{guard, retry},
 };
-use crate::model::{self, Defaults, Model, To};
+use crate::model::{self, Model, To};
 
-pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
+pub(super) fn build(builder: &mut Builder<'_>, groups: &Groups<'_>) -> Vec<Route> {
     let loaded = builder.loaded;
     let model = &loaded.model;
     let shared = builder.context.clone();
@@ -35,16 +37,14 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
     }
     let mut routes = Vec::with_capacity(model.routes.len());
     for (name, route) in &model.routes {
-        let mut policies = route.policies.merged(&model.defaults.policies);
-        if policies.rate_limit.is_none() && !shared.callers.is_empty() {
-            // Consumers and plans bring theirs along.
-            policies.rate_limit = Some(Setting::On(Vec::new()));
+        let group = route.group.as_ref().map(|group| groups.get(group).cloned());
+        if group.as_ref().is_some_and(Option::is_none) {
+            continue;
         }
-        if policies.quota.is_none() && !shared.quotas.is_empty() {
-            policies.quota = Some(Setting::On(quota::Config::Many(Vec::new())));
-        }
+        let policies = policies(model, route, &shared);
         let context = Context {
             route: Some(name.as_str().into()),
+            group: route.group.as_ref().map(|group| group.as_str().into()),
             params: Some(route.params()),
             targets: Some(route.targets()),
             ..shared.clone()
@@ -62,7 +62,8 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
                 name: name.as_str().into(),
                 chain,
                 action,
-                timeout: timeout(model, route),
+                group: group.flatten(),
+                timeout: model.timeout(route).to_std(),
                 priority: overload::priority(route.priority),
                 fallback,
                 mirror,
@@ -83,6 +84,30 @@ pub(super) fn build(builder: &mut Builder<'_>) -> Vec<Route> {
         }
     }
     routes
+}
+
+/// The policies of a route. Consumers and plans bring limits of theirs along.
+fn policies(model: &Model, route: &model::Route, shared: &Context) -> RoutePolicies {
+    let mut policies = model.policies(route);
+    if policies.rate_limit.is_none() && !shared.callers.is_empty() {
+        policies.rate_limit = Some(Setting::On(Vec::new()));
+    }
+    if policies.quota.is_none() && !shared.quotas.is_empty() {
+        policies.quota = Some(Setting::On(quota::Config::Many(Vec::new())));
+    }
+    policies
+}
+
+/// The default policies that observe, for requests that match no route.
+pub(super) fn unmatched(builder: &mut Builder<'_>) -> Chain {
+    let observing = builder.loaded.model.defaults.policies.observing();
+    match Chain::build(&observing, &builder.context) {
+        Ok(chain) => chain,
+        Err(faults) => {
+            builder.faults(&["defaults", "policies"], faults);
+            Chain::default()
+        }
+    }
 }
 
 /// What the router needs, in the order of the routes.
@@ -158,14 +183,6 @@ fn action(builder: &Builder<'_>, route: &str, to: &To) -> Result<Action, Fault> 
             Action::Redirect(page::redirect(redirect).map_err(|fault| fault.under("redirect"))?)
         }
     })
-}
-
-fn timeout(model: &Model, route: &model::Route) -> Duration {
-    route
-        .timeout
-        .or(model.defaults.timeout)
-        .unwrap_or(Defaults::TIMEOUT)
-        .to_std()
 }
 
 /// The route's own limits and breaker; their state is taken over from the configuration before.

@@ -3,7 +3,7 @@
 use lintel_policies::Setting;
 
 use super::Check;
-use crate::{diagnostic::code, model::Defaults};
+use crate::diagnostic::code;
 
 /// Delays that no request outlives.
 pub(super) fn warnings(check: &mut Check<'_>) {
@@ -13,8 +13,7 @@ pub(super) fn warnings(check: &mut Check<'_>) {
         let Some(delay) = fault.and_then(|fault| fault.delay.as_ref()) else {
             continue;
         };
-        let timeout = route.timeout.or(model.defaults.timeout);
-        let timeout = timeout.unwrap_or(Defaults::TIMEOUT);
+        let timeout = model.timeout(route);
         if delay.time < timeout {
             continue;
         }

@@ -42,16 +42,23 @@ pub(super) fn check(check: &mut Check<'_>) {
             Action::Service(_) | Action::Grpc(_) => {}
         }
     }
-    for (status, page) in &loaded.model.errors {
-        let scope = Scope {
-            loaded,
-            response: true,
-            params: None,
-        };
-        let status = status.to_string();
-        check
-            .out
-            .extend(scope.faults(&["errors", &status, "body"], &page.body));
+    let groups = loaded.model.groups.iter();
+    let groups =
+        groups.map(|(name, group)| (vec!["groups", name.as_str(), "errors"], &group.errors));
+    for (base, pages) in [(vec!["errors"], &loaded.model.errors)]
+        .into_iter()
+        .chain(groups)
+    {
+        for (status, page) in pages {
+            let scope = Scope {
+                loaded,
+                response: true,
+                params: None,
+            };
+            let status = status.to_string();
+            let path = [&base[..], &[&status, "body"]].concat();
+            check.out.extend(scope.faults(&path, &page.body));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod consumers;
 mod drills;
 mod expressions;
 mod files;
+mod groups;
 mod grpc;
 mod listeners;
 mod overload;
@@ -59,6 +60,7 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
     retry::errors(&mut check);
     breaker::check(&mut check);
     balance::check(&mut check);
+    groups::check(&mut check);
     routes::check(&mut check);
     references::check(&mut check);
     grpc::check(&mut check);

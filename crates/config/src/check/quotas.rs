@@ -63,11 +63,9 @@ pub(super) fn warnings(check: &mut Check<'_>) {
         let metering = policies.metering.as_ref().and_then(Setting::on);
         metering.is_some()
     };
-    let routes = model.routes.iter();
-    let routes = routes.map(|(name, route)| (vec!["routes", name.as_str()], &route.policies));
-    let defaults = (vec!["defaults"], &model.defaults.policies);
-    for (base, _) in routes.chain([defaults]).filter(|(_, own)| metered(own)) {
-        let path = [&base[..], &["policies", "metering"]].concat();
+    let places = model.policy_places().into_iter();
+    for (base, _) in places.filter(|(_, policies)| metered(policies)) {
+        let path = [&base[..], &["metering"]].concat();
         let diagnostic = check
             .warning(
                 code::FORGETS,
@@ -102,14 +100,12 @@ pub(super) fn stores(model: &Model) -> HashSet<String> {
 
 /// All lists of quotas, and where the item that each belongs to is written.
 fn lists(model: &Model) -> Vec<(Vec<&str>, &Config)> {
-    let mut lists = Vec::new();
-    let defaults = model.defaults.policies.quota.as_ref();
-    let defaults = defaults.and_then(Setting::on);
-    lists.extend(defaults.map(|quota| (vec!["defaults", "policies"], quota)));
-    for (name, route) in &model.routes {
-        let quota = route.policies.quota.as_ref().and_then(Setting::on);
-        lists.extend(quota.map(|quota| (vec!["routes", name.as_str(), "policies"], quota)));
-    }
+    let places = model.policy_places().into_iter();
+    let places = places.filter_map(|(place, policies)| {
+        let quota = policies.quota.as_ref().and_then(Setting::on)?;
+        Some((place, quota))
+    });
+    let mut lists: Vec<(Vec<&str>, &Config)> = places.collect();
     for (name, consumer) in &model.consumers {
         let quota = consumer.quota.as_ref();
         lists.extend(quota.map(|quota| (vec!["consumers", name.as_str()], quota)));

@@ -137,14 +137,9 @@ fn lists(model: &Model) -> Vec<(Vec<&str>, Vec<LimitConfig>)> {
         let on = setting.as_ref().and_then(Setting::on);
         on.cloned().unwrap_or_default()
     };
-    let mut lists = vec![(
-        vec!["defaults", "policies"],
-        on(&model.defaults.policies.rate_limit),
-    )];
-    for (name, route) in &model.routes {
-        let limits = on(&route.policies.rate_limit);
-        lists.push((vec!["routes", name.as_str(), "policies"], limits));
-    }
+    let places = model.policy_places().into_iter();
+    let places = places.map(|(place, policies)| (place, on(&policies.rate_limit)));
+    let mut lists: Vec<(Vec<&str>, Vec<LimitConfig>)> = places.collect();
     for (name, consumer) in &model.consumers {
         let limits = consumer.rate_limit.clone();
         lists.push((vec!["consumers", name.as_str()], limits));

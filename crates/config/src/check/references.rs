@@ -42,9 +42,12 @@ pub(super) fn check(check: &mut Check<'_>) {
             let path = [base[0], base[1], "mirror", "service"];
             service(check, &path, &mirror.service);
         }
-        asked(check, &[base[0], base[1], "policies"], &settings.policies);
         for (at, listener) in settings.matches.listeners().iter().enumerate() {
             let path = [base[0], base[1], "match", "listeners", &at.to_string()];
+            if check.loaded.tree.find(&path).is_none() {
+                // Those of its group.
+                break;
+            }
             reference(
                 check,
                 "listeners",
@@ -54,8 +57,9 @@ pub(super) fn check(check: &mut Check<'_>) {
             );
         }
     }
-    let defaults = &model.defaults.policies;
-    asked(check, &["defaults", "policies"], defaults);
+    for (place, policies) in model.policy_places() {
+        asked(check, &place, policies);
+    }
     expectations(check);
 }
 

@@ -41,15 +41,12 @@ pub(super) fn warnings(check: &mut Check<'_>) {
     if revocations.store.is_none() {
         return;
     }
-    let routes = model.routes.iter();
-    let routes = routes.map(|(name, route)| (vec!["routes", name.as_str()], &route.policies));
-    let all = std::iter::once((vec!["defaults"], &model.defaults.policies)).chain(routes);
-    for (base, policies) in all {
+    for (base, policies) in model.policy_places() {
         for (path, lifetime) in lifetimes(policies) {
             if lifetime <= revocations.keep {
                 continue;
             }
-            let path = [&base[..], &["policies"], &path[..]].concat();
+            let path = [&base[..], &path[..]].concat();
             let diagnostic = check
                 .warning(
                     code::NO_EFFECT,

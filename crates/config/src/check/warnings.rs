@@ -90,14 +90,13 @@ fn routes(check: &mut Check<'_>) {
 
 /// Services that some route sends requests to, or some policy asks.
 fn used(model: &Model) -> HashSet<&str> {
-    let asked = model.defaults.policies.services().into_iter();
+    let places = model.policy_places().into_iter();
+    let asked = places.flat_map(|(_, policies)| policies.services());
     let mut used: HashSet<&str> = asked.map(|service| service.name).collect();
     for (_, route) in &model.routes {
         let fallback = route.fallback.as_ref();
         let fallback = fallback.and_then(|fallback| fallback.service.as_ref());
         used.extend(fallback.map(|name| name.as_str()));
-        let asked = route.policies.services().into_iter();
-        used.extend(asked.map(|service| service.name));
         used.extend(route.mirror.as_ref().map(|mirror| mirror.service.as_str()));
         match &route.to {
             To::Service(name) | To::Action(Action::Service(name)) => {

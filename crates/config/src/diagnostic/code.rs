@@ -66,6 +66,8 @@ codes! {
     UNKNOWN_LISTENER = "unknown-listener";
     /// A route that is not declared.
     UNKNOWN_ROUTE = "unknown-route";
+    /// A group that is not declared.
+    UNKNOWN_GROUP = "unknown-group";
     /// A plan that is not declared.
     UNKNOWN_PLAN = "unknown-plan";
     /// A store that is not declared.

@@ -55,8 +55,9 @@ pub struct FieldChange {
 }
 
 /// Sections of named items.
-const NAMED: [&str; 7] = [
+const NAMED: [&str; 8] = [
     "listeners",
+    "groups",
     "stores",
     "consumers",
     "plans",

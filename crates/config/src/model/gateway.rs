@@ -1,10 +1,11 @@
 use lintel_kernel::{Duration, config};
 
 use super::{
-    Admin, ConsumerConfig, Defaults, ErrorPage, Expectation, Listener, Log, Named, Overload, Plan,
-    RateLimits, Replicas, Revocations, Route, Service, State, Store, Table, Tracing,
+    Admin, ConsumerConfig, Defaults, ErrorPage, Expectation, Group, Listener, Log, Named, Overload,
+    Plan, RateLimits, Replicas, Revocations, Route, RoutePolicies, Service, State, Store, Table,
+    Tracing,
 };
-use crate::text::StatusPattern;
+use crate::text::{Name, StatusPattern};
 
 /// The configuration of a gateway.
 #[config]
@@ -72,6 +73,11 @@ pub struct Model {
     #[serde(default)]
     pub routes: Named<Route>,
 
+    /// Routes that belong together, with hosts, defaults, limits and error pages of their own; each
+    /// may be in a file of its own.
+    #[serde(default)]
+    pub groups: Named<Group>,
+
     /// Bodies of the answers that the gateway itself makes when it refuses or fails, by status.
     /// An exact status beats a class, a class beats `default`. Without an entry the answer is
     /// `application/problem+json` (RFC 9457). Callers that speak gRPC get `grpc-status` either way.
@@ -108,6 +114,84 @@ pub struct Model {
     /// access logs are not written, and nothing is mirrored.
     #[serde(default)]
     pub tests: Vec<Expectation>,
+}
+
+impl Model {
+    /// The group of a route.
+    pub fn group(&self, route: &Route) -> Option<&Group> {
+        self.groups.get(route.group.as_ref()?)
+    }
+
+    /// The timeout of a route: its own, that of its group, or the default.
+    pub fn timeout(&self, route: &Route) -> Duration {
+        let group = self.group(route).and_then(|group| group.defaults.timeout);
+        let inherited = group.or(self.defaults.timeout);
+        route.timeout.or(inherited).unwrap_or(Defaults::TIMEOUT)
+    }
+
+    /// The policies of a route: its own over those of its group over the defaults.
+    pub fn policies(&self, route: &Route) -> RoutePolicies {
+        // In two steps even without a group: what adds up knows from how far up it comes.
+        let group = self.group(route);
+        let group = group.map_or_else(RoutePolicies::default, |group| {
+            group.defaults.policies.clone()
+        });
+        route
+            .policies
+            .merged(&group.merged(&self.defaults.policies))
+    }
+
+    /// Everywhere that policies of routes are written, with the place.
+    pub fn policy_places(&self) -> Vec<(Vec<&str>, &RoutePolicies)> {
+        let groups = self.groups.iter();
+        let groups = groups.map(|(name, group)| of_group(name, group));
+        let routes = self.routes.iter();
+        let routes = routes.map(|(name, route)| of_route(name, route));
+        [of_defaults(self)]
+            .into_iter()
+            .chain(groups)
+            .chain(routes)
+            .collect()
+    }
+
+    /// Where the policies of a route may be written, with the place; what comes first wins.
+    pub fn policies_of<'a>(
+        &'a self,
+        name: &'a Name,
+        route: &'a Route,
+    ) -> Vec<(Vec<&'a str>, &'a RoutePolicies)> {
+        let group = route.group.as_ref();
+        let group = group.and_then(|name| Some(of_group(name, self.groups.get(name)?)));
+        let own = [of_route(name, route)].into_iter();
+        own.chain(group).chain([of_defaults(self)]).collect()
+    }
+
+    /// Lets routes have the hosts and listeners of their groups where they name none.
+    pub(crate) fn inherit(&mut self) {
+        let Self { routes, groups, .. } = self;
+        for route in routes.values_mut() {
+            let Some(group) = route.group.as_ref().and_then(|name| groups.get(name)) else {
+                continue;
+            };
+            let matches = &mut route.matches;
+            matches.host = matches.host.take().or_else(|| group.host.clone());
+            let listeners = matches.listeners.take();
+            matches.listeners = listeners.or_else(|| group.listeners.clone());
+        }
+    }
+}
+
+fn of_defaults(model: &Model) -> (Vec<&str>, &RoutePolicies) {
+    (vec!["defaults", "policies"], &model.defaults.policies)
+}
+
+fn of_group<'a>(name: &'a Name, group: &'a Group) -> (Vec<&'a str>, &'a RoutePolicies) {
+    let place = vec!["groups", name.as_str(), "defaults", "policies"];
+    (place, &group.defaults.policies)
+}
+
+fn of_route<'a>(name: &'a Name, route: &'a Route) -> (Vec<&'a str>, &'a RoutePolicies) {
+    (vec!["routes", name.as_str(), "policies"], &route.policies)
 }
 
 const fn drain_timeout() -> Duration {

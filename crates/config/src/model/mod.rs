@@ -10,6 +10,7 @@ mod defaults;
 mod expectation;
 mod fallback;
 mod gateway;
+mod group;
 mod grpc;
 mod limits;
 mod listener;
@@ -38,6 +39,7 @@ pub use expectation::{
 };
 pub use fallback::Fallback;
 pub use gateway::Model;
+pub use group::Group;
 pub use grpc::{GrpcBinding, GrpcJson, ToGrpc, UnknownNames};
 pub use limits::{BodyLimit, Http2Limits, Limits, Unlimited};
 pub(crate) use limits::{LARGEST_HEAD, SMALLEST_HEAD};

@@ -16,6 +16,10 @@ pub struct Route {
     #[schemars(example = serde_json::json!({ "path": "/orders/*" }))]
     pub matches: Match,
 
+    /// The group that it belongs to. A route that is written in a group belongs to it already.
+    #[serde(default)]
+    pub group: Option<Name>,
+
     /// What is done with the request and its answer. They run in the order of their phases,
     /// however they are written.
     #[serde(default)]

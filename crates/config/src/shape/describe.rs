@@ -33,6 +33,7 @@ pub(crate) fn singular(section: &str) -> Option<&'static str> {
     Some(match section {
         "listeners" => "listener",
         "services" => "service",
+        "groups" => "group",
         "routes" => "route",
         "stores" => "store",
         "consumers" => "consumer",

@@ -11,9 +11,10 @@ use crate::{
 };
 
 /// Sections whose items may be spread over files.
-const SPREAD: [&str; 7] = [
+const SPREAD: [&str; 8] = [
     "listeners",
     "services",
+    "groups",
     "routes",
     "stores",
     "consumers",

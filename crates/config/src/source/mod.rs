@@ -1,6 +1,7 @@
 //! Which files make up a configuration, and what they hold together.
 
 mod files;
+mod groups;
 mod merge;
 mod substitute;
 
@@ -48,6 +49,7 @@ pub(crate) fn tree(
     }
     let mut tree = merge::merge(trees, sources, out)?;
     let resolved = substitute::resolve(&mut tree, sources, environment, out);
+    groups::spread(&mut tree, out);
     Some(Read {
         tree,
         included: resolved.files,

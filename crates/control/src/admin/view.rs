@@ -47,6 +47,8 @@ pub(super) fn routes(gateway: &Gateway) -> Value {
             .unwrap_or_default();
         let value = json!({
             "match": matches,
+            "group": route.group.as_ref().map(|group| &group.name),
+            "owner": route.group.as_ref().and_then(|group| group.owner.as_ref()),
             "policies": route.chain.names().collect::<Vec<_>>(),
             "timeout_ms": route.timeout.as_millis(),
             "to": action,

@@ -55,7 +55,7 @@ pub fn unasked(loaded: &Loaded) -> Vec<String> {
     let model = &loaded.model;
     let mut found = Vec::new();
     for (route, settings) in &model.routes {
-        let policies = settings.policies.merged(&model.defaults.policies);
+        let policies = model.policies(settings);
         for asked in policies.services() {
             let policy = asked.path.first().copied().unwrap_or_default();
             found.push(format!(

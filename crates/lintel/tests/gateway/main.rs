@@ -18,6 +18,7 @@ mod drills;
 mod edges;
 mod endpoints;
 mod faults;
+mod groups;
 mod grpc;
 mod h2load;
 mod http2;

@@ -5,6 +5,7 @@ use super::limit::{Counted, Limit};
 use crate::{
     Context, described,
     per::{self, Per, Prefix, Selection},
+    policy::Origin,
 };
 
 /// Limits of a route, or of the defaults. A request has a place in all that are about it, from its
@@ -54,9 +55,9 @@ pub struct LimitConfig {
     #[serde(default)]
     pub dry_run: bool,
 
-    /// It comes from the defaults.
+    /// Where it was written.
     #[serde(skip)]
-    inherited: bool,
+    origin: Origin,
 }
 
 /// Who waits for a place.
@@ -83,16 +84,14 @@ impl LimitConfig {
     /// The same, as a route inherits it.
     pub(super) fn inherited(&self) -> Self {
         Self {
-            inherited: true,
+            origin: self.origin.inherited(),
             ..self.clone()
         }
     }
 }
 
-/// Limits that hold for a route; those that it inherits count all routes together.
+/// Limits that hold for a route; those that it inherits count all routes together that inherit them.
 pub(super) fn build(limits: &Config, context: &Context) -> Result<Vec<Limit>, Vec<Fault>> {
-    let own = context.route.as_deref();
-    let own = own.map_or("defaults".to_owned(), |name| format!("routes.{name}"));
     let (mut built, mut faults): (Vec<Limit>, Vec<Fault>) = (Vec::new(), Vec::new());
     if limits.len() > MOST_LIMITS {
         faults.push(
@@ -101,8 +100,7 @@ pub(super) fn build(limits: &Config, context: &Context) -> Result<Vec<Limit>, Ve
         );
     }
     for (at, config) in limits.iter().enumerate() {
-        let scope = if config.inherited { "defaults" } else { &own };
-        match config.build(scope, context) {
+        match config.build(&config.origin.scope(context), context) {
             Ok(limit) => {
                 let twice = |other: &Limit| other.name == limit.name && other.scope == limit.scope;
                 if built.iter().any(twice) {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Context, described,
     per::{self, Per, Prefix, Selection},
+    policy::Origin,
 };
 
 /// Quotas of a route, or of the defaults: one, such as `1000/day` of all requests together, or
@@ -101,9 +102,9 @@ pub struct QuotaConfig {
     #[serde(default = "yes")]
     pub headers: bool,
 
-    /// It comes from the defaults.
+    /// Where it was written.
     #[serde(skip)]
-    inherited: bool,
+    origin: Origin,
 }
 
 /// What happens beyond a quota.
@@ -142,7 +143,7 @@ impl QuotaConfig {
     /// The same, as a route inherits it.
     pub(super) fn inherited(&self) -> Self {
         Self {
-            inherited: true,
+            origin: self.origin.inherited(),
             ..self.clone()
         }
     }
@@ -164,7 +165,7 @@ impl QuotaConfig {
             on_store_failure: OnStoreFailure::default(),
             dry_run: false,
             headers: true,
-            inherited: false,
+            origin: Origin::Own,
         }
     }
 }
@@ -180,17 +181,24 @@ impl Config {
     }
 }
 
-/// Quotas that hold for a route; those that it inherits count all routes together.
+/// Quotas that hold for a route; those that it inherits count all routes together that inherit them.
 pub(super) fn build(config: &Config, context: &Context) -> Result<Vec<Arc<Quota>>, Vec<Fault>> {
-    let own = context.route.as_deref();
-    let own = own.map_or("defaults".to_owned(), |name| format!("routes.{name}"));
-    build_for(config, &own, &[], context)
+    each_of(config, |quota| quota.origin.scope(context), &[], context)
 }
 
 /// Quotas that are written in a place; `each` is what they are counted per in any case.
 pub(super) fn build_for(
     config: &Config,
     scope: &str,
+    each: &[&str],
+    context: &Context,
+) -> Result<Vec<Arc<Quota>>, Vec<Fault>> {
+    each_of(config, |_| scope.to_owned(), each, context)
+}
+
+fn each_of(
+    config: &Config,
+    scope: impl Fn(&QuotaConfig) -> String,
     each: &[&str],
     context: &Context,
 ) -> Result<Vec<Arc<Quota>>, Vec<Fault>> {
@@ -201,8 +209,7 @@ pub(super) fn build_for(
         false => fault,
     };
     for (at, quota) in config.quotas().enumerate() {
-        let scope = if quota.inherited { "defaults" } else { scope };
-        match quota.build(scope, each, context) {
+        match quota.build(&scope(&quota), each, context) {
             Ok(quota) => {
                 if built.iter().any(|other| other.id == quota.id) {
                     let fault = Fault::new(format!("two quotas are called `{}`", quota.name))

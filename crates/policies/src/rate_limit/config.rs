@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Context, described,
     per::{self, Selection},
+    policy::Origin,
 };
 
 pub use crate::per::{Per, Prefix};
@@ -103,9 +104,9 @@ pub struct LimitConfig {
     #[serde(default = "yes")]
     pub headers: bool,
 
-    /// It comes from the defaults.
+    /// Where it was written.
     #[serde(skip)]
-    pub(super) inherited: bool,
+    pub(super) origin: Origin,
 }
 
 /// A number, or an expression.
@@ -160,20 +161,15 @@ impl LimitConfig {
     /// The same, as a route inherits it.
     pub(super) fn inherited(&self) -> Self {
         Self {
-            inherited: true,
+            origin: self.origin.inherited(),
             ..self.clone()
         }
     }
 }
 
-/// Limits that hold for a route; those that it inherits count all routes together.
+/// Limits that hold for a route; those that it inherits count all routes together that inherit them.
 pub(super) fn build(limits: &Config, context: &Context) -> Result<Vec<Limit>, Vec<Fault>> {
-    let own = context.route.as_deref();
-    let own = own.map_or("defaults".to_owned(), |name| format!("routes.{name}"));
-    let scopes = limits.iter().map(|limit| match limit.inherited {
-        true => "defaults".to_owned(),
-        false => own.clone(),
-    });
+    let scopes = limits.iter().map(|limit| limit.origin.scope(context));
     all(limits.iter().zip(scopes), &[], context)
 }
 

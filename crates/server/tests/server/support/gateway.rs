@@ -74,6 +74,7 @@ pub(crate) fn generation(
     let service = Service::build(service, None).unwrap();
     let route = |name: &str, action| Route {
         name: name.into(),
+        group: None,
         chain: Chain::default(),
         action,
         timeout: Duration::from_secs(60),
@@ -102,6 +103,7 @@ pub(crate) fn generation(
         services: vec![service],
         listeners: rules.into_iter().collect(),
         errors: ErrorPages::default(),
+        groups: Vec::new(),
         overload: None,
         unmatched: Chain::default(),
     });
