@@ -20,6 +20,7 @@ mod diff;
 mod document;
 mod endpoints;
 mod loaded;
+mod login;
 pub mod model;
 mod redact;
 mod reference;

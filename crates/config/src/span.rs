@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use crate::login;
+
 /// A stretch of text in one of the configuration's files. Byte offsets, end exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
@@ -84,18 +86,22 @@ impl Source {
 #[derive(Clone, Default)]
 pub struct Sources {
     files: Vec<Source>,
-    /// Where secrets are written in the files; never shown.
+    /// Where secrets are written in the files; never shown. In their order, and apart from each other.
     secrets: Vec<Span>,
 }
 
 impl Sources {
     /// Adds a file and returns its index.
     pub(crate) fn add(&mut self, path: PathBuf, text: &str) -> u32 {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let index = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        let passwords = login::passwords(text).into_iter();
+        self.hide(passwords.map(|range| Span::new(index, range)));
         self.files.push(Source {
             path,
-            text: text.strip_prefix('\u{feff}').unwrap_or(text).into(),
+            text: text.into(),
         });
-        u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
+        index
     }
 
     /// The file with this index.
@@ -110,14 +116,27 @@ impl Sources {
 
     /// Declares that a stretch of text is a secret.
     pub(crate) fn hide(&mut self, spans: impl IntoIterator<Item = Span>) {
+        let known = self.secrets.len();
         self.secrets.extend(spans);
+        if self.secrets.len() == known {
+            return;
+        }
+        self.secrets
+            .sort_unstable_by_key(|span| (span.source, span.start));
+        self.secrets.dedup_by(|next, last| {
+            let one = next.source == last.source && next.start < last.end;
+            if one {
+                last.end = last.end.max(next.end);
+            }
+            one
+        });
     }
 
     /// Whether a place shows a secret that is written in the file.
     pub(crate) fn is_secret(&self, span: Span) -> bool {
-        self.secrets
-            .iter()
-            .any(|s| s.source == span.source && s.start < span.end && span.start < s.end)
+        let before = |s: &Span| (s.source, s.end) <= (span.source, span.start);
+        let next = self.secrets.get(self.secrets.partition_point(before));
+        next.is_some_and(|s| s.source == span.source && s.start < span.end)
     }
 
     /// The secrets that are written in the files.

@@ -220,6 +220,14 @@ const REFERENCES: [&str; 4] = [
     "${env.MIXED}",
 ];
 
+/// Ways to write a login into a value, where it does not belong.
+const LOGINS: [&str; 4] = [
+    "redis://ada:zq9-s3cr3t-zq9@10.0.0.7:6379",
+    "https://:zq9/s3cr3t@host/path",
+    ":zq9-s3cr3t@redis:6379",
+    "ada:zq9-s3cr3t@[fd00::7]:6379",
+];
+
 /// In every place where the sample has a text: one way after the other, or all with `LINTEL_FULL=1`.
 #[test]
 fn no_secret_is_shown_wherever_it_stands() {
@@ -229,8 +237,8 @@ fn no_secret_is_shown_wherever_it_stands() {
     texts(&before.redacted(), "", &mut places);
     assert!(places.len() > 80, "{}", places.len());
     for (at, place) in places.iter().enumerate() {
-        for (way, reference) in REFERENCES.iter().enumerate() {
-            if full || at % REFERENCES.len() == way {
+        for (way, reference) in REFERENCES.iter().chain(&LOGINS).enumerate() {
+            if full || at % REFERENCES.len() == way % REFERENCES.len() {
                 no_secret_is_shown(&before, place, reference);
             }
         }
@@ -373,7 +381,8 @@ proptest! {
 
     #[test]
     fn texts_survive_being_written_and_read(text in any::<String>()) {
-        let text = text.replace('\u{0}', "");
+        // What looks like a login is hidden.
+        let text = text.replace(['\u{0}', '@'], "");
         let yaml = format!(
             "{}\n{}",
             "version: 1\nlisteners: { a: { bind: 0.0.0.0:80 } }",

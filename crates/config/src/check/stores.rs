@@ -6,7 +6,7 @@ use std::{
 };
 
 use lintel_kernel::{Duration, Fault};
-use lintel_state::store::{Address, At, Census, Login, NoAddress, Redis, Replicas, Settings};
+use lintel_state::store::{Address, At, Census, Login, Redis, Replicas, Settings};
 use lintel_tls::ClientSettings;
 
 use super::Check;
@@ -15,6 +15,7 @@ use crate::{
     diagnostic::code,
     loaded::Loaded,
     model::{RedisStore, Sentinel, Store},
+    text::StoreAddress,
 };
 
 /// Stores by name, and what each was made of.
@@ -175,28 +176,26 @@ fn wanted(name: &str, redis: &RedisStore) -> Result<Settings, Vec<Fault>> {
                     Fault::new(format!(
                         "store `{name}` can't be reached by its `url`: {why}"
                     ))
-                    .with_hint("write it like `redis://user:password@redis.internal:6379/0`")
+                    .with_hint("write it like `redis://redis.internal:6379/0`")
+                    .discreet()
                     .under("url"),
                 );
                 return Err(faults);
             }
         },
         (None, Some(sentinel), []) => {
-            let sentinels = addresses(&sentinel.addresses, &mut faults, &["addresses", "sentinel"]);
             let login = Login {
                 database: sentinel.database,
                 ..Login::default()
             };
-            (watched(sentinel, sentinels), login, false)
+            (watched(sentinel), login, false)
         }
-        (None, None, nodes @ [_, ..]) => {
-            let nodes = addresses(nodes, &mut faults, &["cluster"]);
-            (At::Cluster(nodes), Login::default(), false)
-        }
+        (None, None, nodes @ [_, ..]) => (At::Cluster(addresses(nodes)), Login::default(), false),
         _ => {
             faults.push(
                 Fault::new("a store is at one place: `url`, `sentinel` or `cluster`")
-                    .with_hint("write one of them, such as `url: redis://127.0.0.1:6379`"),
+                    .with_hint("write one of them, such as `url: redis://127.0.0.1:6379`")
+                    .discreet(),
             );
             return Err(faults);
         }
@@ -220,10 +219,10 @@ fn wanted(name: &str, redis: &RedisStore) -> Result<Settings, Vec<Fault>> {
     })
 }
 
-fn watched(sentinel: &Sentinel, sentinels: Vec<Address>) -> At {
+fn watched(sentinel: &Sentinel) -> At {
     let password = sentinel.password.as_ref();
     At::Sentinel {
-        sentinels,
+        sentinels: addresses(&sentinel.addresses),
         master: sentinel.master.clone(),
         login: Login {
             username: sentinel.username.clone(),
@@ -233,18 +232,6 @@ fn watched(sentinel: &Sentinel, sentinels: Vec<Address>) -> At {
     }
 }
 
-fn addresses(texts: &[String], faults: &mut Vec<Fault>, under: &[&str]) -> Vec<Address> {
-    let mut found = Vec::new();
-    for (at, text) in texts.iter().enumerate() {
-        match text.parse() {
-            Ok(address) => found.push(address),
-            Err(NoAddress) => {
-                let fault = Fault::new("it is not the address of a server")
-                    .with_hint("write it like `redis.internal:6379`; a login has keys of its own")
-                    .under(at.to_string());
-                faults.push(under.iter().fold(fault, |fault, key| fault.under(*key)));
-            }
-        }
-    }
-    found
+fn addresses(nodes: &[StoreAddress]) -> Vec<Address> {
+    nodes.iter().map(|node| node.0.clone()).collect()
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::{Check, files::files};
 use crate::{
     diagnostic::code,
-    model::{Action, Model, To},
+    model::{Action, Model, Store, To, UpstreamTls},
     span::Span,
 };
 
@@ -148,26 +148,29 @@ fn services(check: &mut Check<'_>) {
             }
             seen.push(target.endpoint());
         }
-        if service
-            .tls
-            .as_ref()
-            .is_some_and(|tls| tls.insecure_skip_verify)
-        {
-            let path = [path[0], path[1], "tls", "insecure_skip_verify"];
-            let diagnostic = check
-                .warning(
-                    code::VERIFICATION_OFF,
-                    &path,
-                    format!("certificates of service `{name}` are not verified"),
-                )
-                .at(
-                    check.loaded.locate(&path),
-                    "anybody in between can read and change everything",
-                )
-                .help("write `ca: …` with the authority that its certificate comes from");
-            check.push(diagnostic);
-        }
+        unverified(check, service.tls.as_ref(), "service", &path);
     }
+}
+
+/// Certificates of something at a path that are not looked at.
+fn unverified(check: &mut Check<'_>, tls: Option<&UpstreamTls>, noun: &str, path: &[&str]) {
+    if !tls.is_some_and(|tls| tls.insecure_skip_verify) {
+        return;
+    }
+    let name = path.get(1).unwrap_or(&"");
+    let path = [path, &["tls", "insecure_skip_verify"]].concat();
+    let diagnostic = check
+        .warning(
+            code::VERIFICATION_OFF,
+            &path,
+            format!("certificates of {noun} `{name}` are not verified"),
+        )
+        .at(
+            check.loaded.locate(&path),
+            "anybody in between can read and change everything",
+        )
+        .help("write `ca: …` with the authority that its certificate comes from");
+    check.push(diagnostic);
 }
 
 fn stores(check: &mut Check<'_>) {
@@ -176,7 +179,10 @@ fn stores(check: &mut Check<'_>) {
     let counting = check.loaded.model.replicas.counted();
     used.extend(counting.map(|counted| counted.store.clone()));
     used.extend(check.loaded.model.revocations.store.clone());
-    for (name, _) in &check.loaded.model.stores {
+    for (name, store) in &check.loaded.model.stores {
+        let Store::Redis(redis) = store;
+        let path = ["stores", name.as_str(), "redis"];
+        unverified(check, redis.tls.as_ref(), "store", &path);
         if used.contains(name.as_str()) {
             continue;
         }

@@ -1,7 +1,7 @@
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, fmt, sync::Arc};
 
 use super::{Diagnostic, Severity, Style, json, render};
-use crate::span::Sources;
+use crate::{login, span::Sources};
 
 /// Diagnostics together with the files they point into.
 #[derive(Clone)]
@@ -11,9 +11,11 @@ pub struct Report {
 }
 
 impl Report {
-    /// Orders diagnostics by place and drops repetitions (an alias repeats its anchor's mistakes).
+    /// Orders diagnostics by place and drops repetitions (an alias repeats its anchor's mistakes). What
+    /// they quote shows no passwords.
     pub fn new(sources: Arc<Sources>, mut diagnostics: Vec<Diagnostic>) -> Self {
         let mut seen = HashSet::new();
+        diagnostics.iter_mut().for_each(mask);
         diagnostics.retain(|d| {
             let place = d.primary.as_ref().map(|label| label.span);
             seen.insert((d.code, d.message.clone(), place))
@@ -54,6 +56,18 @@ impl Report {
     /// `end_column`, `severity`, `code`, `message`, `expected`, `help`, `path` and `related`.
     pub fn to_json(&self) -> serde_json::Value {
         json::report(self)
+    }
+}
+
+fn mask(diagnostic: &mut Diagnostic) {
+    let labels = diagnostic.primary.iter_mut();
+    let labels = labels.chain(&mut diagnostic.secondary);
+    let texts = [&mut diagnostic.expected, &mut diagnostic.help];
+    let texts = texts.into_iter().flatten().chain([&mut diagnostic.message]);
+    for text in texts.chain(labels.map(|label| &mut label.text)) {
+        if let Cow::Owned(masked) = login::masked(text) {
+            *text = masked;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 use lintel_kernel::{Duration, Secret, config};
 
 use super::UpstreamTls;
+use crate::text::StoreAddress;
 
 /// A store that replicas share.
 #[config]
@@ -27,7 +28,7 @@ pub struct RedisStore {
     /// for the same callers stand in one slot and are asked by one script; others by one each, at once.
     #[serde(default)]
     #[schemars(example = ["10.0.0.7:6379", "10.0.0.8:6379"])]
-    pub cluster: Vec<String>,
+    pub cluster: Vec<StoreAddress>,
 
     /// The user of an ACL that the gateway logs in as, in place of that of the `url`.
     #[serde(default)]
@@ -64,7 +65,7 @@ pub struct Sentinel {
 
     /// The Sentinels, as `host:port`. The first that answers is believed.
     #[schemars(length(min = 1), example = ["10.0.0.7:26379", "10.0.0.8:26379"])]
-    pub addresses: Vec<String>,
+    pub addresses: Vec<StoreAddress>,
 
     /// The user that the gateway is to the Sentinels, if they want one.
     #[serde(default)]

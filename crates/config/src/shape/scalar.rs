@@ -8,7 +8,7 @@ use crate::{
     document::{Node, Numeric, Value},
     schema::View,
     span::Span,
-    text::{self, TextError},
+    text::{self, StoreAddress, TextError},
 };
 
 /// Formats in which a bare number is a legal text, or so nearly one that the parser's message
@@ -38,7 +38,10 @@ impl<'n> Walk<'n> {
         schema: View<'static>,
         format: &'static str,
     ) -> Option<Json> {
-        if format == "secret" && node.taint.is_none() && node.span.start < node.span.end {
+        let login =
+            format == StoreAddress::FORMAT && node.scalar().is_some_and(|text| text.contains('@'));
+        if (format == "secret" || login) && node.taint.is_none() && node.span.start < node.span.end
+        {
             self.secrets.push((node.span, describe::dotted(&self.path)));
         }
         let text = match &node.value {
@@ -85,18 +88,24 @@ impl<'n> Walk<'n> {
         };
         let subject = subject(&self.path);
         let expected = describe::expected(schema);
-        if let Some(taint) = &node.taint {
+        if node.taint.is_some() || self.sources.is_secret(node.span) {
             // Neither the parser's message nor its hint may be shown: they quote the text.
-            let message = match format {
-                "template" | "expression" => {
+            let message = match (format, &node.taint) {
+                ("template" | "expression", _) => {
                     format!("{subject}: an expression in this text can't be used")
                 }
-                _ => format!("{subject}: the value of `{}` is not {noun}", taint.origin),
+                (_, Some(taint)) => {
+                    format!("{subject}: the value of `{}` is not {noun}", taint.origin)
+                }
+                (_, None) => format!("{subject}: a login is no part of {noun}"),
             };
+            let help =
+                (!node.is_tainted()).then(|| "remove it, up to and including the `@`".to_owned());
             self.push(
                 Diagnostic::error(code, message)
                     .at(node.span, "")
-                    .expected(expected),
+                    .expected(expected)
+                    .help_maybe(help),
             );
             return;
         }

@@ -21,6 +21,7 @@ mod retry;
 mod rpc;
 mod server;
 mod status;
+mod store;
 mod target;
 mod template;
 
@@ -41,6 +42,7 @@ pub use retry::RetryOn;
 pub use rpc::{RpcCode, RpcName, RpcPath};
 pub use server::ServerAddress;
 pub use status::StatusRange;
+pub use store::StoreAddress;
 pub use target::{RequestPath, TestUrl};
 pub use template::{ExprText, TemplateText};
 
