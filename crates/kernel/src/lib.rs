@@ -7,6 +7,7 @@
 mod text_value;
 
 pub mod allotment;
+pub mod beside;
 pub mod certificate;
 pub mod duration;
 pub mod exchange;

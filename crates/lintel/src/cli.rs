@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Status(Remote),
     /// Make a running gateway read its configuration again, by its admin API.
     Reload(Remote),
+    /// Show what callers have used of a running gateway's quotas, or change it, by its admin API.
+    Quotas(Quotas),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -122,6 +124,22 @@ pub(crate) struct Diff {
     /// one, only whether anything at all is different.
     #[arg(long)]
     pub(crate) running: bool,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+#[derive(Args)]
+pub(crate) struct Quotas {
+    /// The quota, as it is listed without this: `plans.gold:monthly`.
+    pub(crate) quota: Option<String>,
+    /// Whose count; `*` where all requests share one.
+    pub(crate) key: Option<String>,
+    /// Set what it has used.
+    #[arg(long, requires = "key", conflicts_with = "add")]
+    pub(crate) used: Option<u64>,
+    /// Add to what it has used; take from it where negative.
+    #[arg(long, requires = "key", allow_negative_numbers = true)]
+    pub(crate) add: Option<i64>,
     #[command(flatten)]
     pub(crate) remote: Remote,
 }

@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod keys;
 mod print;
+mod quotas;
 mod remote;
 mod run;
 mod signals;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo::demo(&demo),
         Command::Status(remote) => remote::status(&remote),
         Command::Reload(remote) => remote::reload(&remote),
+        Command::Quotas(args) => quotas::quotas(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "lintel", &mut std::io::stdout());
             FINE

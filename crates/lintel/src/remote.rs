@@ -14,7 +14,7 @@ use crate::{FAILED, FINE, cli, print};
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) fn status(args: &cli::Remote) -> u8 {
-    match call(args, "GET", "/config/status") {
+    match call(args, "GET", "/config/status", "") {
         Ok((200, body)) => {
             print::out(&if args.json { body } else { describe(&body) });
             FINE
@@ -24,7 +24,7 @@ pub(crate) fn status(args: &cli::Remote) -> u8 {
 }
 
 pub(crate) fn reload(args: &cli::Remote) -> u8 {
-    match call(args, "POST", "/config/reload") {
+    match call(args, "POST", "/config/reload", "") {
         Ok((200, body)) => {
             let outcome: Value = serde_json::from_str(&body).unwrap_or_default();
             let text = match (
@@ -63,14 +63,14 @@ pub(crate) fn reload(args: &cli::Remote) -> u8 {
 /// # Errors
 /// It could not be had; the text says why.
 pub(crate) fn fetch(args: &cli::Remote, path: &str) -> Result<Value, String> {
-    let body = match call(args, "GET", path) {
+    let body = match call(args, "GET", path, "") {
         Ok((200, body)) => body,
         other => return Err(reason(args, other)),
     };
     serde_json::from_str(&body).map_err(|error| format!("error: {path} is no JSON: {error}"))
 }
 
-fn failed(args: &cli::Remote, outcome: io::Result<(u16, String)>) -> u8 {
+pub(crate) fn failed(args: &cli::Remote, outcome: io::Result<(u16, String)>) -> u8 {
     print::err(&reason(args, outcome));
     FAILED
 }
@@ -134,7 +134,12 @@ fn connect(address: &str) -> io::Result<Box<dyn Wire>> {
 }
 
 /// One request with `Connection: close`: the answer is everything until the end.
-fn call(args: &cli::Remote, method: &str, path: &str) -> io::Result<(u16, String)> {
+pub(crate) fn call(
+    args: &cli::Remote,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> io::Result<(u16, String)> {
     let mut stream = connect(&args.admin)?;
     let token = args
         .token
@@ -145,7 +150,8 @@ fn call(args: &cli::Remote, method: &str, path: &str) -> io::Result<(u16, String
     });
     write!(
         stream,
-        "{method} {path} HTTP/1.0\r\nHost: admin\r\nAccept: application/json\r\n{authorization}Content-Length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: admin\r\nAccept: application/json\r\n{authorization}Content-Length: {}\r\n\r\n{body}",
+        body.len()
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -3,8 +3,10 @@
 //! Adding a policy is a folder with a `README.md` (its documentation and acceptance tests), a
 //! `mod.rs`, a `config.rs`, and one line in the list below, in the order of phases.
 
+mod ask;
 mod backend;
 mod bearer;
+mod callers;
 mod chain;
 mod challenge;
 mod consumers;

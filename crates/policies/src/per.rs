@@ -38,6 +38,15 @@ pub enum Per {
     Many(#[schemars(with = "Vec<described::Expression>", length(min = 1))] Vec<String>),
 }
 
+/// What a request costs.
+#[derive(Debug)]
+pub(crate) enum Price {
+    /// The same as every other.
+    Fixed(u64),
+    /// What an expression says.
+    Of(Expr),
+}
+
 /// What the configuration of a limit says of whom it counts, and which requests it is about.
 #[derive(Clone, Copy)]
 pub(crate) struct Selection<'a> {
@@ -167,6 +176,19 @@ pub(crate) fn not_plain() -> Fault {
         .under("name")
 }
 
+impl Price {
+    /// Of one request: 1 where that can't be told.
+    pub(crate) fn of(&self, exchange: &Exchange) -> u64 {
+        match self {
+            Self::Fixed(price) => *price,
+            Self::Of(expr) => {
+                let text = expr.text(Scope::request(exchange));
+                text.and_then(|text| text.trim().parse().ok()).unwrap_or(1)
+            }
+        }
+    }
+}
+
 impl Selector {
     /// Whether the limit is about a request at all.
     pub(crate) fn applies(&self, exchange: &Exchange) -> bool {
@@ -219,10 +241,42 @@ impl Selector {
             out.push_str(values.strip_prefix(':').unwrap_or(&values));
             return;
         }
-        out.push('#');
-        for byte in Sha1::digest(values.as_bytes()) {
-            let _ = write!(out, "{byte:02x}");
-        }
+        digest(&values, out);
+    }
+
+    /// Whom a request counts for, as a store that replicas share knows it: readable where the values
+    /// are plain and not longer than `longest`, else their SHA-1, so that nobody makes its memory
+    /// overflow. What is counted for the same values stands in one slot of a cluster, and what is
+    /// counted for all together with the others of its `scope`. `end` tells the limit from others.
+    pub(crate) fn store_key(
+        &self,
+        prefix: &str,
+        scope: &str,
+        end: &str,
+        longest: usize,
+        exchange: &Exchange,
+    ) -> String {
+        store_key(prefix, scope, end, longest, &self.readable(exchange))
+    }
+
+    /// The same for whom the admin API calls by a [`name`](Self::name).
+    pub(crate) fn store_key_of(
+        &self,
+        prefix: &str,
+        scope: &str,
+        end: &str,
+        longest: usize,
+        name: &str,
+    ) -> String {
+        let word = |name: &str| name.bytes().all(is_word) && !name.starts_with('-');
+        let values = match &self.parts[..] {
+            [] => String::new(),
+            [Part::Value(_)] if word(name) => format!(":{}={name}", name.len()),
+            // What was too long to be shown is called the same there.
+            _ if name.starts_with('#') => name.to_owned(),
+            _ => format!(":{name}"),
+        };
+        store_key(prefix, scope, end, longest, &values)
     }
 
     /// Whom a request counts for, as people can read it: a value after a colon for each part, with
@@ -253,6 +307,29 @@ impl Selector {
             }
         }
         values
+    }
+}
+
+fn store_key(prefix: &str, scope: &str, end: &str, longest: usize, values: &str) -> String {
+    let mut key = format!("{prefix}:{{");
+    match values.len() {
+        0 => key.push_str(scope),
+        length if length <= longest && values.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            key.push_str(values);
+        }
+        _ => digest(values, &mut key),
+    }
+    key.push_str("}:");
+    key.push_str(end);
+    key
+}
+
+/// Appends what stands for values that are too long to be shown.
+fn digest(values: &str, out: &mut String) {
+    out.push('#');
+    for byte in Sha1::digest(values.as_bytes()) {
+        // Writing to a String can't fail.
+        let _ = write!(out, "{byte:02x}");
     }
 }
 

@@ -231,6 +231,24 @@ impl Context {
         self.usage.clone().unwrap_or_else(made)
     }
 
+    /// A declared store.
+    ///
+    /// # Errors
+    /// There is none of that name; the mistake of the key `store`.
+    pub(crate) fn store(&self, name: &str) -> Result<&Arc<Redis>, Fault> {
+        self.stores.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.stores.keys().map(String::as_str).collect();
+            let fault = Fault::new(format!("there is no store `{name}`"));
+            let fault = match known.as_slice() {
+                [] => fault.with_hint(format!(
+                    "add `stores: {{ {name}: {{ redis: {{ url: redis://127.0.0.1:6379 }} }} }}`"
+                )),
+                known => fault.with_hint(format!("the stores are `{}`", known.join("`, `"))),
+            };
+            fault.under("store")
+        })
+    }
+
     /// Compiles a text with `${…}` that is rendered while the request goes in.
     ///
     /// # Errors

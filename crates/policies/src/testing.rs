@@ -8,7 +8,7 @@ use http::{Request, request};
 use lintel_http::Body;
 use lintel_http::http1::Timer;
 use lintel_kernel::{
-    Detour, Exchange, Flow, Names, Rejection,
+    Consumer, Detour, Exchange, Flow, Identity, Names, Rejection,
     exchange::{Params, Refused},
     trace::{RequestId, Trace},
 };
@@ -34,6 +34,58 @@ impl Names for Nameless {
     fn service(&self, _: u32) -> &str {
         ""
     }
+}
+
+/// A chain of one policy, as JSON.
+pub(crate) fn chain_of(key: &str, config: serde_json::Value, context: &Context) -> Chain {
+    Chain::build(&policies(key, config), context).unwrap()
+}
+
+/// One policy of a route, as JSON.
+pub(crate) fn policies(key: &str, config: serde_json::Value) -> RoutePolicies {
+    serde_json::from_value(serde_json::json!({ key: config })).unwrap()
+}
+
+/// Passes a request through a chain that does not wait; the refusal, if it is one.
+pub(crate) fn refusal(chain: &Chain, exchange: &mut Exchange) -> Option<Rejection> {
+    match chain.on_request(&mut Depth::default(), exchange, &mut Body::empty()) {
+        Flow::Refuse(rejection) => Some(rejection),
+        _ => None,
+    }
+}
+
+/// How many of `count` requests are admitted.
+pub(crate) fn admitted(chain: &Chain, count: usize, make: impl Fn() -> Exchange) -> usize {
+    (0..count)
+        .filter(|_| refusal(chain, &mut make()).is_none())
+        .count()
+}
+
+/// A request of 192.0.2.1.
+pub(crate) fn get() -> Exchange {
+    of(Request::get("/"))
+}
+
+/// A request of an address.
+pub(crate) fn from(address: &str) -> Exchange {
+    let mut exchange = get();
+    exchange.client = address.parse().unwrap();
+    exchange
+}
+
+/// A request of a consumer.
+pub(crate) fn by(name: &str, plan: Option<&str>) -> Exchange {
+    let mut exchange = get();
+    let consumer = Consumer {
+        name: name.into(),
+        plan: plan.map(Into::into),
+        groups: Vec::new(),
+    };
+    exchange.identity = Some(Rc::new(Identity {
+        consumer: Some(Arc::new(consumer)),
+        ..Identity::default()
+    }));
+    exchange
 }
 
 /// A request of 192.0.2.1 with some header fields.

@@ -1,7 +1,7 @@
 //! What tests of the whole gateway share.
 //!
 //! [`Origin`] is a scripted upstream, [`Client`] a client that shows the bytes as they came,
-//! [`Scenario`] an example from a README that can be run, [`until`] waits for a condition. All of it
+//! [`Redis`] a real server, [`Scenario`] an example from a README that can be run, [`until`] waits for a condition. All of it
 //! is blocking, on threads of its own, and shares no code with the gateway: a fault in the codec
 //! can't hide itself.
 //!
@@ -16,14 +16,18 @@
 
 mod answer;
 mod client;
+mod fleet;
 mod message;
 mod origin;
+mod redis;
 mod scenario;
 mod wait;
 
 pub use answer::Answer;
 pub use client::{Client, Reply};
+pub use fleet::{Cluster, Moving, Sentinel};
 pub use message::{Fields, Seen};
 pub use origin::Origin;
+pub use redis::Redis;
 pub use scenario::{Exchange, Expected, Scenario, scenarios};
 pub use wait::{PATIENCE, until};

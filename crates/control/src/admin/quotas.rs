@@ -58,7 +58,7 @@ async fn one(State(gateway): Shared, Path(id): Path<String>) -> Response {
 
 async fn entry(State(gateway): Shared, Path((id, key)): Path<(String, String)>) -> Response {
     match known(&gateway).remove(&id) {
-        Some(quota) => shown(&quota, &key),
+        Some(quota) => answer(&quota, &key, quota.used(inner(&key), now()).await),
         None => not_found("there is no quota of this name"),
     }
 }
@@ -83,21 +83,18 @@ async fn change(
     };
     let own = inner(&key);
     let done = match change {
-        Change::Used(used) => quota.set(own, now(), used),
-        Change::Add(more) => quota.add(own, now(), more),
+        Change::Used(used) => quota.set(own, now(), used).await,
+        Change::Add(more) => quota.add(own, now(), more).await,
     };
-    match done {
-        Ok(()) => {
-            tracing::info!(
-                quota = quota.id(),
-                key,
-                change = body,
-                "a count was changed"
-            );
-            shown(&quota, &key)
-        }
-        Err(why) => refused(why),
+    if done.is_ok() {
+        tracing::info!(
+            quota = quota.id(),
+            key,
+            change = body,
+            "a count was changed"
+        );
     }
+    answer(&quota, &key, done)
 }
 
 /// The quotas of the configuration that serves, by what they are called.
@@ -129,9 +126,9 @@ fn view(quota: &Quota) -> Value {
     shown
 }
 
-fn shown(quota: &Quota, key: &str) -> Response {
+fn answer(quota: &Quota, key: &str, used: Result<u64, NoCount>) -> Response {
     let limit = quota.allotment().count;
-    match quota.used(inner(key), now()) {
+    match used {
         Ok(used) => Json(json!({
             "quota": quota.id(),
             "key": key,
@@ -141,18 +138,10 @@ fn shown(quota: &Quota, key: &str) -> Response {
             "period_end": quota.period(now()).end,
         }))
         .into_response(),
-        Err(why) => refused(why),
-    }
-}
-
-fn refused(why: NoCount) -> Response {
-    match why {
-        NoCount::Unknown => not_found("nothing was counted under this key"),
-        NoCount::Shared => (
-            StatusCode::CONFLICT,
-            "it is counted in a store; read and change it there\n",
-        )
-            .into_response(),
+        Err(why @ NoCount::Unknown) => not_found(&why.to_string()),
+        Err(why @ NoCount::StoreAway(_)) => {
+            (StatusCode::BAD_GATEWAY, format!("{why}\n")).into_response()
+        }
     }
 }
 

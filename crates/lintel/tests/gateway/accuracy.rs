@@ -12,9 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lintel_testkit::Origin;
+use lintel_testkit::{Origin, Redis};
 
-use crate::support::{Gateway, Redis};
+use crate::support::Gateway;
 
 /// A limit of 200 a second, bursts of 200.
 const RATE: f64 = 200.0;

@@ -2,9 +2,9 @@
 
 use std::thread;
 
-use lintel_testkit::{Origin, until};
+use lintel_testkit::{Origin, Redis, until};
 
-use crate::support::{Gateway, Redis};
+use crate::support::Gateway;
 
 fn configuration(origin: &Origin, redis: u16, replicas: usize, limits: &str) -> String {
     format!(

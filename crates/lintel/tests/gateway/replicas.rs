@@ -1,8 +1,8 @@
 //! Replicas that come and go while they share limits.
 
-use lintel_testkit::{Origin, until};
+use lintel_testkit::{Origin, Redis, until};
 
-use crate::support::{Gateway, Redis};
+use crate::support::Gateway;
 
 /// Limits of 120 an hour: one divided among replicas, one counted in the store.
 fn configuration(origin: &Origin, redis: &Redis) -> String {
@@ -36,7 +36,7 @@ fn admitted(gateway: &Gateway, path: &str) -> usize {
     replies.filter(|status| *status == 200).count()
 }
 
-fn until_counted(gateways: &[&Gateway], number: usize) {
+pub(crate) fn until_counted(gateways: &[&Gateway], number: usize) {
     let line = format!("lintel_replicas {number}\n");
     until(&format!("{number} replicas are counted"), || {
         let mut metrics = gateways

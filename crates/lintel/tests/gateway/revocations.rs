@@ -6,10 +6,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use lintel_testkit::{Client, Origin, Reply, until};
+use lintel_testkit::{Client, Origin, Redis, Reply, until};
 use serde_json::{Value, json};
 
-use crate::support::{Gateway, Peer, Redis, with_routes};
+use crate::support::{Gateway, Peer, with_routes};
 
 /// A maker of tokens, and an upstream behind gateways that believe it.
 struct Scene {
@@ -191,7 +191,7 @@ fn the_last_list_holds_without_the_store_and_comes_back_with_it() {
     assert_eq!(told, 1, "once for the whole outage");
 
     // It has lost everything, and learns it again.
-    redis.begin_anew();
+    redis.restart();
     until_status(&[&one, &other], &second, 401);
     until_measured(&one, "lintel_revocations_failing{store=\"shared\"} 0");
     assert_eq!([status(&one, &first), status(&other, &first)], [401, 401]);

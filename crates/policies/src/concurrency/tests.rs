@@ -14,7 +14,8 @@ use lintel_state::in_flight::InFlight;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{Chain, Context, Depth, RoutePolicies, Wait, testing};
+use crate::testing::{chain_of, from, policies};
+use crate::{Chain, Context, Depth, Wait, testing};
 
 fn context() -> Context {
     Context {
@@ -24,18 +25,8 @@ fn context() -> Context {
     }
 }
 
-fn policies(limits: Value) -> RoutePolicies {
-    serde_json::from_value(json!({ "concurrency": limits })).unwrap()
-}
-
 fn chain(limits: Value, context: &Context) -> Chain {
-    Chain::build(&policies(limits), context).unwrap()
-}
-
-fn from(address: &str) -> Exchange {
-    let mut exchange = testing::of(Request::get("/"));
-    exchange.client = address.parse().unwrap();
-    exchange
+    chain_of("concurrency", limits, context)
 }
 
 /// A request in a chain; it ends when this is dropped.
@@ -234,7 +225,9 @@ async fn who_goes_away_leaves_the_line() {
 #[test]
 fn mistakes_are_named() {
     let faults = |limits: Value| -> Vec<String> {
-        let faults = Chain::build(&policies(limits), &context()).err().unwrap();
+        let faults = Chain::build(&policies("concurrency", limits), &context())
+            .err()
+            .unwrap();
         let told = faults.iter();
         told.map(|fault| format!("{}: {}", fault.path.join("."), fault.message))
             .collect()

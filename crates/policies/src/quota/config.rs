@@ -4,12 +4,12 @@ use lintel_kernel::{Allotment, Fault, Share, config};
 
 use super::{
     period::Calendar,
-    runtime::{Counted, Price, Quota, Threshold},
+    runtime::{Counted, Quota, Threshold},
     shared::Shared,
 };
 use crate::{
     Context, described,
-    per::{self, Per, Prefix, Selection},
+    per::{self, Per, Prefix, Price, Selection},
     policy::Origin,
 };
 
@@ -316,17 +316,7 @@ impl QuotaConfig {
         let Some(name) = &self.store else {
             return Ok(None);
         };
-        let Some(store) = context.stores.get(name) else {
-            let known: Vec<&str> = context.stores.keys().map(String::as_str).collect();
-            let fault = Fault::new(format!("there is no store `{name}`"));
-            return Err(match known.as_slice() {
-                [] => fault.with_hint(format!(
-                    "add `stores: {{ {name}: {{ redis: {{ url: redis://127.0.0.1:6379 }} }} }}`"
-                )),
-                known => fault.with_hint(format!("the stores are `{}`", known.join("`, `"))),
-            }
-            .under("store"));
-        };
+        let store = context.store(name)?;
         // A rehearsal counts here, like a gateway that is alone.
         Ok((!context.dry).then(|| Shared {
             store: Arc::clone(store),

@@ -5,6 +5,7 @@ use lintel_state::ledger::Period;
 use smallvec::SmallVec;
 
 use super::{reject, runtime::Quota};
+use crate::ask::tighter;
 
 /// A quota that a request is counted by.
 pub(super) struct Asked<'a> {
@@ -41,7 +42,7 @@ pub(super) fn asked<'a>(
             index,
             quota,
             period,
-            cost: quota.price(exchange),
+            cost: quota.cost.of(exchange),
             left: u32::try_from(left).unwrap_or(u32::MAX - 1),
         }
     });
@@ -78,14 +79,6 @@ pub(super) fn give_back(asked: &[Asked<'_>], exchange: &Exchange) {
     own.for_each(|one| one.give_back(exchange));
 }
 
-/// The one of which less is left.
-pub(super) fn tighter(one: Option<Allowance>, other: Option<Allowance>) -> Option<Allowance> {
-    match (one, other) {
-        (Some(one), Some(other)) if other.remaining < one.remaining => Some(other),
-        (one, other) => one.or(other),
-    }
-}
-
 impl<'a> Asked<'a> {
     pub(super) const fn allowance(&self, used: u64) -> Allowance {
         Allowance {
@@ -111,6 +104,11 @@ impl<'a> Asked<'a> {
 }
 
 impl Exceeded<'_> {
+    /// Seconds until the period ends.
+    pub(super) const fn left(&self) -> u32 {
+        self.left
+    }
+
     pub(super) fn rejection(&self) -> Rejection {
         reject::used_up(&self.quota.name, self.left)
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+mod account;
 mod callers;
 mod config;
 mod decide;
@@ -19,11 +20,12 @@ use lintel_kernel::{Exchange, Fault, Flow, wall::time_at};
 use lintel_state::ledger::Book;
 use lintel_upstream::Control;
 
+pub use account::NoCount;
 pub use callers::Callers;
 pub use config::{Config, OnStoreFailure, Overage, QuotaConfig};
-pub use runtime::{NoCount, Quota};
+pub use runtime::Quota;
 
-use crate::{Context, Policy, Wait, keep};
+use crate::{Context, Policy, Wait, ask::tighter, keep};
 
 /// Holds callers to so many requests in each hour, day, week or month of the calendar.
 pub struct Quotas {
@@ -52,7 +54,7 @@ impl Policy for Quotas {
 
     fn describe(&self) -> Vec<String> {
         let own = self.quotas.iter().map(|quota| quota.to_string());
-        own.chain(self.callers.describe()).collect()
+        own.chain(self.callers.0.describe()).collect()
     }
 
     fn start(&self, control: &Control) {
@@ -60,7 +62,7 @@ impl Policy for Quotas {
     }
 
     fn quotas(&self) -> Vec<Arc<Quota>> {
-        let own = self.quotas.iter().chain(self.callers.all());
+        let own = self.quotas.iter().chain(self.callers.0.all());
         own.cloned().collect()
     }
 
@@ -96,7 +98,7 @@ impl Policy for Quotas {
         let asked = decide::asked(self.of(exchange), exchange, now);
         match shared::ask(&asked, exchange).await {
             Ok(left) => {
-                exchange.detour.quota = decide::tighter(exchange.detour.quota, left);
+                exchange.detour.quota = tighter(exchange.detour.quota, left);
                 Flow::Next
             }
             Err(refusal) => {
@@ -124,7 +126,7 @@ impl Quotas {
     /// The quotas of a request, the most specific first: of the consumer, of its plan, of the route,
     /// of the defaults.
     fn of<'a>(&'a self, exchange: &Exchange) -> impl Iterator<Item = &'a Quota> + use<'a> {
-        let caller = self.callers.of(exchange.consumer());
+        let caller = self.callers.0.of(exchange.consumer());
         caller.chain(&self.quotas).map(|quota| &**quota)
     }
 }

@@ -6,19 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use lintel_kernel::{
-    Allotment, Exchange,
-    expr::{Expr, Scope},
-};
+use lintel_kernel::{Allotment, Exchange};
 use lintel_state::ledger::{Account, Book, Change, Period};
 use lintel_telemetry::metrics::{
     PolicyCounter,
     family::{QUOTA_OVERFLOW, QUOTA_REQUESTS, QUOTA_THRESHOLDS},
 };
-use sha1::{Digest as _, Sha1};
 
 use super::{period::Calendar, shared::Shared};
-use crate::per::Selector;
+use crate::per::{Price, Selector};
 
 /// A quota: whom it counts, how much each of them has, and what happens beyond.
 pub struct Quota {
@@ -43,12 +39,6 @@ pub struct Quota {
     pub(super) counted: Counted,
 }
 
-/// What a request costs.
-pub(super) enum Price {
-    Fixed(u64),
-    Of(Expr),
-}
-
 /// A soft threshold.
 pub(super) struct Threshold {
     /// As it is written, such as `80%`.
@@ -65,15 +55,6 @@ pub(super) struct Counted {
     pub(super) refused: PolicyCounter,
     pub(super) dry_run: PolicyCounter,
     overflow: PolicyCounter,
-}
-
-/// Why a count can't be shown or set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoCount {
-    /// Nobody of that name has been counted.
-    Unknown,
-    /// It is counted in a store.
-    Shared,
 }
 
 /// Longest values that name an account.
@@ -118,49 +99,8 @@ impl Quota {
         own
     }
 
-    /// What one has used.
-    ///
-    /// # Errors
-    /// It was never counted, or not here.
-    pub fn used(&self, key: &str, now: u64) -> Result<u64, NoCount> {
-        Ok(self.known(key)?.value(0, self.period(now)))
-    }
-
-    /// Sets what one has used.
-    ///
-    /// # Errors
-    /// It was never counted, or not here.
-    pub fn set(&self, key: &str, now: u64, used: u64) -> Result<(), NoCount> {
-        let account = self.known(key)?;
-        account.set(0, self.period(now), used);
-        Ok(())
-    }
-
-    /// Adds to what one has used, or takes from it.
-    ///
-    /// # Errors
-    /// It was never counted, or not here.
-    pub fn add(&self, key: &str, now: u64, more: i64) -> Result<(), NoCount> {
-        let (account, period) = (self.known(key)?, self.period(now));
-        let by = more.unsigned_abs();
-        if more < 0 {
-            account.take_back(0, period, by);
-        } else if account.add(0, period, by, u64::MAX).is_err() {
-            account.set(0, period, u64::MAX);
-        }
-        Ok(())
-    }
-
-    fn known(&self, key: &str) -> Result<Arc<Account<1>>, NoCount> {
-        if self.shared.is_some() {
-            return Err(NoCount::Shared);
-        }
-        let name = format!("{}{key}", self.prefix());
-        self.book.ledger().find(&name).ok_or(NoCount::Unknown)
-    }
-
     /// What the names of its accounts begin with. Another calendar is another account.
-    fn prefix(&self) -> String {
+    pub(super) fn prefix(&self) -> String {
         let per = self.allotment.per.name();
         format!("{}\n{per} {}\n", self.id, self.zone)
     }
@@ -185,33 +125,22 @@ impl Quota {
         })
     }
 
-    /// Whom a request counts for, as a store knows it. Quotas of the same caller stand in one slot of
-    /// a cluster.
+    /// Whom a request counts for, as a store that replicas share knows it.
     pub(super) fn shared_key(&self, prefix: &str, exchange: &Exchange, period: Period) -> String {
-        let values = self.selector.readable(exchange);
-        let end = format!("quota:{}:{}", self.id, period.start);
-        if values.is_empty() {
-            return format!("{prefix}:{{{}}}:{end}", self.id);
-        }
-        if values.len() <= LONGEST && values.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return format!("{prefix}:{{{values}}}:{end}");
-        }
-        let mut digest = String::new();
-        for byte in Sha1::digest(values.as_bytes()) {
-            let _ = write!(digest, "{byte:02x}");
-        }
-        format!("{prefix}:{{#{digest}}}:{end}")
+        let end = self.shared_end(period);
+        let selector = &self.selector;
+        selector.store_key(prefix, &self.id, &end, LONGEST, exchange)
     }
 
-    /// What a request costs: 1 where that can't be told.
-    pub(super) fn price(&self, exchange: &Exchange) -> u64 {
-        match &self.cost {
-            Price::Fixed(cost) => *cost,
-            Price::Of(expr) => {
-                let text = expr.text(Scope::request(exchange));
-                text.and_then(|text| text.trim().parse().ok()).unwrap_or(1)
-            }
-        }
+    /// The same for whom the admin API calls by a name.
+    pub(super) fn shared_key_of(&self, prefix: &str, name: &str, period: Period) -> String {
+        let end = self.shared_end(period);
+        let selector = &self.selector;
+        selector.store_key_of(prefix, &self.id, &end, LONGEST, name)
+    }
+
+    fn shared_end(&self, period: Period) -> String {
+        format!("quota:{}:{}", self.id, period.start)
     }
 
     /// A request was counted.

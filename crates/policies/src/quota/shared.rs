@@ -5,15 +5,15 @@ use std::{sync::Arc, time::Duration};
 use lintel_kernel::{Allowance, Exchange, Rejection};
 use lintel_state::{
     ledger::Change,
-    store::{Ask, Meaning, Redis, Reply},
+    store::{Ask, Meaning, Redis, Reply, Unavailable},
 };
-use smallvec::SmallVec;
 
 use super::{
     config::OnStoreFailure,
-    decide::{Asked, Exceeded, tighter},
+    decide::{Asked, Exceeded},
     reject::STORE_AWAY,
 };
+use crate::ask::{self, Group, tighter};
 
 /// Where a quota is counted for all replicas.
 pub(super) struct Shared {
@@ -30,103 +30,64 @@ pub(super) enum Refusal<'a> {
 /// The most that the store counts exactly: whole numbers of a double.
 const MOST: u64 = 1 << 53;
 
-/// Quotas that one script may be asked about: of one store and, in a cluster, of one slot.
-struct Group<'g, 'a> {
-    store: &'g Arc<Redis>,
-    slot: u16,
-    asked: SmallVec<[&'g Asked<'a>; 2]>,
-    asks: Vec<Ask>,
-}
+/// What a store has counted of a request.
+type Spent = Option<(Arc<Redis>, Vec<Ask>)>;
 
-/// Asks the stores, in one round trip each; in a cluster, in one for each slot. What was admitted
-/// before another refuses is given back.
+type Outcome<'a> = ask::Outcome<Spent, Refusal<'a>>;
+
+/// Asks the stores, all at once, and gives back what one admits where another refuses.
 pub(super) async fn ask<'a>(
     asked: &[Asked<'a>],
     exchange: &Exchange,
 ) -> Result<Option<Allowance>, Refusal<'a>> {
-    let mut tightest = None;
-    let mut spent: SmallVec<[(&Arc<Redis>, Vec<Ask>); 2]> = SmallVec::new();
-    for group in groups(asked, exchange) {
-        let reply = group.store.spend(&group.asks).await.ok();
-        let counted = matches!(reply, Some(Reply::Admitted(_)));
-        match group.settle(reply, exchange) {
-            Ok(allowance) => tightest = tighter(tightest, allowance),
-            Err(refusal) => {
-                for (store, asks) in spent {
-                    store.give_back(asks);
-                }
-                return Err(refusal);
+    let questions = asked.iter().filter_map(|one| {
+        let Shared { store, .. } = one.quota.shared.as_ref()?;
+        Some((store, one, one.ask(store, exchange)))
+    });
+    let groups = ask::grouped(questions).into_iter();
+    let asking = groups.map(|group| settle(group, exchange));
+    ask::all(asking, Refusal::length)
+        .await
+        .map_err(|(refusal, spent)| {
+            for (store, asks) in spent.into_iter().flatten() {
+                store.give_back(asks);
             }
-        }
-        if counted {
-            spent.push((group.store, group.asks));
-        }
-    }
-    Ok(tightest)
+            refusal
+        })
 }
 
-fn groups<'g, 'a>(asked: &'g [Asked<'a>], exchange: &Exchange) -> SmallVec<[Group<'g, 'a>; 2]> {
-    let mut groups: SmallVec<[Group<'g, 'a>; 2]> = SmallVec::new();
-    for one in asked {
-        let Some(Shared { store, .. }) = &one.quota.shared else {
-            continue;
-        };
-        let ask = one.ask(store, exchange);
-        let slot = store.slot(&ask.key);
-        let known = groups
-            .iter_mut()
-            .find(|known| known.slot == slot && Arc::ptr_eq(known.store, store));
-        match known {
-            Some(known) => {
-                known.asked.push(one);
-                known.asks.push(ask);
+/// What follows from what a store says.
+async fn settle<'a>(group: Group<&Asked<'a>>, exchange: &Exchange) -> Outcome<'a> {
+    let Group {
+        store, asked, asks, ..
+    } = group;
+    match store.spend(&asks).await {
+        Err(Unavailable) => alone(&asked),
+        Ok(Reply::Refused {
+            index, remaining, ..
+        }) => match asked.get(index) {
+            None => alone(&asked),
+            Some(one) => {
+                one.quota.counted.refused.inc();
+                let used = one.most().saturating_sub(remaining);
+                Err(Refusal::Exceeded(one.exceeded(used)))
             }
-            None => groups.push(Group {
-                store,
-                slot,
-                asked: [one].into_iter().collect(),
-                asks: vec![ask],
-            }),
-        }
-    }
-    groups
-}
-
-impl<'a> Group<'_, 'a> {
-    /// What follows from what the store says.
-    fn settle(
-        &self,
-        reply: Option<Reply>,
-        exchange: &Exchange,
-    ) -> Result<Option<Allowance>, Refusal<'a>> {
-        match reply {
-            None => alone(&self.asked),
-            Some(Reply::Refused {
-                index, remaining, ..
-            }) => match self.asked.get(index) {
-                None => alone(&self.asked),
-                Some(one) => {
-                    one.quota.counted.refused.inc();
-                    let used = one.most().saturating_sub(remaining);
-                    Err(Refusal::Exceeded(one.exceeded(used)))
-                }
-            },
-            Some(Reply::Admitted(counted)) => {
-                let mut tightest = None;
-                for (one, counted) in self.asked.iter().zip(counted) {
-                    let after = one.most().saturating_sub(counted.remaining.unwrap_or(0));
-                    let before = after.saturating_sub(one.cost);
-                    one.quota.note(Change { before, after }, exchange);
-                    tightest = tighter(tightest, Some(one.allowance(after)));
-                }
-                Ok(tightest)
+        },
+        Ok(Reply::Admitted(counted)) => {
+            let mut tightest = None;
+            for (one, counted) in asked.iter().zip(counted) {
+                let after = one.most().saturating_sub(counted.remaining.unwrap_or(0));
+                let before = after.saturating_sub(one.cost);
+                one.quota.note(Change { before, after }, exchange);
+                tightest = tighter(tightest, Some(one.allowance(after)));
             }
+            Ok((tightest, Some((store, asks))))
         }
     }
 }
 
 /// What holds without the store.
-fn alone<'a>(asked: &[&Asked<'_>]) -> Result<Option<Allowance>, Refusal<'a>> {
+fn alone<'a>(asked: &[&Asked<'_>]) -> Outcome<'a> {
     let denied = |one: &&Asked<'_>| {
         let shared = one.quota.shared.as_ref();
         let deny = shared.is_some_and(|shared| shared.on_failure == OnStoreFailure::Deny);
@@ -135,7 +96,7 @@ fn alone<'a>(asked: &[&Asked<'_>]) -> Result<Option<Allowance>, Refusal<'a>> {
     if asked.iter().any(denied) {
         return Err(Refusal::StoreAway);
     }
-    Ok(None)
+    Ok((None, None))
 }
 
 impl Asked<'_> {
@@ -161,6 +122,14 @@ impl Refusal<'_> {
         match self {
             Self::Exceeded(exceeded) => exceeded.rejection(),
             Self::StoreAway => STORE_AWAY,
+        }
+    }
+
+    /// The one that lasts longest is told.
+    const fn length(&self) -> u32 {
+        match self {
+            Self::Exceeded(exceeded) => exceeded.left(),
+            Self::StoreAway => 0,
         }
     }
 

@@ -5,15 +5,16 @@
     clippy::indexing_slicing
 )]
 
-use std::{rc::Rc, sync::Arc};
+use std::sync::Arc;
 
 use http::{Request, Response};
 use lintel_http::Body;
-use lintel_kernel::{Consumer, Exchange, Flow, Identity, Rejection};
+use lintel_kernel::Exchange;
 use lintel_state::ledger::{Book, Keep};
 use serde_json::{Value, json};
 
 use super::{Callers, Config, NoCount, Quota};
+use crate::testing::{admitted, by, chain_of, get, policies, refusal};
 use crate::{Chain, Context, Depth, RoutePolicies, Setting, testing};
 
 fn context() -> Context {
@@ -24,53 +25,17 @@ fn context() -> Context {
     }
 }
 
-fn policies(quotas: Value) -> RoutePolicies {
-    serde_json::from_value(json!({ "quota": quotas })).unwrap()
-}
-
 fn chain(quotas: Value, context: &Context) -> Chain {
-    Chain::build(&policies(quotas), context).unwrap()
-}
-
-fn send(chain: &Chain, exchange: &mut Exchange) -> Option<Rejection> {
-    let flow = chain.on_request(&mut Depth::default(), exchange, &mut Body::empty());
-    match flow {
-        Flow::Refuse(rejection) => Some(rejection),
-        _ => None,
-    }
-}
-
-fn admitted(chain: &Chain, count: usize, make: impl Fn() -> Exchange) -> usize {
-    (0..count)
-        .filter(|_| send(chain, &mut make()).is_none())
-        .count()
-}
-
-fn get() -> Exchange {
-    testing::of(Request::get("/"))
+    chain_of("quota", quotas, context)
 }
 
 fn with(name: &'static str, value: &'static str) -> Exchange {
     testing::of(Request::get("/").header(name, value))
 }
 
-fn by(name: &str, plan: Option<&str>) -> Exchange {
-    let mut exchange = get();
-    let consumer = Consumer {
-        name: name.into(),
-        plan: plan.map(Into::into),
-        groups: Vec::new(),
-    };
-    exchange.identity = Some(Rc::new(Identity {
-        consumer: Some(Arc::new(consumer)),
-        ..Identity::default()
-    }));
-    exchange
-}
-
 /// The fields of an answer to a request.
 fn fields(chain: &Chain, exchange: &mut Exchange) -> Vec<(String, String)> {
-    let _ = send(chain, exchange);
+    let _ = refusal(chain, exchange);
     let mut response = Response::new(Body::empty());
     let mut depth = Depth::default();
     let _ = chain.on_request(&mut depth, &mut get(), &mut Body::empty());
@@ -100,7 +65,7 @@ fn everybody_has_so_much() {
     assert_eq!(admitted(&chain, 5, || with("x-user", "a")), 3);
     assert_eq!(admitted(&chain, 5, || with("x-user", "b")), 3);
     assert_eq!(admitted(&chain, 5, get), 3);
-    let refused = send(&chain, &mut with("x-user", "a")).unwrap();
+    let refused = refusal(&chain, &mut with("x-user", "a")).unwrap();
     assert_eq!(
         (refused.status.as_u16(), refused.code),
         (429, "quota_exceeded")
@@ -144,7 +109,7 @@ fn what_may_be_overdrawn_is_counted_on() {
 fn costs_count() {
     let cost = "request.query[\"rows\"]";
     let chain = chain(json!([{ "limit": "10/month", "cost": cost }]), &context());
-    let rows = |target: &str| send(&chain, &mut testing::of(Request::get(target))).is_none();
+    let rows = |target: &str| refusal(&chain, &mut testing::of(Request::get(target))).is_none();
     assert!(rows("/?rows=8") && !rows("/?rows=3") && rows("/?rows=0"));
     assert!(rows("/?rows=2") && !rows("/?rows=x") && rows("/?rows=0"));
 }
@@ -213,16 +178,17 @@ fn plans_and_consumers_bring_theirs() {
     assert_eq!(gold.entries(now()), used);
 }
 
-#[test]
-fn counts_can_be_shown_and_set() {
+#[tokio::test]
+async fn counts_can_be_shown_and_set() {
     let quotas = json!([{ "limit": "3/month", "per": "request.headers[\"x-user\"]" }]);
     let chain = chain(quotas, &context());
     admitted(&chain, 5, || with("x-user", "a"));
     let quota = only(&chain);
-    assert_eq!(quota.used("a", now()), Ok(3));
-    assert_eq!(quota.used("b", now()), Err(NoCount::Unknown));
-    quota.set("a", now(), 5).unwrap();
-    quota.add("a", now(), -4).unwrap();
+    assert_eq!(quota.used("a", now()).await, Ok(3));
+    assert_eq!(quota.used("b", now()).await, Err(NoCount::Unknown));
+    assert_eq!(quota.set("a", now(), 5).await, Ok(5));
+    assert_eq!(quota.add("a", now(), -4).await, Ok(1));
+    assert_eq!(quota.add("b", now(), 1).await, Err(NoCount::Unknown));
     assert_eq!(admitted(&chain, 5, || with("x-user", "a")), 2);
 }
 
@@ -247,7 +213,7 @@ fn names_do_not_meet() {
 
 #[test]
 fn a_route_adds_to_the_defaults() {
-    let read = |value: Value| policies(value);
+    let read = |value: Value| policies("quota", value);
     let merged = read(json!("5/day")).merged(&read(json!([{ "limit": "7/month" }])));
     let Some(Setting::On(config)) = &merged.quota else {
         panic!("it is on");

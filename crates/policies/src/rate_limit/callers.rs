@@ -1,21 +1,16 @@
 //! The limits of consumers and plans: they hold on every route.
 
-use std::{collections::HashMap, sync::Arc};
-
-use lintel_kernel::{Consumer, Fault};
+use lintel_kernel::Fault;
 
 use super::{
     config::{self, LimitConfig},
     limit::Limit,
 };
-use crate::Context;
+use crate::{Context, callers::ByCaller};
 
 /// Limits that follow a caller wherever it calls.
 #[derive(Debug, Default)]
-pub struct Callers {
-    consumers: HashMap<Arc<str>, Vec<Limit>>,
-    plans: HashMap<Arc<str>, Vec<Limit>>,
-}
+pub struct Callers(pub(super) ByCaller<Limit>);
 
 impl Callers {
     /// Adds the limits of a consumer.
@@ -30,7 +25,7 @@ impl Callers {
     ) -> Result<(), Vec<Fault>> {
         let built = config::build_for(limits, format!("consumers.{name}"), &[], context)?;
         if !built.is_empty() {
-            self.consumers.insert(name.into(), built);
+            self.0.consumers.insert(name.into(), built);
         }
         Ok(())
     }
@@ -48,26 +43,13 @@ impl Callers {
         let each = ["consumer.name"];
         let built = config::build_for(limits, format!("plans.{name}"), &each, context)?;
         if !built.is_empty() {
-            self.plans.insert(name.into(), built);
+            self.0.plans.insert(name.into(), built);
         }
         Ok(())
     }
 
     /// Whether nobody has any.
     pub fn is_empty(&self) -> bool {
-        self.consumers.is_empty() && self.plans.is_empty()
-    }
-
-    pub(super) fn of(&self, consumer: Option<&Consumer>) -> impl Iterator<Item = &Limit> + use<'_> {
-        let own = consumer.and_then(|consumer| self.consumers.get(&consumer.name));
-        let plan = consumer.and_then(|consumer| self.plans.get(consumer.plan.as_ref()?));
-        own.into_iter().chain(plan).flatten()
-    }
-
-    pub(super) fn describe(&self) -> impl Iterator<Item = String> {
-        let all = self.consumers.values().chain(self.plans.values()).flatten();
-        let mut texts: Vec<String> = all.map(Limit::to_string).collect();
-        texts.sort_unstable();
-        texts.into_iter()
+        self.0.is_empty()
     }
 }

@@ -8,12 +8,12 @@ use lintel_state::{
 
 use super::{
     fields,
-    limit::{Counted, Limit, Price},
+    limit::{Counted, Limit},
     shared::Shared,
 };
 use crate::{
     Context, described,
-    per::{self, Selection},
+    per::{self, Price, Selection},
     policy::Origin,
 };
 
@@ -286,19 +286,9 @@ impl LimitConfig {
         let Some(store) = &self.store else {
             return Ok(None);
         };
-        let Some(store) = context.stores.get(store) else {
-            let known: Vec<&str> = context.stores.keys().map(String::as_str).collect();
-            let fault = Fault::new(format!("there is no store `{store}`"));
-            return Err(match known.as_slice() {
-                [] => fault.with_hint(format!(
-                    "add `stores: {{ {store}: {{ redis: {{ url: redis://127.0.0.1:6379 }} }} }}`"
-                )),
-                known => fault.with_hint(format!("the stores are `{}`", known.join("`, `"))),
-            }
-            .under("store"));
-        };
+        let store = context.store(store)?;
+        // A rehearsal counts here, like a gateway that is alone.
         if context.dry {
-            // A rehearsal counts here, like a gateway that is alone.
             return Ok(None);
         }
         Ok(Some(Shared {

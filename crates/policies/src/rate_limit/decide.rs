@@ -41,7 +41,7 @@ pub(super) fn asked<'a>(
         .zip(limits)
         .filter(|(_, limit)| limit.selector.applies(exchange));
     let asked = applying.filter_map(|(index, limit)| {
-        let cost = limit.price(exchange);
+        let cost = limit.cost.of(exchange);
         if cost == 0 {
             return None;
         }

@@ -1,16 +1,9 @@
 //! One limit, ready to be asked.
 
-use std::{
-    borrow::Cow,
-    fmt::{self, Write as _},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
-use lintel_kernel::{
-    Exchange, Rate,
-    expr::{Expr, Scope},
-};
+use lintel_kernel::{Exchange, Rate};
 use lintel_state::{
     limit::{Key, Rule, Table},
     store::Replicas,
@@ -19,10 +12,9 @@ use lintel_telemetry::metrics::{
     PolicyCounter, PolicyGauge,
     family::{RATE_LIMIT_DISPLACED, RATE_LIMIT_KEYS, RATE_LIMIT_REQUESTS},
 };
-use sha1::{Digest as _, Sha1};
 
 use super::shared::Shared;
-use crate::per::Selector;
+use crate::per::{Price, Selector};
 
 /// Longest values that a key in a store shows.
 const LONGEST: usize = 96;
@@ -50,13 +42,6 @@ pub(super) struct Limit {
     pub(super) counted: Counted,
 }
 
-/// What a request costs.
-#[derive(Debug)]
-pub(super) enum Price {
-    Fixed(u64),
-    Of(Expr),
-}
-
 /// What became of requests.
 #[derive(Debug)]
 pub(super) struct Counted {
@@ -74,35 +59,11 @@ impl Limit {
         self.selector.key(key, exchange).finish()
     }
 
-    /// Whom a request counts for, as a store that replicas share knows it: readable where the values
-    /// are short and plain, else their SHA-1, so that nobody makes its memory overflow. Limits that are
-    /// counted for the same values stand in one slot of a cluster, those for all together with the
-    /// others of their place.
+    /// Whom a request counts for, as a store that replicas share knows it.
     pub(super) fn shared_key(&self, shared: &Shared, exchange: &Exchange) -> String {
-        let values = self.selector.readable(exchange);
         let (prefix, key) = (shared.store.prefix(), &shared.key);
-        if values.is_empty() {
-            return format!("{prefix}:{{{}}}:{key}", self.scope);
-        }
-        if values.len() <= LONGEST && values.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return format!("{prefix}:{{{values}}}:{key}");
-        }
-        let mut digest = String::new();
-        for byte in Sha1::digest(values.as_bytes()) {
-            let _ = write!(digest, "{byte:02x}");
-        }
-        format!("{prefix}:{{#{digest}}}:{key}")
-    }
-
-    /// What a request costs: 1 where that can't be told.
-    pub(super) fn price(&self, exchange: &Exchange) -> u64 {
-        match &self.cost {
-            Price::Fixed(cost) => *cost,
-            Price::Of(expr) => expr
-                .text(Scope::request(exchange))
-                .and_then(|text: Cow<'_, str>| text.trim().parse().ok())
-                .unwrap_or(1),
-        }
+        let selector = &self.selector;
+        selector.store_key(prefix, &self.scope, key, LONGEST, exchange)
     }
 }
 

@@ -52,7 +52,7 @@ impl Policy for RateLimit {
 
     fn describe(&self) -> Vec<String> {
         let own = self.limits.iter().map(Limit::to_string);
-        own.chain(self.callers.describe()).collect()
+        own.chain(self.callers.0.describe()).collect()
     }
 
     /// The limits that are counted here, first: what they refuse need not be asked elsewhere.
@@ -113,7 +113,7 @@ impl RateLimit {
     /// The limits of a request, the most specific first: of the consumer, of its plan, of the route,
     /// of the defaults.
     fn of<'a>(&'a self, exchange: &Exchange) -> impl Iterator<Item = &'a Limit> + use<'a> {
-        let caller = self.callers.of(exchange.consumer());
+        let caller = self.callers.0.of(exchange.consumer());
         caller.chain(&self.limits)
     }
 }

@@ -1,36 +1,36 @@
 //! What stores say of a request.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::sync::Arc;
 
 use lintel_kernel::{Allowance, Exchange};
 use lintel_state::{
     limit::{Key, Table},
     store::{Ask, Counted, Lease, Leased, Redis, Reply, Unavailable},
 };
-use smallvec::SmallVec;
 
 use super::{
     config::OnStoreFailure,
     decide::{self, Asked, seconds},
     shared::{Parts, Refusal},
 };
+use crate::ask::{self, Group, tighter};
 
 /// Limits that one question decides.
-enum Group<'a> {
+enum Question<'a> {
     /// One that is taken ahead of need.
     Leased(&'a Lease, Asked<'a>),
-    /// Those that are counted in one store; where that is a cluster, in one slot of it.
-    Stored(Arc<Redis>, u16, Vec<(Asked<'a>, Ask)>),
+    /// Those that are counted in one store.
+    Stored(Group<Asked<'a>>),
 }
 
-/// What is undone where another group refuses.
+/// What is undone where another question is refused.
 enum Spent<'a> {
     Leased(&'a Lease, Key, u64),
     Stored(Arc<Redis>, Vec<Ask>),
     Here(Vec<Asked<'a>>),
 }
 
-type Outcome<'a> = Result<(Option<Allowance>, Spent<'a>), Refusal<'a>>;
+type Outcome<'a> = ask::Outcome<Spent<'a>, Refusal<'a>>;
 
 impl<'a> Parts<'a> {
     /// Asks the stores, all at once, and gives back what one admits where another refuses: at once here,
@@ -40,75 +40,33 @@ impl<'a> Parts<'a> {
         table: &Table,
         exchange: &Exchange,
     ) -> Result<Option<Allowance>, Refusal<'a>> {
-        let (here, groups) = self.grouped(exchange);
-        let asking = groups.into_iter();
-        let mut asking: SmallVec<[_; 2]> = asking
-            .map(|group| Box::pin(group.settle(table, exchange)))
-            .collect();
-        let outcomes = all(&mut asking).await;
-        let (mut tightest, mut spent, mut refused): (Option<Allowance>, _, Option<Refusal<'a>>) =
-            (None, SmallVec::<[Spent<'a>; 2]>::new(), None);
-        for outcome in outcomes {
-            match outcome {
-                Ok((left, what)) => {
-                    spent.push(what);
-                    tightest = tighter(tightest, left);
-                }
-                Err(refusal) => {
-                    let longer = refused
-                        .as_ref()
-                        .is_none_or(|other| refusal.length() > other.length());
-                    if longer {
-                        refused = Some(refusal);
-                    }
-                }
-            }
-        }
-        match refused {
-            None => Ok(tightest),
-            Some(refusal) => {
+        let stored = self.stored.into_iter().filter_map(|one| {
+            let shared = one.limit.shared.as_ref()?;
+            let ask = one.ask(exchange)?;
+            Some((&shared.store, one, ask))
+        });
+        let leased = self.leased.into_iter();
+        let leased = leased.map(|(lease, one)| Question::Leased(lease, one));
+        let stored = ask::grouped(stored).into_iter().map(Question::Stored);
+        let asking = leased.chain(stored);
+        let asking = asking.map(|question| question.settle(table, exchange));
+        ask::all(asking, Refusal::length)
+            .await
+            .map_err(|(refusal, spent)| {
                 for what in spent {
                     what.undo(table);
                 }
-                decide::give_back(table, &here, table.now());
-                Err(refusal)
-            }
-        }
-    }
-
-    /// What is counted here, and what each store is asked.
-    fn grouped(self, exchange: &Exchange) -> (SmallVec<[Asked<'a>; 4]>, SmallVec<[Group<'a>; 2]>) {
-        let leased = self.leased.into_iter();
-        let mut groups: SmallVec<[Group<'a>; 2]> = leased
-            .map(|(lease, one)| Group::Leased(lease, one))
-            .collect();
-        for one in self.stored {
-            let (Some(shared), Some(ask)) = (&one.limit.shared, one.ask(exchange)) else {
-                continue;
-            };
-            let (store, slot) = (&shared.store, shared.store.slot(&ask.key));
-            let known = groups.iter_mut().find_map(|group| match group {
-                Group::Stored(other, place, asked)
-                    if Arc::ptr_eq(other, store) && *place == slot =>
-                {
-                    Some(asked)
-                }
-                _ => None,
-            });
-            match known {
-                Some(asked) => asked.push((one, ask)),
-                None => groups.push(Group::Stored(Arc::clone(store), slot, vec![(one, ask)])),
-            }
-        }
-        (self.here, groups)
+                decide::give_back(table, &self.here, table.now());
+                refusal
+            })
     }
 }
 
-impl<'a> Group<'a> {
+impl<'a> Question<'a> {
     async fn settle(self, table: &Table, exchange: &Exchange) -> Outcome<'a> {
         match self {
             Self::Leased(lease, one) => leased(lease, one, table, exchange).await,
-            Self::Stored(store, _, asked) => stored(store, asked, table).await,
+            Self::Stored(group) => stored(group, table).await,
         }
     }
 }
@@ -141,8 +99,10 @@ async fn leased<'a>(
     }
 }
 
-async fn stored<'a>(store: Arc<Redis>, asked: Vec<(Asked<'a>, Ask)>, table: &Table) -> Outcome<'a> {
-    let (asked, asks): (Vec<Asked<'a>>, Vec<Ask>) = asked.into_iter().unzip();
+async fn stored<'a>(group: Group<Asked<'a>>, table: &Table) -> Outcome<'a> {
+    let Group {
+        store, asked, asks, ..
+    } = group;
     match store.spend(&asks).await {
         Err(Unavailable) => alone(table, asked),
         Ok(Reply::Refused {
@@ -216,35 +176,4 @@ impl Refusal<'_> {
             Self::StoreAway => (false, false, None),
         }
     }
-}
-
-fn tighter(one: Option<Allowance>, other: Option<Allowance>) -> Option<Allowance> {
-    match (one, other) {
-        (Some(one), Some(other)) if one.remaining <= other.remaining => Some(one),
-        (one, None) => one,
-        (_, other) => other,
-    }
-}
-
-/// Waits for all of them at once.
-async fn all<F: Future>(asking: &mut [Pin<Box<F>>]) -> SmallVec<[F::Output; 2]> {
-    let mut answers: SmallVec<[Option<F::Output>; 2]> = asking.iter().map(|_| None).collect();
-    poll_fn(|cx| {
-        let mut pending = false;
-        for (asking, answer) in asking.iter_mut().zip(&mut answers) {
-            if answer.is_none() {
-                match asking.as_mut().poll(cx) {
-                    Poll::Ready(ready) => *answer = Some(ready),
-                    Poll::Pending => pending = true,
-                }
-            }
-        }
-        if pending {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
-    })
-    .await;
-    answers.into_iter().flatten().collect()
 }

@@ -5,15 +5,16 @@
     clippy::indexing_slicing
 )]
 
-use std::{net::IpAddr, rc::Rc, sync::Arc};
+use std::sync::Arc;
 
 use http::{Request, Response};
 use lintel_http::Body;
-use lintel_kernel::{Consumer, Exchange, Flow, Identity, Rejection};
+use lintel_kernel::Flow;
 use lintel_state::limit::Table;
 use serde_json::{Value, json};
 
 use super::{Callers, Config};
+use crate::testing::{admitted, by, chain_of, from, get, policies, refusal};
 use crate::{Chain, Context, Depth, RoutePolicies, Setting, testing};
 
 fn context() -> Context {
@@ -24,52 +25,8 @@ fn context() -> Context {
     }
 }
 
-fn policies(limits: Value) -> RoutePolicies {
-    serde_json::from_value(json!({ "rate_limit": limits })).unwrap()
-}
-
 fn chain(limits: Value, context: &Context) -> Chain {
-    Chain::build(&policies(limits), context).unwrap()
-}
-
-/// Passes a request through; the refusal, if it is one.
-fn send(chain: &Chain, exchange: &mut Exchange) -> Option<Rejection> {
-    let flow = chain.on_request(&mut Depth::default(), exchange, &mut Body::empty());
-    match flow {
-        Flow::Refuse(rejection) => Some(rejection),
-        _ => None,
-    }
-}
-
-/// How many of `count` requests are admitted.
-fn admitted(chain: &Chain, count: usize, make: impl Fn() -> Exchange) -> usize {
-    (0..count)
-        .filter(|_| send(chain, &mut make()).is_none())
-        .count()
-}
-
-fn get() -> Exchange {
-    testing::of(Request::get("/"))
-}
-
-fn from(address: &str) -> Exchange {
-    let mut exchange = get();
-    exchange.client = address.parse::<IpAddr>().unwrap();
-    exchange
-}
-
-fn by(name: &str, plan: Option<&str>) -> Exchange {
-    let mut exchange = get();
-    let consumer = Consumer {
-        name: name.into(),
-        plan: plan.map(Into::into),
-        groups: Vec::new(),
-    };
-    exchange.identity = Some(Rc::new(Identity {
-        consumer: Some(Arc::new(consumer)),
-        ..Identity::default()
-    }));
-    exchange
+    chain_of("rate_limit", limits, context)
 }
 
 #[test]
@@ -123,7 +80,7 @@ fn a_refused_request_spends_nothing_elsewhere() {
     // Of ten, two are spent and no more.
     let others = (2..20).map(|last| admitted(&chain, 5, || from(&format!("192.0.2.{last}"))));
     assert_eq!(others.sum::<usize>(), 8);
-    let rejection = send(&chain, &mut from("192.0.2.77")).unwrap();
+    let rejection = refusal(&chain, &mut from("192.0.2.77")).unwrap();
     assert_eq!(rejection.violated.as_deref(), Some("wide"));
     assert_eq!(rejection.status.as_u16(), 429);
     // Three more seconds than a tenth of an hour would be slow to count.
@@ -148,7 +105,7 @@ fn conditions_methods_and_costs() {
     assert_eq!(admitted(&chain, 5, costing("much")), 2);
     let free = || testing::of(Request::get("/").header("cost", "0").header("x", "1"));
     assert_eq!(admitted(&chain, 5, free), 1);
-    let huge = send(&chain, &mut costing("11")()).unwrap();
+    let huge = refusal(&chain, &mut costing("11")()).unwrap();
     assert_eq!(
         (huge.code, huge.retry_after),
         ("rate_limit_too_expensive", None)
@@ -163,8 +120,8 @@ fn a_dry_run_refuses_nothing() {
 
 #[test]
 fn limits_of_defaults_and_routes_add_up() {
-    let defaults = policies(json!([{ "name": "all", "rate": "3/h" }]));
-    let own = policies(json!([{ "name": "own", "rate": "2/h" }]));
+    let defaults = policies("rate_limit", json!([{ "name": "all", "rate": "3/h" }]));
+    let own = policies("rate_limit", json!([{ "name": "own", "rate": "2/h" }]));
     let table = context();
     let route = |name: &str, policies: RoutePolicies| {
         let context = Context {
@@ -177,7 +134,7 @@ fn limits_of_defaults_and_routes_add_up() {
         route("orders", own),
         route("users", RoutePolicies::default()),
     );
-    let off = route("off", policies(json!("off")));
+    let off = route("off", policies("rate_limit", json!("off")));
     // What the defaults say counts all routes together.
     assert_eq!(admitted(&orders, 9, get), 2);
     assert_eq!(admitted(&users, 9, get), 1);
@@ -302,7 +259,7 @@ fn mistakes_say_where_they_are() {
         ),
     ] {
         let shown = limits.to_string();
-        let Some(Setting::On(config)) = policies(limits).rate_limit else {
+        let Some(Setting::On(config)) = policies("rate_limit", limits).rate_limit else {
             panic!("limits");
         };
         let faults = super::config::build(&config, &context()).expect_err("a mistake");

@@ -4,6 +4,7 @@
 //!   a worker and server, on which requests are pipelined, a timeout, and a breaker.
 //! - [`Ask`] and [`Reply`]: limits that are counted there, all of a request's in one script.
 //! - [`Lease`]: limits of which each replica takes some ahead of need.
+//! - [`Total`]: what the control side makes of one count.
 //! - [`Replicas`]: how many there are.
 //! - [`Revocations`]: what is [revoked](crate::revoked), for all of them.
 
@@ -14,7 +15,6 @@ mod cluster;
 mod dial;
 mod lease;
 mod node;
-mod place;
 mod redis;
 mod replicas;
 mod revocations;
@@ -23,6 +23,7 @@ mod script;
 mod scripts;
 mod sentinel;
 mod slots;
+mod total;
 
 pub use self::{
     address::{Address, NoAddress},
@@ -32,4 +33,5 @@ pub use self::{
     redis::{At, Redis, Settings, Unavailable},
     replicas::{Census, PATIENCE, Replicas},
     revocations::{Kept, NotKept, Revocations, Terms},
+    total::Total,
 };

@@ -198,6 +198,11 @@ impl Redis {
         self.asking.with(Rc::default, |asking| Rc::clone(asking))
     }
 
+    /// What it can be asked.
+    pub(super) const fn scripts(&self) -> &Scripts {
+        &self.scripts
+    }
+
     /// Counts keys that are held here.
     pub(super) fn count_keys(&self, added: i8, displaced: u8) {
         if added != 0 {

@@ -14,7 +14,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{Redis, place, script::Script};
+use super::{Redis, script::Script, total::STORES};
 
 /// The number of replicas: one that is written, or one that they count themselves, in a store.
 ///
@@ -101,7 +101,9 @@ impl Replicas {
             known: Arc::clone(&self.known),
             script: Script::new(include_str!("lua/replicas.lua").to_owned()),
         };
-        place::run(move || heart.beat(stop, done));
+        if !STORES.run(move || heart.beat(stop, done)) {
+            tracing::error!("replicas can't be counted: there is no thread for it");
+        }
         *running = Some(Running { leave, left });
     }
 

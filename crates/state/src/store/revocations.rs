@@ -15,7 +15,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{Redis, place, script::Script};
+use super::{Redis, script::Script, total::STORES};
 use crate::revoked::{Entries, Entry, Revoked, now};
 
 /// The list of what is [revoked](Revoked), in a store: asked for news again and again, and changed
@@ -109,7 +109,9 @@ impl Revocations {
             known: Known::default(),
             unsaved: Vec::new(),
         };
-        place::run(move || keeper.keep(received, first));
+        if !STORES.run(move || keeper.keep(received, first)) {
+            tracing::error!("revocations can't be asked for: there is no thread for it");
+        }
         *running = Some(orders);
         // Whatever is not there by then comes later, and is logged.
         let _ = arrived.recv_timeout(self.terms.store.patience());

@@ -7,6 +7,7 @@ pub(super) struct Scripts {
     pub(super) spend: Script,
     pub(super) lease: Script,
     pub(super) give_back: Script,
+    pub(super) total: Script,
 }
 
 impl Scripts {
@@ -16,6 +17,7 @@ impl Scripts {
             spend: script(include_str!("lua/spend.lua")),
             lease: script(include_str!("lua/lease.lua")),
             give_back: script(include_str!("lua/give_back.lua")),
+            total: Script::new(include_str!("lua/total.lua").to_owned()),
         }
     }
 }

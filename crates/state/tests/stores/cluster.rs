@@ -1,55 +1,19 @@
 //! A cluster of three nodes: counting, moving slots, a node that is gone.
 
 use std::{
-    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use lintel_state::limit::Table;
 use lintel_state::store::{Ask, At, Lease, Leased, Meaning, Redis, Reply};
+use lintel_testkit::Cluster;
 use tokio::task::LocalSet;
 
-use crate::server::{HOUR, PATIENT, Server, admitted, ask, store};
-
-fn start() -> [Server; 3] {
-    let nodes = [(); 3].map(|()| {
-        Server::start_with(&[
-            "--cluster-enabled",
-            "yes",
-            "--cluster-node-timeout",
-            "1000",
-            "--cluster-require-full-coverage",
-            "no",
-        ])
-    });
-    let places: Vec<String> = nodes
-        .iter()
-        .map(|node| format!("127.0.0.1:{}", node.port))
-        .collect();
-    let output = Command::new("redis-cli")
-        .args(["--cluster", "create"])
-        .args(&places)
-        .arg("--cluster-yes")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let begun = Instant::now();
-    while !nodes.iter().all(|node| {
-        node.command(&["cluster", "info"])
-            .contains("cluster_state:ok")
-    }) {
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "the cluster does not come up"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    nodes
-}
+use crate::server::{HOUR, PATIENT, Place, Server, admitted, ask, store};
 
 fn of(nodes: &[Server], timeout: Duration) -> Redis {
-    let seeds = nodes.iter().take(1).map(Server::address).collect();
+    let seeds = nodes.iter().take(1).map(Place::address).collect();
     store(At::Cluster(seeds), timeout)
 }
 
@@ -57,23 +21,13 @@ fn limit(key: &str, most: u64) -> Ask {
     ask(key, Meaning::FixedWindow, most, 24 * HOUR, most)
 }
 
-/// The node that has a key, and the others.
-fn owner<'a>(nodes: &'a [Server; 3], key: &str) -> (&'a Server, &'a Server) {
-    let slot = nodes[0].command(&["cluster", "keyslot", key]);
-    let slot: usize = slot.parse().unwrap();
-    let mine =
-        |node: &&Server| node.command(&["cluster", "countkeysinslot", &slot.to_string()]) == "1";
-    let owner = nodes.iter().find(mine).unwrap();
-    let other = nodes.iter().find(|node| node.port != owner.port).unwrap();
-    (owner, other)
-}
-
 #[tokio::test]
 async fn every_key_is_counted_where_it_belongs() {
     LocalSet::new()
         .run_until(async {
-            let nodes = start();
-            let store = of(&nodes, PATIENT);
+            let cluster = Cluster::start();
+            let nodes = &cluster.nodes;
+            let store = of(nodes, PATIENT);
             for number in 0..30 {
                 let asks = [
                     limit(&format!("lintel:{{{number}}}:a"), 3),
@@ -82,13 +36,13 @@ async fn every_key_is_counted_where_it_belongs() {
                 assert_eq!(store.slot(&asks[0].key), store.slot(&asks[1].key));
                 assert_eq!(admitted(&store, &asks, 6).await, 3, "{number}");
             }
-            let sizes = nodes.iter().map(|node| node.command(&["dbsize"]));
+            let sizes = nodes.iter().map(|node| node.ask(&["dbsize"]));
             assert!(
                 sizes
                     .map(|size| size.parse::<u32>().unwrap())
                     .all(|size| size > 0)
             );
-            let lease = Lease::new(Arc::new(of(&nodes, PATIENT)), Arc::new(Table::new(100)), 10);
+            let lease = Lease::new(Arc::new(of(nodes, PATIENT)), Arc::new(Table::new(100)), 10);
             let key = Table::new(1).key().number(1).finish();
             let ask = limit("lintel:{lease}:a", 100);
             let taken = lease.ask(key, &ask).await;
@@ -102,25 +56,19 @@ async fn every_key_is_counted_where_it_belongs() {
 async fn a_slot_moves() {
     LocalSet::new()
         .run_until(async {
-            let nodes = start();
-            let store = of(&nodes, PATIENT);
+            let cluster = Cluster::start();
+            let nodes = &cluster.nodes;
+            let store = of(nodes, PATIENT);
             let key = "lintel:{moving}:a";
             let asks = [limit(key, 10)];
             assert_eq!(admitted(&store, &asks, 2).await, 2);
-            let (from, to) = owner(&nodes, key);
-            let slot = from.command(&["cluster", "keyslot", key]);
-            let id = |node: &Server| node.command(&["cluster", "myid"]);
-            to.command(&["cluster", "setslot", &slot, "importing", &id(from)]);
-            from.command(&["cluster", "setslot", &slot, "migrating", &id(to)]);
+            let moving = cluster.begin_to_move(key);
             // The key is still here.
             assert_eq!(admitted(&store, &asks, 2).await, 2);
-            let port = to.port.to_string();
-            from.command(&["migrate", "127.0.0.1", &port, key, "0", "5000"]);
+            moving.keys();
             // It is there, and the slot is not: ASK.
             assert_eq!(admitted(&store, &asks, 2).await, 2);
-            for node in &nodes {
-                node.command(&["cluster", "setslot", &slot, "node", &id(to)]);
-            }
+            moving.end();
             // MOVED, once.
             assert_eq!(admitted(&store, &asks, 9).await, 4);
         })
@@ -132,8 +80,8 @@ async fn a_slot_moves() {
 async fn a_node_is_gone() {
     LocalSet::new()
         .run_until(async {
-            let mut nodes = start();
-            let store = of(&nodes, PATIENT);
+            let mut cluster = Cluster::start();
+            let store = of(&cluster.nodes, PATIENT);
             let keys: Vec<String> = (0..20)
                 .map(|number| format!("lintel:{{{number}}}:a"))
                 .collect();
@@ -142,11 +90,11 @@ async fn a_node_is_gone() {
             }
             let lost: Vec<&String> = keys
                 .iter()
-                .filter(|key| owner(&nodes, key).0.port == nodes[2].port)
+                .filter(|key| cluster.owner(key).0.port == cluster.nodes[2].port)
                 .collect();
             let lost: Vec<String> = lost.into_iter().cloned().collect();
             assert!(!lost.is_empty() && lost.len() < 20);
-            nodes[2].kill();
+            cluster.nodes[2].kill();
             for _ in 0..3 {
                 for key in &keys {
                     let reply = store.spend(&[limit(key, 9)]).await;
@@ -156,7 +104,7 @@ async fn a_node_is_gone() {
             assert!(store.is_away_for(&lost[0]));
             let kept = keys.iter().find(|key| !lost.contains(key)).unwrap();
             assert!(!store.is_away_for(kept));
-            nodes[2].restart();
+            cluster.nodes[2].restart();
             let begun = Instant::now();
             while !matches!(
                 store.spend(&[limit(&lost[0], 9)]).await,

@@ -12,7 +12,7 @@ use lintel_state::{
 };
 use tokio::task::LocalSet;
 
-use crate::server::{HOUR, PATIENT, Server, ask, until};
+use crate::server::{HOUR, PATIENT, Place as _, Server, ask, until};
 
 /// A replica: what it counts here, and what it has taken.
 struct Replica {
@@ -49,15 +49,6 @@ impl Replica {
     }
 }
 
-fn calls(server: &Server) -> u64 {
-    let stats = server.command(&["info", "commandstats"]);
-    let calls = stats.lines().filter_map(|line| {
-        let line = line.strip_prefix("cmdstat_evalsha:calls=")?;
-        line.split(',').next()?.parse::<u64>().ok()
-    });
-    calls.sum()
-}
-
 /// Whatever replicas do, from the beginning they admit no more together than the limit, and when all is
 /// asked for, no less than that and what they still hold.
 #[tokio::test]
@@ -73,7 +64,7 @@ async fn replicas_together_admit_the_limit() {
                 let store = Arc::new(server.store(PATIENT));
                 let replicas: Vec<_> = (0..3).map(|_| Replica::new(&store, 20)).collect();
                 let limit = ask(meaning.letter(), meaning, 1_000, 24 * HOUR, 1_000);
-                let before = calls(&server);
+                let before = server.calls();
                 let mut admitted = 0;
                 for turn in 0..10_000 {
                     // The first has most of the traffic.
@@ -82,7 +73,7 @@ async fn replicas_together_admit_the_limit() {
                     tokio::task::yield_now().await;
                 }
                 assert!((940..=1_000).contains(&admitted), "{admitted} {meaning:?}");
-                let trips = calls(&server) - before;
+                let trips = server.calls() - before;
                 assert!(trips <= 500, "{trips} round trips of 10,000 requests");
             }
         })
@@ -103,7 +94,7 @@ async fn what_is_not_used_goes_back() {
                 tokio::task::yield_now().await;
             }
             let spent = || -> u64 {
-                let kept = server.command(&["get", "a"]);
+                let kept = server.ask(&["get", "a"]);
                 kept.split(' ').nth(1).unwrap().parse().unwrap()
             };
             let taken = spent();
@@ -130,7 +121,7 @@ async fn those_who_wait_wait_together() {
                     .iter()
                     .all(|answer| matches!(answer, Ok(Leased::Admitted(_))))
             );
-            let trips = calls(&server);
+            let trips = server.calls();
             assert!(trips <= 4, "{trips} round trips");
 
             // Nobody takes what this one was given.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lintel_state::store::{Address, Ask, At, Login, Meaning, Redis, Reply, Settings, Unavailable};
 
-use crate::server::{HOUR, PATIENT, Server, admitted, ask, join_all, settings};
+use crate::server::{HOUR, PATIENT, Place as _, Server, admitted, ask, join_all, settings};
 
 #[tokio::test]
 async fn admits_what_it_should_and_no_more() {
@@ -112,7 +112,7 @@ async fn time_goes_on() {
     }
     let most = 5 + 20 * usize::try_from(begun.elapsed().as_millis()).unwrap() / 1_000 + 1;
     assert!((6..=most).contains(&count), "{count} of {most}");
-    let ttl: i64 = server.command(&["pttl", "fast"]).parse().unwrap();
+    let ttl: i64 = server.ask(&["pttl", "fast"]).parse().unwrap();
     assert!(ttl <= 1_300, "{ttl}");
 }
 
@@ -122,11 +122,11 @@ async fn scripts_and_counts_may_be_lost() {
     let store = server.store(PATIENT);
     let asks = [ask("a", Meaning::TokenBucket, 5, HOUR, 5)];
     assert_eq!(admitted(&store, &asks, 9).await, 5);
-    server.command(&["script", "flush"]);
+    server.ask(&["script", "flush"]);
     assert_eq!(admitted(&store, &asks, 1).await, 0);
-    server.command(&["flushall"]);
+    server.ask(&["flushall"]);
     assert_eq!(admitted(&store, &asks, 9).await, 5);
-    server.command(&["set", "a", "nonsense"]);
+    server.ask(&["set", "a", "nonsense"]);
     assert_eq!(admitted(&store, &asks, 9).await, 5);
     server.restart();
     // The old connection shows that it is broken, then a new one is made.
@@ -270,8 +270,8 @@ async fn logins() {
         admitted(&with(login("limits", "secret", 3)), &asks, 9).await,
         5
     );
-    assert_eq!(server.command(&["-n", "3", "exists", "lintel:a"]), "1");
-    assert_eq!(server.command(&["exists", "lintel:a"]), "0");
+    assert_eq!(server.ask(&["-n", "3", "exists", "lintel:a"]), "1");
+    assert_eq!(server.ask(&["exists", "lintel:a"]), "0");
     assert_eq!(
         with(login("limits", "wrong", 0)).spend(&asks).await,
         Err(Unavailable)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use lintel_state::store::{Census, Replicas};
 
-use crate::server::{PATIENT, Server, until};
+use crate::server::{PATIENT, Place as _, Server, until};
 
 /// Replicas count themselves: who comes, who leaves, and who is gone without a word. The last number
 /// holds while nobody answers.
@@ -32,11 +32,11 @@ async fn replicas_count_themselves() {
     })
     .await;
     two.leave().await;
-    let members = server.command(&["zrange", "lintel:replicas", "0", "-1"]);
+    let members = server.ask(&["zrange", "lintel:replicas", "0", "-1"]);
     assert!(!members.contains("two"), "{members}");
     drop(three);
     until("one is left", || one.count() == 1).await;
-    server.command(&["zadd", "lintel:replicas", "99999999999999", "other"]);
+    server.ask(&["zadd", "lintel:replicas", "99999999999999", "other"]);
     until("another has come", || one.count() == 2).await;
     server.kill();
     tokio::time::sleep(heartbeat * 3).await;

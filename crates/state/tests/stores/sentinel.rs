@@ -1,78 +1,14 @@
 //! A master that Sentinels watch over, and its failing over.
 
 use std::{
-    fs,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use lintel_state::store::{Address, At, Login, Meaning, Reply, Settings};
-use tempfile::TempDir;
+use lintel_testkit::Sentinel;
 
-use crate::server::{HOUR, PATIENT, Server, admitted, ask, settings, store};
-
-/// A Sentinel of one's own. Killed when dropped.
-struct Sentinel {
-    _folder: TempDir,
-    port: u16,
-    child: Child,
-}
-
-impl Sentinel {
-    fn start(master: &Server) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sentinel.conf");
-        let text = format!(
-            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {} 1\n\
-             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n",
-            folder.path().display(),
-            master.port
-        );
-        fs::write(&file, text).unwrap();
-        let child = Command::new("redis-server")
-            .arg(&file)
-            .arg("--sentinel")
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self {
-            _folder: folder,
-            port,
-            child,
-        }
-    }
-
-    fn address(&self) -> Address {
-        Address::Tcp("127.0.0.1".to_owned(), self.port)
-    }
-
-    /// Waits until it knows a replica that could take over.
-    fn until_ready(&self) {
-        let begun = Instant::now();
-        loop {
-            let output = Command::new("redis-cli")
-                .args(["-p", &self.port.to_string(), "sentinel", "replicas", "main"])
-                .output()
-                .unwrap();
-            let text = String::from_utf8(output.stdout).unwrap();
-            if text.contains("master-link-status\nok") {
-                return;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{text}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::server::{HOUR, PATIENT, Server, admitted, ask, on, settings, store};
 
 fn at(sentinels: Vec<Address>) -> At {
     At::Sentinel {
@@ -92,10 +28,10 @@ async fn a_master_fails_over() {
     // One of the Sentinels is not there.
     let nobody = Address::Tcp("127.0.0.1".to_owned(), 1);
     let timeout = Duration::from_secs(2);
-    let store = store(at(vec![nobody, sentinel.address()]), timeout);
+    let store = store(at(vec![nobody, on(sentinel.port)]), timeout);
     let asks = [ask("a", Meaning::FixedWindow, 10, 24 * HOUR, 10)];
     assert_eq!(admitted(&store, &asks, 4).await, 4);
-    assert_eq!(master.command(&["wait", "1", "5000"]), "1");
+    assert_eq!(master.ask(&["wait", "1", "5000"]), "1");
 
     master.kill();
     let begun = Instant::now();
@@ -116,7 +52,7 @@ async fn a_master_fails_over() {
         );
     }
     assert_eq!(admitted, 10, "the replica knows what was counted");
-    assert!(replica.command(&["role"]).starts_with("master"));
+    assert!(replica.ask(&["role"]).starts_with("master"));
 }
 
 /// A server that has become a replica says so, and the master is looked for again.
@@ -126,7 +62,7 @@ async fn a_master_that_is_none_any_more() {
     let replica = Server::start_with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
     let sentinel = Sentinel::start(&master);
     sentinel.until_ready();
-    let store = store(at(vec![sentinel.address()]), PATIENT);
+    let store = store(at(vec![on(sentinel.port)]), PATIENT);
     let asks = [ask("a", Meaning::FixedWindow, 1_000, 24 * HOUR, 1_000)];
     assert_eq!(admitted(&store, &asks, 3).await, 3);
     let failover = |server: &Sentinel| {
@@ -144,7 +80,7 @@ async fn a_master_that_is_none_any_more() {
     };
     assert!(failover(&sentinel).starts_with("OK"));
     let begun = Instant::now();
-    while !master.command(&["role"]).starts_with("slave") {
+    while !master.ask(&["role"]).starts_with("slave") {
         assert!(begun.elapsed() < Duration::from_secs(60));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -152,14 +88,14 @@ async fn a_master_that_is_none_any_more() {
         assert!(begun.elapsed() < Duration::from_secs(60));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(replica.command(&["role"]).starts_with("master"));
+    assert!(replica.ask(&["role"]).starts_with("master"));
 }
 
 #[tokio::test]
 async fn nobody_knows_the_master() {
     let server = Server::start();
     let sentinel = Sentinel::start(&server);
-    let mut settings: Settings = settings(at(vec![sentinel.address()]), PATIENT);
+    let mut settings: Settings = settings(at(vec![on(sentinel.port)]), PATIENT);
     if let At::Sentinel { master, .. } = &mut settings.at {
         *master = "other".to_owned();
     }

@@ -7,7 +7,7 @@ use lintel_tls::{ClientCertificate, ClientSettings, Roots};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-use crate::server::{HOUR, PATIENT, Server, admitted, ask, settings};
+use crate::server::{HOUR, PATIENT, Place as _, Server, admitted, ask, settings};
 
 /// Files: `ca.pem`, and `server` and `client` with `.pem` and `.key`.
 fn certificates() -> TempDir {

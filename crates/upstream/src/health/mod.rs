@@ -12,7 +12,6 @@ mod moment;
 mod news;
 mod outlier;
 mod passive;
-mod place;
 mod rules;
 mod state;
 mod story;

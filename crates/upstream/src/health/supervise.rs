@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use lintel_kernel::beside::Beside;
 use lintel_telemetry::{Catalogue, metrics::family::ENDPOINT_HEALTHY};
 use tokio::{
     sync::oneshot,
@@ -16,11 +17,14 @@ use super::{
     metrics::HealthMetrics,
     moment::Moment,
     news::Event,
-    outlier, place,
+    outlier,
     rules::Eject,
     story::{Reason, Turn},
 };
 use crate::service::{Endpoint, EndpointSet, Service, Tally};
+
+/// Checks use the same codecs as the workers, which keep to one thread.
+static HEALTH: Beside = Beside::new("lintel-health");
 
 /// Looks after the endpoints of a service, once for all workers; stops on drop.
 ///
@@ -36,7 +40,7 @@ impl Supervision {
     pub fn start(service: &Arc<Service>, catalogue: &Arc<Catalogue>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (own, catalogue) = (Arc::clone(service), Arc::clone(catalogue));
-        place::run(move || async move {
+        let running = HEALTH.run(move || async move {
             let mut stopped = stopped;
             tokio::select! {
                 // Also when the other end is dropped.
@@ -44,6 +48,9 @@ impl Supervision {
                 () = supervise(&own, &catalogue) => {}
             }
         });
+        if !running {
+            tracing::error!("endpoints can't be supervised: there is no thread for it");
+        }
         Self {
             service: Arc::clone(service),
             _stop: stop,

@@ -4,7 +4,6 @@ mod certificates;
 mod load;
 mod peer;
 mod process;
-mod redis;
 pub(crate) mod servers;
 mod tools;
 
@@ -12,7 +11,6 @@ pub(crate) use certificates::Authority;
 pub(crate) use load::Load;
 pub(crate) use peer::{Peer, text};
 pub(crate) use process::{Gateway, lintel};
-pub(crate) use redis::Redis;
 pub(crate) use servers::{Balancer, TlsServer};
 pub(crate) use tools::{curl, h2load, openssl};
 
