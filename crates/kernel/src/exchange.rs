@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     net::{IpAddr, SocketAddr},
+    num::NonZeroU64,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -108,6 +109,9 @@ pub struct Detour {
     pub allowance: Option<Allowance>,
     /// What is left of the tightest of the quotas it was counted by.
     pub quota: Option<Allowance>,
+    /// What load shedding learns from how it is answered, if it does; a number that means something to
+    /// that policy alone.
+    pub learns: Option<NonZeroU64>,
 }
 
 /// What is left of a limit after a request.

@@ -71,6 +71,8 @@ registry::registry! {
     Admit concurrency => Concurrency;
     /// Holds callers to so many requests in each hour, day, week or month of the calendar.
     Admit quota => Quotas;
+    /// Holds requests back from services that do not answer well.
+    Admit load_shed => LoadShed;
     /// Rewrites the path or the host that the upstream sees.
     Transform rewrite => Rewrite;
     /// Sets, adds and removes header fields, both ways.

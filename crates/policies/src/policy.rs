@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::poll_fn, path::PathBuf, rc::Rc, sync::A
 use http::{HeaderValue, Response};
 use lintel_http::{Body, http1::Timer};
 use lintel_kernel::{
-    Ending, Exchange, Fault, Flow,
+    Ending, Exchange, Fault, Flow, Priority,
     expr::{Expr, Template},
 };
 use lintel_state::{
@@ -151,6 +151,8 @@ pub struct Context {
     /// The services that the route sends requests to, whichever way; `None` where the route is not
     /// known.
     pub targets: Option<Arc<[Arc<str>]>>,
+    /// How important the requests of the route are.
+    pub priority: Priority,
     /// The limits of consumers and plans.
     pub callers: Arc<Callers>,
     /// The stores that replicas share, by name.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use http::StatusCode;
+pub use lintel_kernel::Priority;
 use lintel_kernel::Rejection;
 use lintel_telemetry::{
     WorkerMetrics,
@@ -18,32 +19,6 @@ use lintel_telemetry::{
 };
 
 use crate::active::Active;
-
-/// How important the requests of a route are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// Refused first.
-    BestEffort,
-    /// Refused if that is not enough.
-    #[default]
-    Default,
-    /// Refused last.
-    Critical,
-}
-
-impl Priority {
-    /// All of them, in the order they are refused.
-    pub const ALL: [Self; 3] = [Self::BestEffort, Self::Default, Self::Critical];
-
-    /// The name in configuration, logs and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BestEffort => "best_effort",
-            Self::Default => "default",
-            Self::Critical => "critical",
-        }
-    }
-}
 
 /// What the gateway may be short of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -47,6 +47,7 @@ pub(super) fn build(builder: &mut Builder<'_>, groups: &Groups<'_>) -> Vec<Route
             group: route.group.as_ref().map(|group| group.as_str().into()),
             params: Some(route.params()),
             targets: Some(route.targets()),
+            priority: overload::priority(route.priority),
             ..shared.clone()
         };
         let base = ["routes", name.as_str()];

@@ -39,6 +39,7 @@ mod replicas;
 mod rest_to_grpc;
 mod revocations;
 mod scale;
+mod shedding;
 mod signatures;
 mod splits;
 mod support;

@@ -31,6 +31,22 @@ impl Key {
         }
     }
 
+    /// What may be remembered of it, where 128 bits are too many; see [`numbered`](Self::numbered).
+    pub const fn word(self) -> u64 {
+        self.place ^ self.tag.rotate_left(17)
+    }
+
+    /// One of several keys about the same caller, known by a [`word`](Self::word). Two of them are
+    /// mistaken for each other about as rarely as words are, for they are as evenly spread.
+    #[must_use]
+    pub const fn numbered(word: u64, number: u64) -> Self {
+        let place = mixed(word.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        Self {
+            place,
+            tag: mixed(!place) | 1,
+        }
+    }
+
     /// Where it is kept.
     pub(crate) const fn place(self) -> u64 {
         self.place
@@ -40,6 +56,13 @@ impl Key {
     pub(crate) const fn tag(self) -> u64 {
         self.tag
     }
+}
+
+/// The finalizer of SplitMix64 (Steele, Lea, Flood, 2014): one to one, every bit depends on all.
+const fn mixed(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
 }
 
 impl KeyHasher {

@@ -127,6 +127,8 @@ families! {
         "Requests that wait for a place in a limit now.";
     CONCURRENCY_UNCOUNTED = Kind::Counter, "lintel_concurrency_uncounted_total" []
         "Requests that were admitted uncounted because too many different callers had something under way at once.";
+    LOAD_SHED_REQUESTS = Kind::Counter, "lintel_load_shed_requests_total" ["route", "priority", "outcome"]
+        "Requests that load shedding decided about: `admitted`, `refused`, or `dry_run` where it would have refused and only counts.";
     EXT_AUTHZ_REQUESTS = Kind::Counter, "lintel_ext_authz_requests_total" ["route", "outcome"]
         "Requests that `ext_authz` decided about: `allowed` or `denied` by the service, `cached_allowed` or `cached_denied` by what it had said before, `body_too_large`, and `error` or `timeout` where the service gave no answer of use, whatever holds then.";
     INTROSPECTION_REQUESTS = Kind::Counter, "lintel_introspection_requests_total" ["route", "outcome"]
