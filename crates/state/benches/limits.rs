@@ -1,13 +1,22 @@
 //! `cargo bench -p lintel-state --bench limits`
 //!
-//! Budgets of a whole decision, key included: 0.3 µs at few keys, 0.6 µs at a million.
+//! Budgets of a whole decision, key included: 0.3 µs at few keys, 0.6 µs at a million; 100 bytes a key.
 
 use std::{hint::black_box, time::Duration};
 
 use divan::Bencher;
-use lintel_state::limit::{FixedWindow, Rule, SlidingWindow, Table, TokenBucket};
+use lintel_state::limit::{
+    Change, FixedWindow, Key, Recent, Rule, SlidingWindow, Table, TokenBucket,
+    stock::{Found, Stock},
+};
 
+#[expect(clippy::print_stdout, reason = "a figure beside the times")]
 fn main() {
+    let keys = 1_000_000;
+    println!(
+        "{} bytes for each of a million keys",
+        Table::new(keys).bytes() / keys
+    );
     divan::main();
 }
 
@@ -44,6 +53,58 @@ fn sliding_window(bencher: Bencher<'_, '_>, keys: u64) {
 fn fixed_window(bencher: Bencher<'_, '_>, keys: u64) {
     let rule = FixedWindow::new(1_000_000, SECOND);
     decide(bencher, rule.map(Rule::FixedWindow), keys);
+}
+
+/// Of what is held of a limit ahead of need, as a lease decides.
+#[divan::bench(args = [10, 1_000_000])]
+fn leased(bencher: Bencher<'_, '_>, keys: u64) {
+    let table = Table::new(1_000_000);
+    let take = |number: u64| {
+        let key = table.key().number(7).number(number).finish().beside();
+        let now = table.now();
+        let updated = table.update(key, now, |state| {
+            let mut stock = Stock::read(state);
+            if let Found::Ask = stock.take(now, 1, 1_000) {
+                stock.fill(now, 1_000, 1, 1_000);
+            }
+            Change::To {
+                state: stock.state(),
+                idle_from: stock.idle_from(),
+                result: (),
+            }
+        });
+        updated.result.is_some()
+    };
+    (0..keys).for_each(|number| drop(black_box(take(number))));
+    bencher
+        .with_inputs(|| fastrand::u64(..keys))
+        .bench_local_values(|number| black_box(take(number)));
+}
+
+/// What load shedding looks at before a request, and counts after it: four counts, and two.
+#[divan::bench(args = [10, 200_000])]
+fn load_shed(bencher: Bencher<'_, '_>, keys: u64) {
+    let table = Table::new(1_000_000);
+    let recent = Recent::new(10 * SECOND);
+    let decide = |number: u64| {
+        let whom = table.key().number(7).number(number).finish().word();
+        let now = table.now();
+        let seen: f64 = (0..4)
+            .map(|part| recent.count(table.state(Key::numbered(whom, part)), now))
+            .sum();
+        for part in [1, 3] {
+            table.update(Key::numbered(whom, part), now, |state| Change::To {
+                state: recent.add(state, now),
+                idle_from: recent.idle_from(now),
+                result: (),
+            });
+        }
+        seen
+    };
+    (0..keys).for_each(|number| drop(black_box(decide(number))));
+    bencher
+        .with_inputs(|| fastrand::u64(..keys))
+        .bench_local_values(|number| black_box(decide(number)));
 }
 
 /// A refusal, which changes nothing.

@@ -10,8 +10,9 @@ use std::time::Duration;
 /// | 40 | a time: until when the tokens are held, or until when the store has none |
 /// | 4 | pace: how many are asked for at once, as a power of two |
 /// | 1 | whether the store has none |
-/// | 1 | whether more are being asked for |
-/// | 18 | tokens held; where the store has none, requests refused since |
+/// | 1 | whether more are being asked for, or there is no use in that |
+/// | 1 | whether the store had none, and has not given as many as it was asked for since |
+/// | 17 | tokens held; where the store has none, requests refused since |
 ///
 /// Times are milliseconds since 2026, so they last until 2060.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub struct Stock {
     pace: u32,
     none: bool,
     asking: bool,
+    strained: bool,
     number: u64,
 }
 
@@ -49,12 +51,15 @@ pub struct Want {
 
 /// How long tokens are held that nobody spends.
 pub const HOLD: Duration = Duration::from_secs(1);
-/// While the store has none, it is asked again by one request in so many, once it may have some ...
+/// While the store has none, it is asked again by one request in so many, once it may have some; where
+/// little may be held, by one in [`EAGERNESS`] times as many as that ...
 pub const PATIENCE: u64 = 64;
+/// ... so that what comes meanwhile finds room in a burst of as many ...
+pub const EAGERNESS: u64 = 4;
 /// ... or after this time, whichever is first.
 pub const PAUSE: Duration = Duration::from_millis(500);
 /// The most tokens that can be held.
-pub const MOST: u64 = (1 << 18) - 1;
+pub const MOST: u64 = (1 << 17) - 1;
 
 /// 2026-01-01T00:00:00Z, in milliseconds since 1970.
 const EPOCH: u64 = 1_767_225_600_000;
@@ -70,6 +75,7 @@ impl Stock {
             pace: (state >> 20 & 0xf) as u32,
             none: state >> 19 & 1 == 1,
             asking: state >> 18 & 1 == 1,
+            strained: state >> 17 & 1 == 1,
             number: state & MOST,
         }
     }
@@ -80,6 +86,7 @@ impl Stock {
             | (self.pace as u64) << 20
             | (self.none as u64) << 19
             | (self.asking as u64) << 18
+            | (self.strained as u64) << 17
             | self.number
     }
 
@@ -94,7 +101,13 @@ impl Stock {
     pub fn take(&mut self, now: u64, cost: u64, size: u64) -> Found {
         let now = moment(now);
         if self.none {
-            return self.refuse(now);
+            return self.refuse(now, size);
+        }
+        // What an exhausted limit has given is used up. To ask for each token of those that come now
+        // would be a round trip for each: they are left to add up.
+        if self.strained && self.asking && self.number == 0 {
+            (self.none, self.time) = (true, now);
+            return self.refuse(now, size);
         }
         if now >= self.time || self.number < cost {
             return Found::Ask;
@@ -110,9 +123,10 @@ impl Stock {
         self.take(now, cost, size)
     }
 
-    fn refuse(&mut self, now: u64) -> Found {
+    fn refuse(&mut self, now: u64, size: u64) -> Found {
         let waited = now.saturating_sub(self.time);
-        if now >= self.time && (self.number >= PATIENCE || waited >= millis(PAUSE)) {
+        let patience = size.saturating_mul(EAGERNESS).min(PATIENCE);
+        if now >= self.time && (self.number >= patience || waited >= millis(PAUSE)) {
             // The others are refused until it is known what came of this.
             self.time = (now + millis(PAUSE)).min(LATEST);
             self.number = 0;
@@ -160,15 +174,17 @@ impl Stock {
         all - self.number
     }
 
-    /// The store had fewer than it was asked for: it is not asked again before these are used up.
-    pub const fn run_short(&mut self) {
-        self.asking = true;
+    /// The store has given `given` of the `most` that it was asked for. Where those are fewer, it is not
+    /// asked again before they are used up.
+    pub const fn given(&mut self, given: u64, most: u64) {
+        self.asking = given < most;
+        self.strained &= self.asking;
     }
 
     /// The store has none, for so long.
     pub fn empty(&mut self, now: u64, after: Duration) {
         let now = moment(now);
-        self.asking = false;
+        (self.asking, self.strained) = (false, true);
         // What is held is spent first.
         if !self.none && self.number > 0 && now < self.time {
             return;
@@ -179,7 +195,7 @@ impl Stock {
 
     /// The store has not answered. That it had none does not hold for ever.
     pub const fn unanswered(&mut self) {
-        self.asking = false;
+        (self.asking, self.strained) = (false, false);
         if self.none {
             (self.none, self.number, self.time) = (false, 0, 0);
         }
@@ -228,7 +244,7 @@ mod tests {
 
     #[test]
     fn every_state_is_read_as_it_was_written() {
-        for state in [0, 1, MOST, 1 << 18, 1 << 19, 0xf << 20, u64::MAX] {
+        for state in [0, 1, MOST, 1 << 17, 1 << 18, 1 << 19, 0xf << 20, u64::MAX] {
             assert_eq!(Stock::read(state).state(), state);
         }
     }
@@ -283,6 +299,43 @@ mod tests {
         assert_eq!(stock.number, 2);
     }
 
+    /// A store that makes a token every 5 ms, asked of every half millisecond: ten times as much as there
+    /// is, by one replica.
+    #[test]
+    fn an_exhausted_limit_costs_few_questions() {
+        let (mut stock, mut tokens, mut asks, mut admitted) = (Stock::read(0), 200, 0, 0);
+        for turn in 0..20_000_u64 {
+            let now = NOW + turn * MILLI / 2;
+            tokens = (tokens + u64::from(turn % 10 == 9)).min(200);
+            match stock.take(now, 1, 20) {
+                Found::None(_) => {}
+                Found::Enough { low: false } => admitted += 1,
+                found => {
+                    asks += 1;
+                    let ahead = found == Found::Enough { low: true };
+                    let need = u64::from(!ahead);
+                    admitted += 1;
+                    let want = stock.want(now, 1, 20);
+                    // As the script of the store decides it.
+                    let take = want.most.min(need.max(tokens / 2));
+                    if take == 0 || take > tokens {
+                        stock.empty(now, Duration::from_millis(5));
+                        admitted -= need;
+                        continue;
+                    }
+                    tokens -= take;
+                    assert_eq!(stock.fill(now, take, need, 20), 0);
+                    stock.given(take, want.most);
+                }
+            }
+        }
+        // All but what is still there: in the store, or held.
+        let held = if stock.none { 0 } else { stock.number };
+        assert_eq!(admitted + tokens + held, 2_200);
+        assert!(admitted >= 2_150, "{admitted}");
+        assert!(asks <= 400, "{asks} questions for 20,000 requests");
+    }
+
     proptest! {
         /// Whatever happens in whatever order: nobody spends what the store has not given, no more is
         /// held than may be, and what is not spent is held, went back or has lapsed.
@@ -307,6 +360,7 @@ mod tests {
                         let cost = number.min(7);
                         let lapsed = if stock.none || moment(now) >= stock.time { before } else { 0 };
                         let surplus = stock.fill(now, number, cost, size);
+                        stock.given(number, number + pause % 2);
                         given += number;
                         gone += number.min(cost) + surplus + lapsed;
                     }

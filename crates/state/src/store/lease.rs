@@ -197,9 +197,7 @@ impl Inner {
             Ok(Given::Some { given, counted }) => {
                 let surplus = self.update(key, |stock, now, size| {
                     let surplus = stock.fill(now, given, ask.cost, size);
-                    if given < most {
-                        stock.run_short();
-                    }
+                    stock.given(given, most);
                     surplus
                 });
                 if surplus > 0 {
