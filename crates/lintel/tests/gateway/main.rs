@@ -42,6 +42,7 @@ mod scale;
 mod shedding;
 mod signatures;
 mod splits;
+mod stores;
 mod support;
 mod tokens;
 mod transcoding;

@@ -3,9 +3,10 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use lintel_testkit::{Client, until};
@@ -23,6 +24,8 @@ pub(crate) struct Load {
 struct Shared {
     address: SocketAddr,
     answered: AtomicUsize,
+    /// The longest that one had to wait, in microseconds.
+    slowest: AtomicU64,
     stopped: AtomicBool,
     /// Whether nobody listens any more is the end instead of a failure.
     may_end: AtomicBool,
@@ -35,6 +38,7 @@ impl Load {
         let shared = Arc::new(Shared {
             address,
             answered: AtomicUsize::new(0),
+            slowest: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             may_end: AtomicBool::new(false),
             failures: Mutex::default(),
@@ -66,6 +70,11 @@ impl Load {
         self.shared.may_end.store(true, Ordering::SeqCst);
     }
 
+    /// The longest that a request took so far.
+    pub(crate) fn slowest(&self) -> Duration {
+        Duration::from_micros(self.shared.slowest.load(Ordering::SeqCst))
+    }
+
     /// Ends the clients, and returns what failed.
     pub(crate) fn stop(self) -> Vec<String> {
         self.shared.stopped.store(true, Ordering::SeqCst);
@@ -85,8 +94,11 @@ impl Shared {
     fn run(&self, keeps: bool) {
         let mut kept = None;
         while !self.stopped.load(Ordering::SeqCst) {
+            let begun = Instant::now();
             match self.once(&mut kept, keeps) {
                 Ok(true) => {
+                    let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    self.slowest.fetch_max(took, Ordering::SeqCst);
                     self.answered.fetch_add(1, Ordering::SeqCst);
                 }
                 Ok(false) => {}
