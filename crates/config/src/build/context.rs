@@ -94,7 +94,7 @@ pub(super) fn build(loaded: &Loaded, before: Option<&Kept>) -> Result<(Context, 
         revoked: Arc::clone(revocations.revoked()),
         ..Context::default()
     };
-    let callers = check::callers(loaded, &context).map_err(|faults| failed(&[], faults))?;
+    let callers = check::limits(loaded, &context).map_err(|faults| failed(&[], faults))?;
     context.callers = Arc::new(callers);
     let quotas = check::quotas(loaded, &context).map_err(|faults| failed(&[], faults))?;
     context.quotas = Arc::new(quotas);

@@ -4,6 +4,7 @@
 mod balance;
 mod beside;
 mod breaker;
+mod callers;
 mod consumers;
 mod drills;
 mod expressions;
@@ -27,7 +28,7 @@ mod warnings;
 pub(crate) use consumers::directory;
 pub(crate) use files::files;
 pub(crate) use quotas::quotas;
-pub(crate) use rate_limits::callers;
+pub(crate) use rate_limits::limits;
 use std::{collections::BTreeMap, sync::Arc};
 pub(crate) use stores::{Stores, replicas, stores};
 

@@ -8,7 +8,10 @@ use lintel_policies::{
     quota::{Callers, Config},
 };
 
-use super::Check;
+use super::{
+    Check,
+    callers::{self, Caller},
+};
 use crate::{diagnostic::code, loaded::Loaded, model::Model};
 
 /// Checks the quotas of consumers and plans.
@@ -18,11 +21,7 @@ pub(super) fn check(check: &mut Check<'_>) {
         stores: Arc::clone(&check.stores),
         ..Context::default()
     };
-    if let Err(faults) = quotas(check.loaded, &context) {
-        let loaded = check.loaded;
-        let faults = faults.iter().map(|fault| loaded.fault::<&str>(&[], fault));
-        check.out.extend(faults);
-    }
+    callers::check(check, &context, quotas);
 }
 
 /// The quotas of consumers and plans.
@@ -30,27 +29,11 @@ pub(super) fn check(check: &mut Check<'_>) {
 /// # Errors
 /// Every mistake, each with its whole path.
 pub(crate) fn quotas(loaded: &Loaded, context: &Context) -> Result<Callers, Vec<Fault>> {
-    let (mut callers, mut faults) = (Callers::default(), Vec::new());
-    let mut under = |section: &str, name: &str, found: Vec<Fault>| {
-        let found = found.into_iter();
-        faults.extend(found.map(|fault| fault.under("quota").under(name).under(section)));
+    let add = |built: &mut Callers, name: &str, caller: Caller<'_>| match caller {
+        Caller::Consumer(consumer) => built.add_consumer(name, consumer.quota.as_ref(), context),
+        Caller::Plan(plan) => built.add_plan(name, plan.quota.as_ref(), context),
     };
-    for (name, consumer) in &loaded.model.consumers {
-        let quota = consumer.quota.as_ref();
-        if let Err(found) = callers.add_consumer(name.as_str(), quota, context) {
-            under("consumers", name.as_str(), found);
-        }
-    }
-    for (name, plan) in &loaded.model.plans {
-        if let Err(found) = callers.add_plan(name.as_str(), plan.quota.as_ref(), context) {
-            under("plans", name.as_str(), found);
-        }
-    }
-    if faults.is_empty() {
-        Ok(callers)
-    } else {
-        Err(faults)
-    }
+    callers::build(loaded, "quota", add)
 }
 
 /// Quotas, and what is metered, that a restart forgets.
@@ -100,19 +83,12 @@ pub(super) fn stores(model: &Model) -> HashSet<String> {
 
 /// All lists of quotas, and where the item that each belongs to is written.
 fn lists(model: &Model) -> Vec<(Vec<&str>, &Config)> {
-    let places = model.policy_places().into_iter();
-    let places = places.filter_map(|(place, policies)| {
-        let quota = policies.quota.as_ref().and_then(Setting::on)?;
-        Some((place, quota))
-    });
-    let mut lists: Vec<(Vec<&str>, &Config)> = places.collect();
-    for (name, consumer) in &model.consumers {
-        let quota = consumer.quota.as_ref();
-        lists.extend(quota.map(|quota| (vec!["consumers", name.as_str()], quota)));
-    }
-    for (name, plan) in &model.plans {
-        let quota = plan.quota.as_ref();
-        lists.extend(quota.map(|quota| (vec!["plans", name.as_str()], quota)));
-    }
-    lists
+    callers::places(
+        model,
+        |policies| policies.quota.as_ref().and_then(Setting::on),
+        |caller| match caller {
+            Caller::Consumer(consumer) => consumer.quota.as_ref(),
+            Caller::Plan(plan) => plan.quota.as_ref(),
+        },
+    )
 }

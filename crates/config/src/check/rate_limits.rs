@@ -4,12 +4,15 @@ use std::{collections::HashSet, sync::Arc};
 
 use lintel_kernel::Fault;
 use lintel_policies::{
-    Context, Setting,
+    Context, RoutePolicies, Setting,
     rate_limit::{Callers, LimitConfig},
 };
 use lintel_state::store::Replicas;
 
-use super::Check;
+use super::{
+    Check,
+    callers::{self, Caller},
+};
 use crate::{diagnostic::code, loaded::Loaded, model::Model};
 
 /// Checks the limits of consumers and plans.
@@ -20,38 +23,19 @@ pub(super) fn check(check: &mut Check<'_>) {
         replicas: Arc::new(Replicas::fixed(check.loaded.model.replicas.assumed())),
         ..Context::default()
     };
-    if let Err(faults) = callers(check.loaded, &context) {
-        let loaded = check.loaded;
-        let faults = faults.iter().map(|fault| loaded.fault::<&str>(&[], fault));
-        check.out.extend(faults);
-    }
+    callers::check(check, &context, limits);
 }
 
 /// The limits of consumers and plans.
 ///
 /// # Errors
 /// Every mistake, each with its whole path.
-pub(crate) fn callers(loaded: &Loaded, context: &Context) -> Result<Callers, Vec<Fault>> {
-    let (mut callers, mut faults) = (Callers::default(), Vec::new());
-    let mut under = |section: &str, name: &str, found: Vec<Fault>| {
-        let found = found.into_iter();
-        faults.extend(found.map(|fault| fault.under("rate_limit").under(name).under(section)));
+pub(crate) fn limits(loaded: &Loaded, context: &Context) -> Result<Callers, Vec<Fault>> {
+    let add = |built: &mut Callers, name: &str, caller: Caller<'_>| match caller {
+        Caller::Consumer(consumer) => built.add_consumer(name, &consumer.rate_limit, context),
+        Caller::Plan(plan) => built.add_plan(name, &plan.rate_limit, context),
     };
-    for (name, consumer) in &loaded.model.consumers {
-        if let Err(found) = callers.add_consumer(name.as_str(), &consumer.rate_limit, context) {
-            under("consumers", name.as_str(), found);
-        }
-    }
-    for (name, plan) in &loaded.model.plans {
-        if let Err(found) = callers.add_plan(name.as_str(), &plan.rate_limit, context) {
-            under("plans", name.as_str(), found);
-        }
-    }
-    if faults.is_empty() {
-        Ok(callers)
-    } else {
-        Err(faults)
-    }
+    callers::build(loaded, "rate_limit", add)
 }
 
 /// Limits that several replicas count each for itself.
@@ -123,7 +107,7 @@ fn divided_by_nothing(check: &mut Check<'_>) {
 /// The stores that something is counted in.
 pub(super) fn stores(model: &Model) -> HashSet<String> {
     let limits = lists(model).into_iter().flat_map(|(_, limits)| limits);
-    let limits = limits.filter_map(|limit| limit.store);
+    let limits = limits.filter_map(|limit| limit.store.clone());
     let replicas = model
         .replicas
         .counted()
@@ -132,20 +116,18 @@ pub(super) fn stores(model: &Model) -> HashSet<String> {
 }
 
 /// All lists of limits, and where the item that each belongs to is written.
-fn lists(model: &Model) -> Vec<(Vec<&str>, Vec<LimitConfig>)> {
-    let on = |setting: &Option<Setting<Vec<LimitConfig>>>| {
-        let on = setting.as_ref().and_then(Setting::on);
-        on.cloned().unwrap_or_default()
-    };
-    let places = model.policy_places().into_iter();
-    let places = places.map(|(place, policies)| (place, on(&policies.rate_limit)));
-    let mut lists: Vec<(Vec<&str>, Vec<LimitConfig>)> = places.collect();
-    for (name, consumer) in &model.consumers {
-        let limits = consumer.rate_limit.clone();
-        lists.push((vec!["consumers", name.as_str()], limits));
-    }
-    for (name, plan) in &model.plans {
-        lists.push((vec!["plans", name.as_str()], plan.rate_limit.clone()));
-    }
-    lists
+fn lists(model: &Model) -> Vec<(Vec<&str>, &[LimitConfig])> {
+    callers::places(
+        model,
+        |policies| {
+            let on = policies.rate_limit.as_ref().and_then(Setting::on);
+            on.map(Vec::as_slice)
+        },
+        |caller| {
+            Some(match caller {
+                Caller::Consumer(consumer) => consumer.rate_limit.as_slice(),
+                Caller::Plan(plan) => plan.rate_limit.as_slice(),
+            })
+        },
+    )
 }

@@ -158,7 +158,9 @@ impl Builder<'_> {
     fn close(&mut self, end: Span) -> Option<()> {
         let frame = self.frames.pop()?;
         let (value, last) = match frame.kind {
-            Kind::List(items) => {
+            Kind::List(mut items) => {
+                // It is kept as long as it serves, and most lists and maps are short.
+                items.shrink_to_fit();
                 let last = items.last().map(|item| item.span);
                 (Value::List(items), last)
             }
@@ -177,6 +179,7 @@ impl Builder<'_> {
                     }
                 });
                 self.merge(&mut entries, merges);
+                entries.shrink_to_fit();
                 (Value::Map(entries), last)
             }
         };

@@ -9,10 +9,10 @@ pub(super) fn resolve(text: &str) -> Value {
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
         _ => match number(text) {
-            Some(value) => Value::Number(Number {
+            Some(value) => Value::Number(Box::new(Number {
                 raw: text.to_owned(),
                 value,
-            }),
+            })),
             None => Value::Text(text.to_owned()),
         },
     }
@@ -76,19 +76,13 @@ mod tests {
             ("0o17", 15),
         ] {
             assert!(
-                matches!(resolve(text), Value::Number(Number { value: Numeric::Int(n), .. }) if n == value),
+                matches!(resolve(text), Value::Number(number) if number.value == Numeric::Int(value)),
                 "{text}"
             );
         }
         for text in ["1.5", ".5", "1e3", "-2.5E-1", ".inf", "-.inf", ".nan", "1."] {
             assert!(
-                matches!(
-                    resolve(text),
-                    Value::Number(Number {
-                        value: Numeric::Float(_),
-                        ..
-                    })
-                ),
+                matches!(resolve(text), Value::Number(number) if matches!(number.value, Numeric::Float(_))),
                 "{text}"
             );
         }
