@@ -329,6 +329,14 @@ impl Loaded {
         Report::new(Arc::clone(&self.sources), diagnostics)
     }
 
+    /// The same without what of the model only building needs, and of which there may be much: the
+    /// consumers. What can be shown of them, and compared with another configuration, stays.
+    #[must_use]
+    pub fn built(mut self) -> Self {
+        self.model.consumers = Default::default();
+        self
+    }
+
     /// The warnings, ready to be shown.
     pub fn warning_report(&self) -> Report {
         self.report(self.warnings.clone())

@@ -121,7 +121,7 @@ impl Gateway {
         let status = Status::default();
         status.applied(1, &loaded.version, warnings(&loaded, &built));
         let state = Mutex::new(State {
-            loaded: Arc::new(loaded),
+            loaded: Arc::new(loaded.built()),
             built,
             resolutions,
             supervisions,
@@ -187,7 +187,7 @@ impl Gateway {
         let before = std::mem::take(&mut state.supervisions);
         let supervisions = supervise(&built, before, &self.catalogue);
         *state = State {
-            loaded: Arc::new(loaded),
+            loaded: Arc::new(loaded.built()),
             built,
             resolutions,
             supervisions,

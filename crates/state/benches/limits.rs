@@ -75,7 +75,9 @@ fn leased(bencher: Bencher<'_, '_>, keys: u64) {
         });
         updated.result.is_some()
     };
-    (0..keys).for_each(|number| drop(black_box(take(number))));
+    for number in 0..keys {
+        take(number);
+    }
     bencher
         .with_inputs(|| fastrand::u64(..keys))
         .bench_local_values(|number| black_box(take(number)));
@@ -101,7 +103,9 @@ fn load_shed(bencher: Bencher<'_, '_>, keys: u64) {
         }
         seen
     };
-    (0..keys).for_each(|number| drop(black_box(decide(number))));
+    for number in 0..keys {
+        decide(number);
+    }
     bencher
         .with_inputs(|| fastrand::u64(..keys))
         .bench_local_values(|number| black_box(decide(number)));

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use lintel_kernel::Fault;
 use lintel_policies::{
-    Context, RoutePolicies, Setting,
+    Context, Setting,
     rate_limit::{Callers, LimitConfig},
 };
 use lintel_state::store::Replicas;

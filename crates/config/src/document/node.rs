@@ -175,3 +175,15 @@ impl fmt::Debug for Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Node};
+
+    /// There is one for each of a hundred thousand consumers, and several for what each has.
+    #[test]
+    fn nodes_stay_small() {
+        assert!(size_of::<Node>() <= 56, "{}", size_of::<Node>());
+        assert!(size_of::<Entry>() <= 96, "{}", size_of::<Entry>());
+    }
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lintel_kernel::{Consumer, Fault};
+use rustc_hash::FxHashMap;
 
 use super::{Certificates, ConsumerConfig, Keys, Signers, Tokens, Users};
 
@@ -28,10 +29,15 @@ impl Directory {
         let (mut tokens, mut keys) = (Tokens::default(), Keys::default());
         let mut signers = Signers::default();
         let (mut users, mut certificates) = (Users::default(), Certificates::default());
+        // Many consumers share few plans.
+        let mut plans: FxHashMap<&str, Arc<str>> = FxHashMap::default();
         for (name, config) in consumers {
             let consumer = Arc::new(Consumer {
                 name: name.into(),
-                plan: config.plan.as_deref().map(Arc::from),
+                plan: config
+                    .plan
+                    .as_deref()
+                    .map(|plan| Arc::clone(plans.entry(plan).or_insert_with(|| plan.into()))),
                 groups: config
                     .groups
                     .iter()

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use lintel_kernel::{Consumer, Fault};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::TokenConfig;
 
 /// Consumers by the claim that names them.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Tokens {
-    by_subject: FxHashMap<Box<str>, Vec<Entry>>,
+    by_subject: FxHashMap<Box<str>, SmallVec<[Entry; 1]>>,
 }
 
 #[derive(Debug, PartialEq)]
