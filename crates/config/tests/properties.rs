@@ -113,6 +113,8 @@ fn a_valid_configuration_round_trips() {
     let readable = readable.replace("url: \"***\"", "url: redis://redis");
     let pem = r#"- "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----""#;
     let readable = readable.replace("- \"***\"", pem);
+    let key = format!("pem: {}", pem.trim_start_matches("- "));
+    let readable = readable.replace("pem: \"***\"", &key);
     let second = load(&readable).unwrap_or_else(|report| panic!("{report}\n{text}"));
     assert_eq!(format!("{:?}", first.model), format!("{:?}", second.model));
     assert_eq!(

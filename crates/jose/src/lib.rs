@@ -4,12 +4,14 @@
 //!   for is settled when it is loaded, never by a token.
 //! - [`Token`]: a compact token taken apart, not yet believed.
 //! - [`Signer`]: a private key, and the tokens that it makes.
+//! - [`ClientKey`]: a private key of a client, and its proof of who it is.
 //! - [`Rules`]: what the claims of a believed token must say.
 //!
 //! Nothing here waits, reads files or knows of HTTP. Signatures are verified by aws-lc-rs.
 
 mod algorithm;
 mod claims;
+mod client_key;
 mod json;
 mod key;
 mod keys;
@@ -22,6 +24,7 @@ mod token;
 pub use self::{
     algorithm::{Algorithm, Family},
     claims::{Claims, Rules},
+    client_key::ClientKey,
     key::{Key, KeyError, Print},
     keys::Keys,
     refusal::Refusal,

@@ -73,15 +73,27 @@ impl Signer {
     /// A token that says this, in compact serialisation.
     pub fn sign(&self, claims: &Map<String, Value>) -> String {
         let header = json!({ "alg": "EdDSA", "typ": "JWT", "kid": self.id });
-        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
-        token.push('.');
-        let claims = serde_json::to_vec(claims).unwrap_or_default();
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signature = self.pair.sign(token.as_bytes());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        token
+        let signed = compact(&header, claims, |signed| {
+            Ok(self.pair.sign(signed).as_ref().to_vec())
+        });
+        signed.unwrap_or_default()
     }
+}
+
+/// Compact serialisation (RFC 7515 §7.1) of what `sign` makes a signature of.
+pub(crate) fn compact(
+    header: &Value,
+    claims: &Map<String, Value>,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, KeyError>,
+) -> Result<String, KeyError> {
+    let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+    token.push('.');
+    let claims = serde_json::to_vec(claims).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+    let signature = sign(token.as_bytes())?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
 }
 
 impl std::fmt::Debug for Signer {

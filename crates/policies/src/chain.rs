@@ -8,7 +8,7 @@ use lintel_kernel::{Ending, Exchange, Fault, Flow, Phase};
 
 use lintel_upstream::Control;
 
-use crate::{Context, Issuer, Link, RoutePolicies, Wait, gate::Gate, quota::Quota};
+use crate::{Context, Issuer, Link, RoutePolicies, Wait, gate::Gate, quota::Quota, token_exchange};
 
 /// The policies of one route in the order they run.
 #[derive(Default)]
@@ -27,9 +27,7 @@ impl Chain {
     /// Every fault of every policy.
     pub fn build(policies: &RoutePolicies, context: &Context) -> Result<Self, Vec<Fault>> {
         let (mut links, mut faults) = Link::build_all(policies, context);
-        if let Err(fault) = close_authenticate(&mut links) {
-            faults.push(fault);
-        }
+        faults.extend(close(&mut links, policies));
         if faults.is_empty() {
             Ok(Self {
                 links: links.into(),
@@ -37,6 +35,25 @@ impl Chain {
         } else {
             Err(faults)
         }
+    }
+
+    /// What is wrong with policies as they are written: each by itself, and, for those of a route, all that
+    /// it has together with the defaults. What defaults lack, routes may have.
+    pub fn faults(
+        policies: &RoutePolicies,
+        defaults: Option<&RoutePolicies>,
+        context: &Context,
+    ) -> Vec<Fault> {
+        let (_, mut faults) = Link::build_all(policies, context);
+        if let (Some(defaults), []) = (defaults, &*faults) {
+            let merged = policies.merged(defaults);
+            let (mut links, others) = Link::build_all(&merged, context);
+            // Mistakes in the defaults are told there.
+            if others.is_empty() {
+                faults = close(&mut links, &merged);
+            }
+        }
+        faults
     }
 
     /// Starts what the policies run beside the requests. To be called before the first request, and
@@ -131,6 +148,13 @@ impl Chain {
     }
 }
 
+/// Ends the phase *authenticate*, and finds what policies lack of each other.
+fn close(links: &mut Vec<Link>, policies: &RoutePolicies) -> Vec<Fault> {
+    let closed = close_authenticate(links);
+    let unfed = token_exchange::without_token(policies);
+    closed.err().into_iter().chain(unfed).collect()
+}
+
 /// Puts the gate behind the last policy that can tell who is calling.
 fn close_authenticate(links: &mut Vec<Link>) -> Result<(), Fault> {
     let identifies = |link: &Link| link.phase() == Phase::Authenticate;
@@ -145,6 +169,7 @@ fn close_authenticate(links: &mut Vec<Link>) -> Result<(), Fault> {
                 "nothing here tells who is calling, so nobody would pass",
             )
             .with_hint("add a policy that does, such as `jwt`")
+            .discreet()
             .under(link.name())),
             None => Ok(()),
         },

@@ -82,6 +82,12 @@ impl Place {
     }
 }
 
+/// What the first place holds that holds something.
+pub(crate) fn first<'a>(places: &[Source], exchange: &'a Exchange) -> Option<Found<'a>> {
+    let mut places = places.iter().map(|place| place.find(exchange));
+    places.find(|found| *found != Found::Nothing)
+}
+
 impl Source {
     /// Looks into the place.
     pub(crate) fn find<'a>(&self, exchange: &'a Exchange) -> Found<'a> {

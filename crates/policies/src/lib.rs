@@ -12,15 +12,18 @@ mod challenge;
 mod consumers;
 mod credential;
 mod described;
+mod form;
 mod forward;
 mod gate;
 mod issuer;
 mod keep;
 pub mod keys;
+mod live;
 mod password;
 mod per;
 mod policy;
 mod registry;
+mod replayed;
 mod revocation;
 #[cfg(test)]
 mod testing;
@@ -77,6 +80,8 @@ registry::registry! {
     Transform rewrite => Rewrite;
     /// Sets, adds and removes header fields, both ways.
     Transform headers => Headers;
+    /// Exchanges callers' tokens for ones that services are meant to see.
+    Transform token_exchange => TokenExchange;
     /// Tells services who is calling, in a token that the gateway signs.
     Transform identity_token => IdentityToken;
     /// Counts who has used what, for bills.

@@ -1,10 +1,23 @@
 //! What tokens say of themselves, for the list of what is revoked.
 
-use lintel_state::revoked::Bearer;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lintel_kernel::Identity;
+use lintel_state::revoked::{Bearer, Revoked};
 use serde_json::{Map, Value};
 
 /// Why a token is refused that is on the list; a stable word for the log.
 pub(crate) const REVOKED: &str = "token_revoked";
+
+/// Whether somebody's token is taken back now.
+pub(crate) fn is_revoked(revoked: &Revoked, identity: &Identity) -> bool {
+    if revoked.is_empty() {
+        return false;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |since| since.as_secs());
+    revoked.means(&bearer(&identity.claims), now)
+}
 
 /// By a token's claims. A time may have a fraction (`NumericDate`, RFC 7519 §2).
 pub(crate) fn bearer(claims: &Map<String, Value>) -> Bearer<'_> {

@@ -60,21 +60,16 @@ pub(super) fn build(loaded: &Loaded, before: Option<&Kept>) -> Result<(Context, 
     );
     let stores = stores.map_err(|faults| failed(&["stores"], faults))?;
     let replicas = check::replicas(loaded, &stores, before.map(|before| &before.replicas));
-    let revocations = Revocations::build(loaded, &stores, before.map(|before| &before.revocations));
+    let revocations = Revocations::build(loaded, &stores, before.map(|one| &one.revocations));
     let consumers = check::directory(loaded).map_err(|faults| failed(&["consumers"], faults))?;
     let keys = loaded.model.rate_limits.keys;
     let table = match before {
         Some(before) if before.keys == keys => Arc::clone(&before.table),
         _ => Arc::new(Table::new(keys as usize)),
     };
-    let in_flight = before.map_or_else(
-        || Arc::new(InFlight::new(AT_ONCE)),
-        |before| Arc::clone(&before.in_flight),
-    );
-    let first = loaded.sources.iter().next();
-    let folder = first
-        .and_then(|source| source.path.parent())
-        .map_or_else(PathBuf::new, PathBuf::from);
+    let in_flight = before.map(|before| Arc::clone(&before.in_flight));
+    let in_flight = in_flight.unwrap_or_else(|| Arc::new(InFlight::new(AT_ONCE)));
+    let folder = folder(loaded);
     let state = loaded.model.state.clone();
     let same = before.filter(|before| before.state == state);
     let (book, usage) = same.map_or_else(
@@ -110,6 +105,13 @@ pub(super) fn build(loaded: &Loaded, before: Option<&Kept>) -> Result<(Context, 
         revocations,
     };
     Ok((context, kept))
+}
+
+/// Where relative paths start.
+fn folder(loaded: &Loaded) -> PathBuf {
+    let first = loaded.sources.iter().next();
+    let folder = first.and_then(|source| source.path.parent());
+    folder.map_or_else(PathBuf::new, PathBuf::from)
 }
 
 /// Where quotas are counted, and who has used what. A rehearsal keeps nothing.

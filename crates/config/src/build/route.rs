@@ -30,8 +30,8 @@ pub(super) fn build(builder: &mut Builder<'_>, groups: &Groups<'_>) -> Vec<Route
     let loaded = builder.loaded;
     let model = &loaded.model;
     let shared = builder.context.clone();
-    let inherited = Chain::build(&model.defaults.policies, &shared);
-    if let Err(faults) = inherited {
+    let faults = Chain::faults(&model.defaults.policies, None, &shared);
+    if !faults.is_empty() {
         builder.faults(&["defaults", "policies"], faults);
         return Vec::new();
     }

@@ -13,6 +13,7 @@ mod groups;
 mod grpc;
 mod listeners;
 mod overload;
+mod plain_secrets;
 mod policies;
 mod quotas;
 mod rate_limits;

@@ -7,7 +7,7 @@ use lintel_state::store::Replicas;
 
 use super::Check;
 
-/// Checks the policies at `base`; `params` are those of the route's paths, if it is known.
+/// Checks the policies at `base`; `params` are those of the route's paths, and `None` for the defaults.
 pub(super) fn check(
     check: &mut Check<'_>,
     base: &[&str],
@@ -22,10 +22,11 @@ pub(super) fn check(
         replicas: Arc::new(Replicas::fixed(check.loaded.model.replicas.assumed())),
         ..Context::default()
     };
-    if let Err(faults) = Chain::build(policies, &context) {
-        let loaded = check.loaded;
-        check
-            .out
-            .extend(faults.iter().map(|fault| loaded.fault(base, fault)));
-    }
+    let loaded = check.loaded;
+    let defaults = &loaded.model.defaults.policies;
+    let defaults = context.params.is_some().then_some(defaults);
+    let faults = Chain::faults(policies, defaults, &context);
+    check
+        .out
+        .extend(faults.iter().map(|fault| loaded.fault(base, fault)));
 }

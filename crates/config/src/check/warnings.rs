@@ -20,6 +20,7 @@ pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_fil
     super::rate_limits::warnings(check);
     super::quotas::warnings(check);
     super::revocations::warnings(check);
+    super::plain_secrets::warnings(check);
     services(check);
     super::retry::warnings(check);
     super::balance::warnings(check);

@@ -103,6 +103,8 @@ codes! {
     ADMIN_WITHOUT_TLS = "admin-without-tls";
     /// Certificates of an upstream are not verified.
     VERIFICATION_OFF = "verification-off";
+    /// A secret crosses the network in plaintext.
+    PLAINTEXT_SECRET = "plaintext-secret";
     /// A private key that every user of the machine can read.
     KEY_PERMISSIONS = "key-permissions";
     /// A secret that is written in the configuration itself.

@@ -8,6 +8,7 @@
 )]
 
 mod attacks;
+mod client_key;
 mod rules;
 mod sign;
 mod signer;

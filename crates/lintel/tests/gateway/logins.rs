@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, thread};
 use lintel_testkit::{Origin, until};
 use tempfile::TempDir;
 
-use crate::support::{Authority, Gateway, Peer, lintel, text};
+use crate::support::{Authority, Gateway, Peer, lintel, openssl, text};
 
 /// A provider, a site behind a gateway, and room for the cookies of browsers.
 struct Scene {
@@ -445,5 +445,53 @@ fn a_session_that_is_revoked_ends() {
         [scene.script("ada"), scene.script("eve")],
         [401, 401],
         "all are ada"
+    );
+}
+
+#[test]
+fn a_key_proves_who_the_site_is_and_services_get_tokens_of_their_own() {
+    let mut scene = Scene::new("");
+    let [key, public] =
+        ["client.key", "client.pem"].map(|name| text(scene.folder.path().join(name)));
+    openssl(
+        &[
+            "genpkey",
+            "-algorithm",
+            "EC",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-out",
+            &key,
+        ],
+        "",
+    );
+    openssl(&["pkey", "-in", &key, "-pubout", "-out", &public], "");
+    scene.order(&format!("trust {public}"));
+    let client = format!("client_key: {{ pem: \"${{file.{key}}}\", id: key-1 }}");
+    let (port, ca) = (scene.provider.port(), scene.authority.ca());
+    let yaml = configuration(
+        &scene.authority,
+        &scene.provider,
+        &scene.origin,
+        KEY,
+        "forward_access_token: true",
+    );
+    let yaml = yaml.replace("client_secret: s3cret/+", &client).replace(
+        "routes:\n  all: { match: { path: \"/*\" },",
+        &format!(
+            "routes:\n  all: {{ match: {{ path: \"/*\" }}, policies: {{ token_exchange: {{ \
+             provider: \"https://localhost:{port}\", client_id: shop, {client}, audience: [orders], \
+             fetch: {{ ca: {ca} }} }} }},"
+        ),
+    );
+    scene.gateway.write(&yaml);
+    let reloaded = scene.gateway.reload();
+    assert!(reloaded.status.success(), "{reloaded:?}");
+    let shown = scene.open("ada", PAGE);
+    assert_eq!((shown.status, &*shown.body), (200, "found"));
+    let seen = scene.origin.seen().pop().unwrap();
+    assert_eq!(
+        seen.header("authorization"),
+        Some("Bearer ada-for-orders-1")
     );
 }

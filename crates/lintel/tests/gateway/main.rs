@@ -17,6 +17,7 @@ mod concurrency;
 mod drills;
 mod edges;
 mod endpoints;
+mod exchange;
 mod faults;
 mod groups;
 mod grpc;

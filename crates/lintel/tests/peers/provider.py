@@ -10,8 +10,12 @@ Every line of the standard input is an order, answered by one line:
   pad BYTES         how much more an ID token says
   revoke            no refresh token is good any more
   asked WHAT        how often it was asked: authorize, authorization_code, refresh_token, end_session,
-                    token_exchange
+                    token_exchange, anything (for a token)
   ended             who has logged out, by the ID token that came along
+  trust FILE        from now on the client proves who it is by the key of this public PEM file, not by its secret
+  hold, release     no token is given meanwhile
+
+A token to exchange is one of its access tokens, or `active-NAME`.
 """
 
 import base64
@@ -34,9 +38,12 @@ ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 cert, key = sys.argv[1:]
 signer, stranger = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 codes, refreshes, accesses = {}, {}, {}
-state = {"life": 3600, "broken": "nothing", "pad": 0, "ended": "nobody"}
+state = {"trusted": None, "life": 3600, "broken": "nothing", "pad": 0, "ended": "nobody"}
 asked = {}
 lock = threading.Lock()
+gate = threading.Event()
+gate.set()
+proofs = set()
 
 
 class Refused(Exception):
@@ -94,7 +101,9 @@ def authorize(query):
 
 
 def authenticated(fields, form):
-    """RFC 6749 section 2.3.1."""
+    """RFC 6749 section 2.3.1, RFC 7523 section 3."""
+    if state["trusted"]:
+        return proven(fields, form)
     basic = fields.get("Authorization", "")
     if basic.startswith("Basic "):
         pair = base64.b64decode(basic[6:]).decode().split(":", 1)
@@ -104,6 +113,21 @@ def authenticated(fields, form):
         name, secret = form.get("client_id"), form.get("client_secret")
     if (name, secret) != (CLIENT, SECRET):
         raise Refused("invalid_client", 401)
+
+
+def proven(fields, form):
+    assert "Authorization" not in fields and "client_secret" not in form, "the client authenticates twice"
+    assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    try:
+        required = {"require": ["iss", "sub", "aud", "exp", "jti"]}
+        proof = form["client_assertion"]
+        claims = jwt.decode(proof, state["trusted"], ["ES256"], audience=f"{issuer}/token", options=required)
+    except jwt.InvalidTokenError as error:
+        raise Refused("invalid_client", 401) from error
+    assert claims["iss"] == claims["sub"] == form["client_id"] == CLIENT, claims
+    assert claims["exp"] <= time.time() + 300 and claims["jti"] not in proofs, claims
+    assert jwt.get_unverified_header(proof)["kid"] == "key-1"
+    proofs.add(claims["jti"])
 
 
 def id_token(nonce, access):
@@ -160,7 +184,8 @@ def token(fields, form):
         refreshes[form["refresh_token"]] = None
         return tokens(nonce)
     if grant == EXCHANGE:
-        who = accesses.get(form["subject_token"])
+        subject = form["subject_token"]
+        who = accesses.get(subject) or (subject.startswith("active-") and subject[7:])
         if form["subject_token_type"] != ACCESS or not who:
             raise Refused("invalid_request")
         if form["audience"] == "forbidden":
@@ -211,6 +236,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         form = dict(pairs)
         assert self.path == "/token" and len(form) == len(pairs), body
         how = state["broken"]
+        with lock:
+            count("anything")
+        gate.wait()
         if how == "away":
             self.answer(503, {"error": "temporarily_unavailable"})
         elif how == "garbage":
@@ -259,6 +287,13 @@ def order(words):
                 state["broken"] = how
             case ["pad", size]:
                 state["pad"] = int(size)
+            case ["trust", file]:
+                with open(file, encoding="utf-8") as pem:
+                    state["trusted"] = pem.read()
+            case ["hold"]:
+                gate.clear()
+            case ["release"]:
+                gate.set()
             case ["revoke"]:
                 refreshes.clear()
             case ["asked", what]:

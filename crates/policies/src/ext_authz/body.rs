@@ -1,15 +1,12 @@
 //! Looking into a request's body before it goes on.
 
-use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::{collections::VecDeque, future::poll_fn, pin::Pin};
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use lintel_http::{Body, BodyError};
+
+use crate::replayed::Replayed;
 
 /// The beginning of a body, and whether it is all of it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,54 +43,16 @@ pub(super) async fn begin(body: &mut Body, max: usize) -> Result<Beginning, Body
     bytes.truncate(max);
     if !frames.is_empty() {
         let rest = std::mem::replace(body, Body::empty());
-        *body = Body::boxed(Replayed { frames, size, rest });
+        *body = Body::boxed(Replayed::new(frames, rest));
     }
     Ok(Beginning { bytes, whole })
-}
-
-/// A body whose beginning was read before.
-struct Replayed {
-    frames: VecDeque<Frame<Bytes>>,
-    /// Bytes of data in the frames.
-    size: usize,
-    rest: Body,
-}
-
-impl http_body::Body for Replayed {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.frames.pop_front() {
-            Some(frame) => {
-                self.size -= frame.data_ref().map_or(0, Bytes::len);
-                Poll::Ready(Some(Ok(frame)))
-            }
-            None => Pin::new(&mut self.rest).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.frames.is_empty() && self.rest.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let (rest, own) = (self.rest.size_hint(), self.size as u64);
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower() + own);
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper + own);
-        }
-        hint
-    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::task::{Context, Poll};
 
     use http_body_util::BodyExt as _;
 

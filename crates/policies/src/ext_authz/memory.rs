@@ -1,10 +1,6 @@
 //! Verdicts that hold for a while.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use lintel_jose::fingerprint;
 use lintel_kernel::{
@@ -15,13 +11,14 @@ use lintel_state::{Local, Memory};
 use tokio::time::Instant;
 
 use super::{config::Config, verdict::Verdict};
+use crate::live::Live;
 
 /// What an entry costs beside the verdict: key, counts, table.
 const ENTRY: usize = 256;
 
 /// All memories in use: the configuration that comes after a reload goes on with that of the same
 /// route, if nothing was changed.
-static LIVE: Mutex<Vec<Weak<Kept>>> = Mutex::new(Vec::new());
+static LIVE: Live<Kept> = Live::new();
 
 /// Verdicts, by what requests have in common.
 pub(super) struct Remembered {
@@ -33,8 +30,8 @@ pub(super) struct Remembered {
 }
 
 struct Kept {
-    route: Option<Arc<str>>,
-    config: Config,
+    /// The route, and what it says.
+    of: (Option<Arc<str>>, Config),
     since: Instant,
     verdicts: Local<Memory<[u8; 32], Arc<Verdict>>>,
 }
@@ -51,20 +48,15 @@ impl Remembered {
         route: Option<Arc<str>>,
         config: &Config,
     ) -> Self {
-        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|kept| kept.strong_count() > 0);
-        let mut known = live.iter().filter_map(Weak::upgrade);
-        let known = known.find(|kept| kept.route == route && kept.config == *config);
-        let kept = known.unwrap_or_else(|| {
-            let kept = Arc::new(Kept {
-                route,
-                config: config.clone(),
+        let kept = LIVE.shared(
+            (route, config.clone()),
+            |kept| &kept.of,
+            |of| Kept {
+                of,
                 since: Instant::now(),
                 verdicts: Local::new(),
-            });
-            live.push(Arc::downgrade(&kept));
-            kept
-        });
+            },
+        );
         Self {
             by,
             allowed,

@@ -3,14 +3,9 @@
 use std::fmt::Write as _;
 
 use http::{Uri, uri::PathAndQuery};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
-/// All but the unreserved characters (RFC 3986 §2.3).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::form::escaped;
 
 /// A target with parameters set, where the first of their name stands or else at the end, and removed;
 /// those of other names stay as they are written. A name that is in both lists is set. None where the
@@ -44,9 +39,7 @@ pub(super) fn changed(uri: &Uri, set: &[(String, String)], remove: &[String]) ->
 }
 
 fn written((name, value): &(String, String)) -> String {
-    let name = utf8_percent_encode(name, ESCAPED);
-    let value = utf8_percent_encode(value, ESCAPED);
-    format!("{name}={value}")
+    format!("{}={}", escaped(name), escaped(value))
 }
 
 #[cfg(test)]

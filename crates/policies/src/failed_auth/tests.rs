@@ -229,3 +229,44 @@ fn mistakes_say_what_to_write() {
         assert!(faults[0].hint.is_some());
     }
 }
+
+/// Every policy that takes credentials says by its code that one was wrong, and that is counted.
+#[tokio::test]
+async fn a_wrong_credential_counts_whatever_its_kind() {
+    let secret = "a-secret-of-at-least-thirty-two-bytes";
+    for (at, (policy, config, field)) in [
+        (
+            "jwt",
+            json!({ "secret": secret }),
+            ("authorization", "Bearer x.y.z"),
+        ),
+        ("api_key", json!({}), ("x-api-key", "made-up")),
+        ("basic_auth", json!({}), ("authorization", "Basic YWRhOm5v")),
+        (
+            "hmac",
+            json!({ "format": "aws_sigv4", "aws": { "region": "eu-1", "service": "x" } }),
+            ("authorization", "AWS4-HMAC-SHA256 Credential=nobody"),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Each has a table of its own.
+        let ban = format!("{}s", 500 + at);
+        let mut policies = json!({ "failed_auth": { "attempts": 1, "ban": ban } });
+        policies[policy] = config;
+        let chain = crate::testing::chain(policies, json!({}));
+        let mut statuses = Vec::new();
+        for _ in 0..2 {
+            let mut exchange = crate::testing::exchange("/", &[field]);
+            statuses.push(crate::testing::pass_and_answer(&chain, &mut exchange).await);
+        }
+        assert_eq!(statuses, [401, 429], "{policy}");
+        let mut nothing = crate::testing::exchange("/", &[]);
+        nothing.client = [198, 51, 100, 7].into();
+        for _ in 0..2 {
+            let status = crate::testing::pass_and_answer(&chain, &mut nothing).await;
+            assert_eq!(status, 401, "{policy}: nothing was tried");
+        }
+    }
+}

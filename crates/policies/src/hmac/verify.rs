@@ -8,7 +8,7 @@ use lintel_http::Body;
 use lintel_httpsig::{Digests, Message, sigv4};
 use lintel_kernel::{Exchange, Rejection, wall::time_at};
 
-use super::{Format, Hmac, content::Content, message, reject::LATE};
+use super::{Format, Hmac, content::whole, message, reject::LATE};
 use crate::{
     Wait,
     consumers::{Signer, Signers},
@@ -86,7 +86,7 @@ impl Hmac {
         };
         let mut hashing = found.digests().map(Digests::hashing);
         let mut sha256 = digest::Context::new(&digest::SHA256);
-        let content = Content::of(body, self.max_content, |piece| match &mut hashing {
+        let content = whole(body, self.max_content, |piece| match &mut hashing {
             Some(hashing) => hashing.update(piece),
             None => sha256.update(piece),
         });

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     rc::{Rc, Weak as LocalWeak},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::Arc,
 };
 
 use http::HeaderValue;
@@ -13,6 +13,7 @@ use lintel_telemetry::metrics::{PolicyCounter, family::IDENTITY_TOKENS_SIGNED};
 use serde_json::{Map, Value};
 
 use super::keys::Keyring;
+use crate::live::Live;
 
 /// What decides about a token, beside who is calling.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ struct Made {
     _whose: LocalWeak<Identity>,
 }
 
-static LIVE: Mutex<Vec<Weak<Mint>>> = Mutex::new(Vec::new());
+static LIVE: Live<Mint> = Live::new();
 
 /// Bytes of tokens that each worker remembers.
 const MEMORY: usize = 8 << 20;
@@ -55,19 +56,15 @@ const LEAST: u64 = 5;
 impl Mint {
     /// The mint with these settings.
     pub(super) fn shared(settings: Settings) -> Arc<Self> {
-        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|mint| mint.strong_count() > 0);
-        let known: Vec<Arc<Self>> = live.iter().filter_map(Weak::upgrade).collect();
-        if let Some(known) = known.into_iter().find(|mint| mint.settings == settings) {
-            return known;
-        }
-        let mint = Arc::new(Self {
+        LIVE.shared(
             settings,
-            made: Local::new(),
-            signed: PolicyCounter::new(&IDENTITY_TOKENS_SIGNED, &[]),
-        });
-        live.push(Arc::downgrade(&mint));
-        mint
+            |mint| &mint.settings,
+            |settings| Self {
+                settings,
+                made: Local::new(),
+                signed: PolicyCounter::new(&IDENTITY_TOKENS_SIGNED, &[]),
+            },
+        )
     }
 
     pub(super) const fn settings(&self) -> &Settings {

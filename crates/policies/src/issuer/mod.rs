@@ -19,7 +19,7 @@ mod url;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use lintel_upstream::Control;
@@ -33,10 +33,11 @@ pub(crate) use self::{
     source::{From, Source},
     url::Url,
 };
+use crate::live::Live;
 pub use story::IssuerStatus;
 
 /// Every issuer in use.
-static LIVE: Mutex<Vec<Weak<Issuer>>> = Mutex::new(Vec::new());
+static LIVE: Live<Issuer> = Live::new();
 
 /// An issuer whose keys are fetched.
 pub struct Issuer {
@@ -49,24 +50,19 @@ pub struct Issuer {
 impl Issuer {
     /// The one of this source.
     pub(crate) fn of(source: Source) -> Arc<Self> {
-        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|issuer| issuer.strong_count() > 0);
-        let mut known = live.iter().filter_map(Weak::upgrade);
-        if let Some(known) = known.find(|issuer| issuer.source == source) {
-            return known;
-        }
-        let status = IssuerStatus {
-            source: source.to_string(),
-            ..IssuerStatus::default()
-        };
-        let issuer = Arc::new(Self {
-            published: Arc::new(Published::new(source.terms.cooldown)),
+        LIVE.shared(
             source,
-            status: Arc::new(Mutex::new(status)),
-            task: Mutex::new(None),
-        });
-        live.push(Arc::downgrade(&issuer));
-        issuer
+            |issuer| &issuer.source,
+            |source| Self {
+                published: Arc::new(Published::new(source.terms.cooldown)),
+                status: Arc::new(Mutex::new(IssuerStatus {
+                    source: source.to_string(),
+                    ..IssuerStatus::default()
+                })),
+                source,
+                task: Mutex::new(None),
+            },
+        )
     }
 
     /// Begins to fetch, unless that has begun before.

@@ -24,7 +24,7 @@ use verifier::{Unverified, Verifier};
 use crate::{
     Context, Policy, Wait,
     bearer::Challenges,
-    credential::{Found, Source as Place},
+    credential::{Found, Source as Place, first},
     forward::Forward,
     issuer::Issuer,
     revocation::REVOKED,
@@ -61,7 +61,7 @@ impl Policy for Jwt {
         if exchange.identity.is_some() {
             return Flow::Next;
         }
-        let verified = match self.find(exchange) {
+        let verified = match first(&self.places, exchange) {
             None => return Flow::Next,
             Some(Found::One(token)) => match self.verifier.verify(&token, now()) {
                 Err(Unverified::Keys(keys, _)) if keys.ask() => return Flow::Wait,
@@ -78,7 +78,7 @@ impl Policy for Jwt {
         _: &mut Body,
         wait: &Wait<'_>,
     ) -> Flow<Response<Body>> {
-        let Some(Found::One(token)) = self.find(exchange) else {
+        let Some(Found::One(token)) = first(&self.places, exchange) else {
             return Flow::Next;
         };
         if let Err(Unverified::Keys(keys, _)) = self.verifier.verify(&token, now()) {
@@ -95,12 +95,6 @@ impl Policy for Jwt {
 }
 
 impl Jwt {
-    /// What the first place holds that holds something.
-    fn find<'a>(&self, exchange: &'a Exchange) -> Option<Found<'a>> {
-        let mut places = self.places.iter().map(|place| place.find(exchange));
-        places.find(|found| *found != Found::Nothing)
-    }
-
     /// Logs see no token, and services none that they are not meant to: nor one in a place that was
     /// not looked at because another had one.
     fn decide(

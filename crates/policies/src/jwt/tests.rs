@@ -5,7 +5,10 @@
     clippy::indexing_slicing
 )]
 
+use std::sync::{Arc, LazyLock};
+
 use lintel_jose::Refusal;
+use lintel_state::revoked::Revoked;
 use serde_json::{Value, json};
 
 use super::{
@@ -37,7 +40,13 @@ fn faults(value: Value) -> Vec<(String, String)> {
 }
 
 fn verifier(value: Value) -> std::sync::Arc<Verifier> {
-    config(value).build(&Context::default()).unwrap().verifier
+    // A gateway has one list of what is revoked.
+    static REVOKED: LazyLock<Arc<Revoked>> = LazyLock::new(Arc::default);
+    let context = Context {
+        revoked: Arc::clone(&REVOKED),
+        ..Context::default()
+    };
+    config(value).build(&context).unwrap().verifier
 }
 
 #[test]

@@ -1,11 +1,6 @@
 //! Tokens, verified once and then remembered.
 
-use std::{
-    cell::Cell,
-    fmt,
-    rc::Rc,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use std::{cell::Cell, fmt, rc::Rc, sync::Arc};
 
 use lintel_jose::{Claims, Print, Refusal, Rules, Token, fingerprint};
 use lintel_kernel::{Consumer, Identity};
@@ -13,11 +8,11 @@ use lintel_state::{Local, Memory, revoked::Revoked};
 use serde_json::Value;
 
 use super::key_source::{Checked, Fetched, KeySource};
-use crate::{consumers::Tokens, issuer::Issuer, revocation::bearer};
+use crate::{consumers::Tokens, issuer::Issuer, live::Live, revocation::bearer};
 
 /// All verifiers in use: routes with equal settings share one, and so does the configuration that
 /// comes after a reload.
-static LIVE: Mutex<Vec<Weak<Verifier>>> = Mutex::new(Vec::new());
+static LIVE: Live<Verifier> = Live::new();
 
 /// A token is looked at anew after this many seconds, however long it is valid.
 const REMEMBERED_FOR: u64 = 3600;
@@ -81,18 +76,14 @@ struct Verified {
 impl Verifier {
     /// The verifier with these settings.
     pub(super) fn shared(settings: Settings) -> Arc<Self> {
-        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|verifier| verifier.strong_count() > 0);
-        let mut known = live.iter().filter_map(Weak::upgrade);
-        if let Some(known) = known.find(|verifier| verifier.settings == settings) {
-            return known;
-        }
-        let verifier = Arc::new(Self {
+        LIVE.shared(
             settings,
-            remembered: Local::new(),
-        });
-        live.push(Arc::downgrade(&verifier));
-        verifier
+            |verifier| &verifier.settings,
+            |settings| Self {
+                settings,
+                remembered: Local::new(),
+            },
+        )
     }
 
     /// The issuers whose keys are fetched.

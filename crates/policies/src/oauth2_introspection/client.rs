@@ -1,16 +1,9 @@
 //! How the gateway identifies itself to an introspection endpoint (RFC 6749 §2.3.1).
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, header};
 use lintel_kernel::Secret;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// All but the unreserved characters (RFC 3986 §2.3); a form may have them so as well.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::form::{basic, escaped};
 
 /// The gateway's own credentials.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,23 +16,17 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn identify(&self, headers: &mut HeaderMap, form: &mut String) {
-        let (id, secret) = (escaped(&self.id), escaped(self.secret.expose()));
         if self.in_body {
+            let (id, secret) = (escaped(&self.id), escaped(self.secret.expose()));
             form.push_str(&format!("&client_id={id}&client_secret={secret}"));
             return;
         }
-        let credentials = STANDARD.encode(format!("{id}:{secret}"));
         // Base64 is a valid field value.
-        if let Ok(mut value) = HeaderValue::from_str(&format!("Basic {credentials}")) {
+        if let Ok(mut value) = HeaderValue::from_str(&basic(&self.id, &self.secret)) {
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
         }
     }
-}
-
-/// A text as a value of a form.
-pub(super) fn escaped(text: &str) -> String {
-    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     rc::Rc,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,7 +20,7 @@ use super::{
     client::Client,
     flight::{Flight, Flights},
 };
-use crate::{Backend, Question, Unanswered, Wait};
+use crate::{Backend, Question, Unanswered, Wait, form::escaped, live::Live};
 
 /// The longest token that is asked about, in bytes. No server makes longer ones.
 pub(super) const LONGEST: usize = 16 * 1024;
@@ -29,7 +29,7 @@ const ENTRY: usize = 256;
 
 /// All memories in use: routes with equal settings share one, and so does the configuration that
 /// comes after a reload.
-static LIVE: Mutex<Vec<Weak<Kept>>> = Mutex::new(Vec::new());
+static LIVE: Live<Kept> = Live::new();
 
 /// What decides about a token.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,21 +64,15 @@ struct Kept {
 
 impl Introspector {
     pub(super) fn new(backend: Backend, settings: Settings) -> Self {
-        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|kept| kept.strong_count() > 0);
-        let mut known = live.iter().filter_map(Weak::upgrade);
-        let kept = match known.find(|kept| kept.settings == settings) {
-            Some(known) => known,
-            None => {
-                let kept = Arc::new(Kept {
-                    settings,
-                    known: Local::new(),
-                    flights: Arc::new(Flights::new()),
-                });
-                live.push(Arc::downgrade(&kept));
-                kept
-            }
-        };
+        let kept = LIVE.shared(
+            settings,
+            |kept| &kept.settings,
+            |settings| Kept {
+                settings,
+                known: Local::new(),
+                flights: Arc::new(Flights::new()),
+            },
+        );
         Self { backend, kept }
     }
 
@@ -149,10 +143,7 @@ impl Settings {
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         );
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let mut form = format!(
-            "token={}&token_type_hint=access_token",
-            super::client::escaped(token)
-        );
+        let mut form = format!("token={}&token_type_hint=access_token", escaped(token));
         if let Some(client) = &self.client {
             client.identify(headers, &mut form);
         }
@@ -189,7 +180,7 @@ impl Kept {
 }
 
 /// Seconds since 1970.
-pub(super) fn now() -> u64 {
+fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |since| since.as_secs())
 }

@@ -25,9 +25,9 @@ use introspector::{Introspector, LONGEST};
 use crate::{
     Context, Policy, ServiceRef, Wait,
     bearer::Challenges,
-    credential::{Found, Source},
+    credential::{Found, Source, first},
     forward::Forward,
-    revocation::{REVOKED, bearer},
+    revocation::{REVOKED, is_revoked},
 };
 
 const NAME: &str = "oauth2_introspection";
@@ -63,7 +63,7 @@ impl Policy for Introspection {
         if exchange.identity.is_some() {
             return Flow::Next;
         }
-        let token = match self.find(exchange) {
+        let token = match first(&self.places, exchange) {
             None | Some(Found::Nothing) => return Flow::Next,
             Some(Found::One(token)) if token.len() <= LONGEST => token,
             Some(Found::One(_)) => {
@@ -95,7 +95,7 @@ impl Policy for Introspection {
         _: &mut Body,
         wait: &Wait<'_>,
     ) -> Flow<Response<Body>> {
-        let Some(Found::One(token)) = self.find(exchange) else {
+        let Some(Found::One(token)) = first(&self.places, exchange) else {
             return Flow::Next;
         };
         let flight = self.introspector.ask(exchange, &token, wait);
@@ -119,18 +119,12 @@ impl Policy for Introspection {
 }
 
 impl Introspection {
-    /// What the first place holds that holds something.
-    fn find<'a>(&self, exchange: &'a Exchange) -> Option<Found<'a>> {
-        let mut places = self.places.iter().map(|place| place.find(exchange));
-        places.find(|found| *found != Found::Nothing)
-    }
-
     /// Logs see no token, and services none that they are not meant to: nor one in a place that was
     /// not looked at because another had one.
     fn decided(&self, exchange: &mut Exchange, known: &Known) -> Flow<Response<Body>> {
         self.mask(exchange);
         let identity = match known {
-            Known::Active(identity) if self.is_revoked(identity) => {
+            Known::Active(identity) if is_revoked(&self.revoked, identity) => {
                 return Flow::Refuse(self.challenges.invalid(REVOKED));
             }
             Known::Active(identity) => Rc::clone(identity),
@@ -144,14 +138,6 @@ impl Introspection {
         }
         self.forward.set(exchange);
         Flow::Next
-    }
-
-    /// Whether it is known here that the server will call the token inactive when it is next asked.
-    fn is_revoked(&self, identity: &Identity) -> bool {
-        !self.revoked.is_empty()
-            && self
-                .revoked
-                .means(&bearer(&identity.claims), introspector::now())
     }
 
     fn mask(&self, exchange: &mut Exchange) {

@@ -19,7 +19,7 @@ use crate::{
     challenge::unquotable,
     forward::Forward,
     issuer::{AlgorithmName, From as Asked, Source, Url},
-    token_endpoint::{self, Client, TokenEndpoint},
+    token_endpoint::{self, Client, TokenEndpoint, Written},
 };
 
 /// Parameters that belong to the protocol.
@@ -69,8 +69,7 @@ impl Config {
         let urls = faults.good(self.urls());
         let issuer = urls.as_ref().map(|urls| self.issuer(urls, context));
         let issuer = issuer.and_then(|issuer| faults.good(issuer));
-        let (id, secret) = (&*self.client_id, self.client_secret.as_ref());
-        let client = faults.good(Client::build(id, secret, self.client_authentication));
+        let client = faults.good(self.client());
         let site = faults.good(self.site());
         let sessions = faults.good(self.sessions(context));
         let terms = faults.good(self.terms());
@@ -124,6 +123,15 @@ impl Config {
             patience: self.fetch.patience(),
             revoked: Arc::clone(&context.revoked),
         })))
+    }
+
+    fn client(&self) -> Result<Client, Fault> {
+        Client::build(Written {
+            id: &self.client_id,
+            secret: self.client_secret.as_ref(),
+            key: self.client_key.as_ref(),
+            by: self.client_authentication,
+        })
     }
 
     fn endpoint(

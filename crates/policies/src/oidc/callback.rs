@@ -257,7 +257,8 @@ pub(super) enum Refusal {
 
 /// When tokens end: as the endpoint says, or else as the ID token does.
 fn expiry(granted: &Arc<Granted>, id_token: &str, now: u64) -> u64 {
-    let said = granted.expires_in.map(|life| now.saturating_add(life));
+    let received = granted.received;
+    let said = granted.expires_in.map(|life| received.saturating_add(life));
     let claimed = || claims(id_token)?.get("exp").and_then(Value::as_u64);
     said.or_else(claimed)
         .unwrap_or_else(|| now.saturating_add(USUAL_LIFE))

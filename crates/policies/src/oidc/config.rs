@@ -5,7 +5,7 @@ use lintel_kernel::{ByteSize, Duration, Secret, config};
 use crate::{
     described,
     issuer::{AlgorithmName, Fetch},
-    token_endpoint::Authentication,
+    token_endpoint::{Authentication, ClientKeyConfig},
 };
 
 /// At which provider people log in, and what becomes of it. A login ends in a session that the
@@ -28,7 +28,12 @@ pub struct Config {
     #[schemars(example = &"${file.client.secret}")]
     pub client_secret: Option<Secret>,
 
-    /// How the secret is shown. Default: `basic`; without a secret, `none`.
+    /// The key by which the gateway proves who it is, in place of a secret.
+    #[serde(default)]
+    pub client_key: Option<ClientKeyConfig>,
+
+    /// How the gateway proves who it is. Default: `private_key_jwt` with a key, `basic` with a secret,
+    /// `none` without either.
     #[serde(default)]
     pub client_authentication: Option<Authentication>,
 

@@ -8,7 +8,7 @@ use lintel_kernel::expr::cookie;
 use serde::{Deserialize, Serialize};
 
 use super::{cookies::MAX_LOGINS, seal, session::Sessions};
-use crate::{issuer::Url, token_endpoint::encoded};
+use crate::{form::encoded, issuer::Url};
 
 /// Characters of a page's address that a login remembers. A longer one ends at the start page.
 const MAX_RETURN: usize = 1500;

@@ -12,7 +12,7 @@ use super::{
     reject,
     session::Found,
 };
-use crate::token_endpoint::encoded;
+use crate::form::encoded;
 
 /// For browsers whose way here can't be told: one more click, on a page of this site.
 const PAGE: &str = "<!doctype html><meta charset=utf-8><title>Log out</title>\

@@ -1,10 +1,6 @@
 //! Sessions: who is logged in, as the browser keeps it.
 
-use std::{
-    fmt,
-    rc::Rc,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use std::{fmt, rc::Rc, sync::Arc};
 
 use http::{HeaderMap, HeaderValue};
 use lintel_jose::{Claims, Token, fingerprint};
@@ -14,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{cookies::Cookies, seal::Seal};
-use crate::consumers::Tokens;
+use crate::{consumers::Tokens, live::Live};
 
 /// All sessions in use: routes with equal settings share what they have decrypted.
-static LIVE: Mutex<Vec<Weak<Sessions>>> = Mutex::new(Vec::new());
+static LIVE: Live<Sessions> = Live::new();
 
 /// What an entry of the memory costs beside the text of its cookie: claims, key, table.
 const ENTRY: usize = 512;
@@ -86,19 +82,18 @@ pub(super) enum Found {
 impl Sessions {
     /// Those with these settings.
     pub(super) fn shared(settings: Settings) -> Option<Arc<Self>> {
-        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|sessions| sessions.strong_count() > 0);
-        let mut known = live.iter().filter_map(Weak::upgrade);
-        if let Some(known) = known.find(|sessions| sessions.settings == settings) {
-            return Some(known);
-        }
-        let sessions = Arc::new(Self {
-            seal: Seal::new(&settings.secrets)?,
+        let made: Result<_, ()> = LIVE.try_shared(
             settings,
-            opened: Local::new(),
-        });
-        live.push(Arc::downgrade(&sessions));
-        Some(sessions)
+            |sessions| &sessions.settings,
+            |settings| {
+                Ok(Self {
+                    seal: Seal::new(&settings.secrets).ok_or(())?,
+                    settings,
+                    opened: Local::new(),
+                })
+            },
+        );
+        made.ok()
     }
 
     pub(super) const fn cookies(&self) -> &Cookies {

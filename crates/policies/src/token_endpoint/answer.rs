@@ -1,6 +1,10 @@
 //! What a token endpoint answers (RFC 6749 §5).
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use lintel_upstream::client::Answer;
 use serde::{Deserialize, Deserializer};
@@ -25,6 +29,9 @@ pub(crate) struct Granted {
     pub(crate) refresh_token: Option<String>,
     pub(crate) id_token: Option<String>,
     pub(crate) scope: Option<String>,
+    /// When they came, in seconds since 1970.
+    #[serde(skip, default = "now")]
+    pub(crate) received: u64,
 }
 
 /// Why there are no tokens. For the log: it may hold what the provider says.
@@ -49,7 +56,7 @@ struct Refused {
 }
 
 /// Reads an answer.
-pub(super) fn read(answer: &Answer) -> Result<Granted, Failure> {
+pub(crate) fn read(answer: &Answer) -> Result<Granted, Failure> {
     if answer.status == http::StatusCode::OK {
         let granted: Granted = serde_json::from_slice(&answer.body).map_err(|error| {
             Failure::Unavailable(format!("the answer can't be read: {error}").into())
@@ -72,6 +79,12 @@ pub(super) fn read(answer: &Answer) -> Result<Granted, Failure> {
         }),
         None => Err(Failure::Unavailable(answer.refusal().text.into())),
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
 }
 
 /// The beginning of a text from outside, fit for a log.

@@ -4,7 +4,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -18,16 +18,17 @@ use tokio::{runtime::Handle, sync::oneshot, time::Instant};
 use super::{
     answer::{self, Failure, Outcome},
     client::Client,
-    flights::Flights,
-    form::encoded,
+    flights::{Flights, KEPT, KEPT_FAILURE},
 };
 use crate::{
     Wait,
+    form::encoded,
     issuer::{Issuer, Url},
+    live::Live,
 };
 
 /// Every token endpoint in use: equal ones share their flights.
-static LIVE: Mutex<Vec<Weak<TokenEndpoint>>> = Mutex::new(Vec::new());
+static LIVE: Live<TokenEndpoint> = Live::new();
 
 /// Questions under way at once. A provider that is slower than that is as good as away.
 const MAX_UNDER_WAY: usize = 256;
@@ -85,24 +86,25 @@ struct Running {
 impl TokenEndpoint {
     /// The one with these settings.
     pub(crate) fn shared(settings: Settings) -> Arc<Self> {
-        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-        live.retain(|endpoint| endpoint.strong_count() > 0);
-        let mut known = live.iter().filter_map(Weak::upgrade);
-        if let Some(known) = known.find(|endpoint| endpoint.settings == settings) {
-            return known;
-        }
+        LIVE.shared(settings, |endpoint| &endpoint.settings, Self::new)
+    }
+
+    fn new(settings: Settings) -> Self {
         let named = settings.url.as_ref().map(ToString::to_string);
         let issuer = settings.issuer.as_ref();
         let source = named.or_else(|| issuer.map(|issuer| issuer.status().source));
-        let endpoint = Arc::new(Self {
+        Self {
             source: source.unwrap_or_default(),
             settings,
             running: ArcSwapOption::empty(),
             flights: Mutex::default(),
             under_way: AtomicUsize::new(0),
-        });
-        live.push(Arc::downgrade(&endpoint));
-        endpoint
+        }
+    }
+
+    /// Where it is, for people.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// From now on questions can be asked.
@@ -162,7 +164,7 @@ impl TokenEndpoint {
             form.extend(question.form.iter().cloned());
             self.settings
                 .client
-                .identify(&mut connection, &mut form)
+                .identify(&mut connection, &mut form, &url.to_string())
                 .map_err(|error| Failure::Unavailable(error.into()))?;
             let answer = connection
                 .post_form(
@@ -231,7 +233,8 @@ impl Place {
         }
         let outcome = endpoint.request(&question).await;
         endpoint.tell(question.grant, &outcome);
-        let waiting = endpoint.flights().land(number, &outcome, Instant::now());
+        let until = Instant::now() + question.grant.kept(&outcome);
+        let waiting = endpoint.flights().land(number, &outcome, until);
         for tell in waiting {
             let _ = tell.send(outcome.clone());
         }
@@ -251,6 +254,18 @@ impl Grant {
             Self::Code => "authorization_code",
             Self::Refresh => "refresh_token",
             Self::Exchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+        }
+    }
+
+    /// How long an outcome answers equal questions. A token that was exchanged for one is given to whoever
+    /// has the other, no longer than half of its life.
+    fn kept(self, outcome: &Outcome) -> Duration {
+        match (self, outcome) {
+            (_, Err(Failure::Unavailable(_))) => KEPT_FAILURE,
+            (Self::Exchange, Ok(granted)) => granted
+                .expires_in
+                .map_or(KEPT, |life| KEPT.min(Duration::from_secs(life) / 2)),
+            (_, Ok(_) | Err(Failure::Refused { .. })) => KEPT,
         }
     }
 

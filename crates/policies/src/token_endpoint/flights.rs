@@ -5,14 +5,14 @@ use std::{collections::VecDeque, time::Duration};
 use rustc_hash::FxHashMap;
 use tokio::{sync::oneshot::Sender, time::Instant};
 
-use super::answer::{Failure, Outcome};
+use super::answer::Outcome;
 
 /// How long an outcome answers equal questions. A browser that has just opened ten tabs asks ten
 /// times with one refresh token, and many providers take the second use of one for a theft (RFC
 /// 9700 §4.14.2).
-const KEPT: Duration = Duration::from_secs(30);
+pub(super) const KEPT: Duration = Duration::from_secs(30);
 /// The same where there was no answer: a provider that is away is not asked for every request.
-const KEPT_FAILURE: Duration = Duration::from_secs(3);
+pub(super) const KEPT_FAILURE: Duration = Duration::from_secs(3);
 /// Outcomes that are kept. Beyond that the oldest goes.
 const MAX_KEPT: usize = 4096;
 
@@ -51,18 +51,14 @@ impl Flights {
         true
     }
 
-    /// Keeps an outcome, and gives back who waits for it.
+    /// Keeps an outcome until a time, and gives back who waits for it.
     pub(super) fn land(
         &mut self,
         number: [u8; 32],
         outcome: &Outcome,
-        now: Instant,
+        until: Instant,
     ) -> Vec<Sender<Outcome>> {
-        let kept = match outcome {
-            Ok(_) | Err(Failure::Refused { .. }) => KEPT,
-            Err(Failure::Unavailable(_)) => KEPT_FAILURE,
-        };
-        let landed = Flight::Landed(outcome.clone(), now + kept);
+        let landed = Flight::Landed(outcome.clone(), until);
         let before = self.all.insert(number, landed);
         self.landed.push_back(number);
         if self.landed.len() > MAX_KEPT
@@ -76,6 +72,8 @@ impl Flights {
         }
     }
 
+    /// Forgets the oldest that are over; one among them that holds longer keeps those behind it, which are
+    /// not believed beyond their time.
     fn forget(&mut self, now: Instant) {
         while let Some(oldest) = self.landed.front() {
             if let Some(Flight::Landed(_, until)) = self.all.get(oldest)

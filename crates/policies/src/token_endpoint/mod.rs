@@ -8,13 +8,13 @@ mod answer;
 mod client;
 mod endpoint;
 mod flights;
-mod form;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use self::answer::read;
 pub(crate) use self::{
     answer::{Failure, Granted, shown},
-    client::{Authentication, Client},
+    client::{Authentication, Client, KeyConfig as ClientKeyConfig, Written},
     endpoint::{Grant, Question, Settings, TokenEndpoint},
-    form::encoded,
 };

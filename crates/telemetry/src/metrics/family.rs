@@ -218,7 +218,7 @@ families! {
         "Tokens that were signed to tell services who is calling. A caller's is used until it is about to end: many more than callers means that callers come with ever new credentials.";
 
     TOKEN_REQUESTS = Kind::Counter, "lintel_token_requests_total" ["source", "grant", "result"]
-        "Times that the token endpoint of an issuer was asked, by what for (`authorization_code` or `refresh_token`) and by what came of it: `granted`, `refused` or `failed`.";
+        "Times that the token endpoint of an issuer was asked, by what for (`authorization_code`, `refresh_token` or `token_exchange`) and by what came of it: `granted`, `refused` or `failed`.";
 
     CONNECTIONS_ACTIVE = Kind::Gauge, "lintel_connections_active" ["listener"]
         "Open client connections, idle ones included.";

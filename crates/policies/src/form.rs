@@ -1,5 +1,8 @@
 //! Forms, and queries.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use lintel_kernel::Secret;
+
 /// Parameters in the form of RFC 6749 Appendix B; also fit for a query.
 pub(crate) fn encoded(form: &[(impl AsRef<str>, String)]) -> String {
     let mut text = String::new();
@@ -14,6 +17,13 @@ pub(crate) fn encoded(form: &[(impl AsRef<str>, String)]) -> String {
     text
 }
 
+/// The credentials of a client as the value of `Authorization`: both are escaped before they are put
+/// together (RFC 6749 §2.3.1).
+pub(crate) fn basic(id: &str, secret: &Secret) -> String {
+    let pair = format!("{}:{}", escaped(id), escaped(secret.expose()));
+    format!("Basic {}", STANDARD.encode(pair))
+}
+
 /// A text in which all but the unreserved characters (RFC 3986 §2.3) are escaped.
 pub(crate) fn escaped(text: &str) -> percent_encoding::PercentEncode<'_> {
     const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
@@ -22,4 +32,15 @@ pub(crate) fn escaped(text: &str) -> percent_encoding::PercentEncode<'_> {
         .remove(b'_')
         .remove(b'~');
     percent_encoding::utf8_percent_encode(text, KEPT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_escaped() {
+        let form = [("a", "1 +&=é".to_owned()), ("b", String::new())];
+        assert_eq!(encoded(&form), "a=1%20%2B%26%3D%C3%A9&b=");
+    }
 }
