@@ -11,7 +11,7 @@ use lintel_grpc::{
     descriptors::{self, DescriptorFault, Pool},
 };
 
-use crate::text::FilePath;
+use crate::{loaded::fnv, text::FilePath};
 
 /// Descriptors by their files, and the ways to methods by the route that offers them.
 #[derive(Default)]
@@ -54,6 +54,22 @@ impl Descriptors {
         let kept = Arc::clone(&made);
         self.known().transcoders.insert(route.to_owned(), kept);
         Ok(made)
+    }
+
+    /// A version that is another one when the files say something else.
+    pub(crate) fn mark(&self, version: String) -> String {
+        let known = self.known();
+        if known.pools.is_empty() {
+            return version;
+        }
+        let mut hashes: Vec<u64> = known
+            .pools
+            .values()
+            .map(|pool| fnv(&pool.encode_to_vec()))
+            .collect();
+        hashes.sort_unstable();
+        let bytes: Vec<u8> = hashes.into_iter().flat_map(u64::to_be_bytes).collect();
+        format!("{:016x}", fnv(&[version.as_bytes(), &bytes].concat()))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -32,7 +32,7 @@ mod span;
 pub mod text;
 mod yaml;
 
-pub use build::{Built, Revocations, build, server_tls};
+pub use build::{Built, Reflected, Revocations, build, server_tls};
 pub use diagnostic::{Diagnostic, Label, Report, Severity, Style};
 pub use diff::{Change, ChangeKind, FieldChange, diff, diff_effective};
 pub use endpoints::READERS;

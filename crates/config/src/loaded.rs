@@ -146,6 +146,7 @@ impl Loader {
         if !out.is_empty() {
             return Err(loaded.report(out));
         }
+        loaded.version = loaded.descriptors.mark(loaded.version);
         let warnings = check::warnings(&loaded, &secrets, self.check_files);
         loaded.warnings = loaded.report(warnings).diagnostics().to_vec();
         Ok(loaded)
@@ -197,10 +198,13 @@ fn steps(path: &str) -> Vec<&str> {
 /// FNV-1a with 64 bits (draft-eastlake-fnv): it only has to tell versions apart.
 fn version(tree: &Node) -> String {
     let text = shape::to_json(tree).to_string();
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash:016x}")
+    format!("{:016x}", fnv(text.as_bytes()))
+}
+
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 fn files(sources: &Sources, included: Vec<PathBuf>, model: &Model) -> Vec<PathBuf> {
@@ -329,11 +333,12 @@ impl Loaded {
         Report::new(Arc::clone(&self.sources), diagnostics)
     }
 
-    /// The same without what of the model only building needs, and of which there may be much: the
-    /// consumers. What can be shown of them, and compared with another configuration, stays.
+    /// The same without what only building needs, and of which there may be much: the consumers of the
+    /// model, and what descriptors say. What can be shown of them, and compared with another configuration, stays.
     #[must_use]
     pub fn built(mut self) -> Self {
         self.model.consumers = Default::default();
+        self.descriptors = Descriptors::default();
         self
     }
 

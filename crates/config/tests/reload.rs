@@ -37,3 +37,32 @@ fn the_ca_of_a_service_that_did_not_change() {
         "{report}"
     );
 }
+
+#[test]
+fn what_a_proto_file_says_makes_another_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, proto) = (
+        folder.path().join("gateway.yaml"),
+        folder.path().join("a.proto"),
+    );
+    fs::write(
+        &file,
+        "version: 1\nlisteners: { public: { bind: 127.0.0.1:8080 } }\n\
+         services: { a: { endpoints: [http://10.0.0.7], protocol: grpc, descriptors: [a.proto] } }\n\
+         routes: { a: { match: { path: /* }, to: { grpc: { service: a, bind: { a.S.Get: [{ method: GET, path: /a }] } } } } }\n",
+    )
+    .unwrap();
+    let version = |field: &str| {
+        let text = format!(
+            "syntax = \"proto3\"; package a; message M {{ string {field} = 1; }}\n\
+             service S {{ rpc Get(M) returns (M); }}"
+        );
+        fs::write(&proto, text).unwrap();
+        load(&file)
+            .unwrap_or_else(|report| panic!("{}", report.render(&Style::plain())))
+            .version
+    };
+    let first = version("x");
+    assert_eq!(version("x"), first);
+    assert_ne!(version("y"), first);
+}

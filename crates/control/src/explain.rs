@@ -143,7 +143,8 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
             split.shares().collect()
         }
         Action::Grpc(grpc) => {
-            calls(grpc, text);
+            let grpc = grpc.current();
+            calls(&grpc, text);
             vec![(grpc.service, 1)]
         }
         Action::Respond(page) => {
@@ -208,6 +209,12 @@ fn rules(route: &Route, text: &mut String) -> Value {
 
 /// The ways to the methods of a gRPC service.
 fn calls(grpc: &Grpc, text: &mut String) {
+    if !grpc.known {
+        let _ = writeln!(
+            text,
+            "calls     what the service says that it has (`reflection`)"
+        );
+    }
     for (at, binding) in grpc.transcoder.bindings().iter().enumerate() {
         let verb = binding.verb.as_ref().map_or("any", http::Method::as_str);
         let begin = if at == 0 { "calls" } else { "" };

@@ -18,7 +18,7 @@ use lintel_telemetry::{
 use lintel_upstream::{Control, Resolution, Service, Supervision};
 use tokio::runtime::Handle;
 
-use crate::{breakers::Breakers, status::Status};
+use crate::{breakers::Breakers, reflection::Reflecting, status::Status};
 
 /// How long a source of endpoints that is required may take until its first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
@@ -40,6 +40,7 @@ struct State {
     built: Built,
     resolutions: Vec<Resolution>,
     supervisions: Vec<Supervision>,
+    reflecting: Vec<Reflecting>,
     generation: u64,
 }
 
@@ -122,6 +123,7 @@ impl Gateway {
         status.applied(1, &loaded.version, warnings(&loaded, &built));
         let state = Mutex::new(State {
             loaded: Arc::new(loaded.built()),
+            reflecting: Reflecting::start_all(&built),
             built,
             resolutions,
             supervisions,
@@ -174,6 +176,7 @@ impl Gateway {
             .map_err(|report| report.render(&plain))?;
         if loaded.version == state.loaded.version {
             // Building has read the certificates again.
+            state.reflecting.iter().for_each(Reflecting::ask_again);
             return Ok(None);
         }
         // The new look-ups begin before the old ones end, so that shared ones go on.
@@ -188,6 +191,7 @@ impl Gateway {
         let supervisions = supervise(&built, before, &self.catalogue);
         *state = State {
             loaded: Arc::new(loaded.built()),
+            reflecting: Reflecting::start_all(&built),
             built,
             resolutions,
             supervisions,

@@ -5,6 +5,7 @@ mod breakers;
 pub mod expectations;
 pub mod explain;
 mod gateway;
+mod reflection;
 pub mod status;
 mod watch;
 

@@ -172,6 +172,44 @@ pub fn parse(texts: &[(&str, &str)]) -> Result<DescriptorPool, DescriptorFault> 
     DescriptorPool::decode(&*set).map_err(|error| fault(0, format!("{error:?}")))
 }
 
+/// Descriptors of a `FileDescriptorSet`, to which files are added that everybody has, where they are
+/// missing.
+///
+/// # Errors
+/// The set is not one, does not fit together, or misses something that is not at hand.
+pub fn completed(set: &[u8], missing: &[&str]) -> Result<DescriptorPool, DescriptorFault> {
+    let fault = |message| DescriptorFault {
+        file: 0,
+        message,
+        hint: None,
+    };
+    let mut pool = DescriptorPool::new();
+    let add = |pool: &mut DescriptorPool, names: &[&str]| {
+        let mut resolver = ChainFileResolver::new();
+        resolver.add(Bundled);
+        resolver.add(GoogleFileResolver::new());
+        let mut compiler = Compiler::with_file_resolver(resolver);
+        compiler.include_imports(true);
+        for name in names {
+            let opened = compiler.open_file(name).map(drop);
+            opened.map_err(|error| fault(format!("{error:?}")))?;
+        }
+        let common = compiler.encode_file_descriptor_set();
+        pool.decode_file_descriptor_set(&*common)
+            .map_err(|error| fault(format!("{error:?}")))
+    };
+    add(&mut pool, missing)?;
+    pool.decode_file_descriptor_set(set)
+        .map_err(|error| fault(format!("{error:?}")))?;
+    let absent: Vec<&str> = ALWAYS
+        .iter()
+        .copied()
+        .filter(|name| pool.get_file_by_name(name).is_none())
+        .collect();
+    add(&mut pool, &absent)?;
+    Ok(pool)
+}
+
 fn is_source(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "proto")

@@ -9,6 +9,7 @@ pub mod frame;
 pub mod json;
 mod openapi;
 mod paths;
+pub mod reflection;
 mod request;
 mod response;
 mod rule;

@@ -47,6 +47,17 @@ pub enum Lookup<'a> {
 }
 
 impl Transcoder {
+    /// Of a service of which nothing is known yet.
+    pub fn unknown() -> Self {
+        Self {
+            status: None,
+            schema: Schema::new(&DescriptorPool::new()),
+            methods: HashMap::new(),
+            bindings: Vec::new(),
+            paths: Paths::default(),
+        }
+    }
+
     /// Binds the methods of all services of a pool, or of those that are named.
     ///
     /// # Errors
@@ -155,6 +166,17 @@ impl Transcoder {
     /// The type `google.rpc.Status`.
     pub(crate) const fn status(&self) -> Option<MessageId> {
         self.status
+    }
+
+    /// The way to a method with a stream, whatever the HTTP method: a WebSocket is opened by `GET`.
+    pub fn find_stream(&self, path: &str) -> Option<&Arc<Binding>> {
+        let streams = |binding: &&Arc<Binding>| {
+            binding.method.client_streaming || binding.method.server_streaming
+        };
+        let found = self.paths.find(path, &mut |bindings| {
+            bindings.iter().any(|one| streams(&one))
+        });
+        found?.iter().find(streams)
     }
 
     /// The way of a request. `HEAD` goes where `GET` goes.

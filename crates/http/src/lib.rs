@@ -6,6 +6,7 @@ mod client_stream;
 pub mod forwarded;
 pub mod h2;
 pub mod path;
+pub mod websocket;
 
 pub use body::{Body, BodyError};
 pub use client_stream::{ByteCount, ClientStream};

@@ -30,10 +30,18 @@ const ROUTE_FULL: Rejection = Rejection::new(
 )
 .with_retry_after(SOON);
 
-/// An answer, and the upstream's connection where it switched protocols.
+/// An answer, and what is beyond it where it switches protocols.
 pub(crate) struct Dispatched {
     pub(crate) response: Response<Body>,
-    pub(crate) upgraded: Option<lintel_upstream::Tunnel>,
+    pub(crate) upgraded: Option<Upgraded>,
+}
+
+/// What is at the other end after a switch of protocols.
+pub(crate) enum Upgraded {
+    /// The upstream's connection.
+    Upstream(lintel_upstream::Tunnel),
+    /// A call that begins now.
+    Call(Box<grpc::Session>),
 }
 
 impl From<Response<Body>> for Dispatched {
@@ -113,8 +121,11 @@ pub(crate) async fn act(
             let result = forward(active, route, errand(service, body), context).await;
             split.answer(&active.exchange, choice, result)
         }
-        // Boxed: the other requests should not carry the room for it.
-        Action::Grpc(to) => Box::pin(grpc::dispatch(active, route, to, body, context)).await,
+        Action::Grpc(to) => {
+            let to = Arc::clone(&to.current());
+            // Boxed: the other requests should not carry the room for it.
+            Box::pin(grpc::dispatch(active, route, &to, body, context)).await
+        }
         Action::Respond(page) => Ok(respond::page(page, Scope::request(&active.exchange)).into()),
         Action::Redirect(redirect) => {
             let redirected = respond::redirect(redirect, Scope::request(&active.exchange));
@@ -160,7 +171,8 @@ pub(crate) async fn forward(
     let call = Call {
         head: &mut active.exchange.request,
         body,
-        upgrade: wire.upgrade.as_ref(),
+        // A call is not what the client asked to switch.
+        upgrade: wire.upgrade.as_ref().filter(|_| !call),
         expect_continue: wire.expect_continue && !again && !call,
         te_trailers: wire.te_trailers || call,
         deadline: Some(told.map_or(deadline, |told| told.at.min(deadline))),
@@ -194,7 +206,11 @@ fn told_on(active: &mut Active, deadline: Instant, call: bool) -> Option<Deadlin
 }
 
 /// What is done once, however many services the request is sent to.
-fn set_out(active: &mut Active, route: &Route, context: &Context<'_>) -> Result<(), Rejection> {
+pub(crate) fn set_out(
+    active: &mut Active,
+    route: &Route,
+    context: &Context<'_>,
+) -> Result<(), Rejection> {
     if let Some(guard) = &route.terms.guard {
         active.places[0] = guard.enter().map_err(|_limit| ROUTE_FULL)?;
     }
@@ -227,7 +243,7 @@ fn answered(
             Some(pair) => pair.watch(answer.response),
             None => answer.response,
         },
-        upgraded: answer.upgraded,
+        upgraded: answer.upgraded.map(Upgraded::Upstream),
     }
 }
 
@@ -294,7 +310,7 @@ pub(crate) const fn detail(facts: Facts) -> &'static str {
     }
 }
 
-fn no_service() -> Rejection {
+pub(crate) fn no_service() -> Rejection {
     Rejection::new(
         "dispatch",
         StatusCode::SERVICE_UNAVAILABLE,

@@ -74,8 +74,8 @@ pub async fn serve(connection: &Connection, wire: &Wire<'_>, request: Request) -
 
     // Observe runs when the last byte has left: the body, or the tunnel, carries the record there.
     match upgraded {
-        Some(upstream) => {
-            let tunnel = Tunnel::new(upstream, active, wire.timer.clone());
+        Some(far) => {
+            let tunnel = Tunnel::new(far, active, wire.timer.clone());
             Answer {
                 response: response.map(|_| Tracked::detached()),
                 tunnel: Some(tunnel),

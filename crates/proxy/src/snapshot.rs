@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     fallback::Fallback,
-    grpc::Grpc,
+    grpc::Calls,
     mirror::Mirror,
     shed::{Overload, Priority},
     split::Split,
@@ -92,7 +92,7 @@ pub enum Action {
     /// Forwards to one of several services, each with its share.
     Split(Box<Split>),
     /// Makes a call of a gRPC service of a request, and JSON of what comes back.
-    Grpc(Arc<Grpc>),
+    Grpc(Arc<Calls>),
     /// Answers by itself.
     Respond(Page),
     /// Sends the client elsewhere.

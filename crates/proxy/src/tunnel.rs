@@ -9,11 +9,11 @@ use tokio::{
     time::Instant,
 };
 
-use crate::active::Active;
+use crate::{active::Active, dispatch::Upgraded};
 
-/// The upstream's half of a tunnel, with the record of its request.
+/// The far half of a tunnel, with the record of its request.
 pub struct Tunnel {
-    upstream: lintel_upstream::Tunnel,
+    far: Upgraded,
     active: Box<Active>,
     timer: Timer,
     idle: Duration,
@@ -22,14 +22,10 @@ pub struct Tunnel {
 const BUFFER: usize = 8 * 1024;
 
 impl Tunnel {
-    pub(crate) fn new(
-        upstream: lintel_upstream::Tunnel,
-        active: Box<Active>,
-        timer: Timer,
-    ) -> Self {
+    pub(crate) fn new(far: Upgraded, active: Box<Active>, timer: Timer) -> Self {
         let idle = active.tunnel_idle();
         Self {
-            upstream,
+            far,
             active,
             timer,
             idle,
@@ -40,7 +36,7 @@ impl Tunnel {
     /// anything for the idle timeout. A side that ends first leaves the other direction open.
     pub async fn run(self, client: impl AsyncRead + AsyncWrite) {
         let Self {
-            upstream,
+            far,
             mut active,
             timer,
             idle,
@@ -48,7 +44,13 @@ impl Tunnel {
         let lintel_upstream::Tunnel {
             io: upstream,
             lease: _in_flight,
-        } = upstream;
+        } = match far {
+            Upgraded::Upstream(upstream) => upstream,
+            Upgraded::Call(session) => {
+                // Boxed: the other tunnels should not carry the room for it.
+                return Box::pin(session.run(client, &mut active, (timer, idle))).await;
+            }
+        };
         let (client_read, client_write) = tokio::io::split(client);
         let (upstream_read, upstream_write) = tokio::io::split(upstream);
         let last = std::cell::Cell::new(Instant::now());

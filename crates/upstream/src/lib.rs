@@ -4,6 +4,7 @@
 //! - [`resolver`]: keeps names resolved, on the control runtime.
 //! - [`discovery`]: follows sources of endpoints, there too.
 //! - [`client`]: asks servers on behalf of the control side.
+//! - [`aside`]: asks a service on behalf of the control side.
 //! - [`balance`]: chooses an endpoint; one algorithm a file.
 //! - [`retry`]: when a request is tried again.
 //! - [`deadline`]: how long a caller still waits, told from hop to hop.
@@ -15,6 +16,7 @@
 //! touches belongs to its worker; what workers share (idle connections that any of them may take,
 //! limits over all of them) is touched when a request has to open a connection or to wait.
 
+pub mod aside;
 mod backoff;
 pub mod balance;
 pub mod client;

@@ -8,12 +8,14 @@ mod group;
 mod listener;
 mod logins;
 mod page;
+mod reflected;
 mod revocations;
 mod route;
 mod router;
 mod service;
 
 pub use listener::settings as server_tls;
+pub use reflected::Reflected;
 pub use revocations::Revocations;
 pub(crate) use route::{Wrong, transcoder};
 pub(crate) use service::upstream_tls;
@@ -40,9 +42,15 @@ pub struct Built {
     /// What the router found that is legal and probably not meant.
     pub warnings: Vec<Diagnostic>,
     kept: context::Kept,
+    reflected: Vec<Arc<Reflected>>,
 }
 
 impl Built {
+    /// Services that say themselves what their methods are.
+    pub fn reflected(&self) -> &[Arc<Reflected>] {
+        &self.reflected
+    }
+
     /// How many replicas of the gateway there are.
     pub const fn replicas(&self) -> &Arc<Replicas> {
         &self.kept.replicas
@@ -82,6 +90,7 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
         Some(router) if builder.out.is_empty() => {
             let mut warnings = router::warnings(loaded, &router);
             warnings.extend(logins::warnings(loaded, &router));
+            let reflected = reflected::build(&builder, &services, &routes);
             let snapshot = Snapshot {
                 generation,
                 router,
@@ -104,6 +113,7 @@ pub fn build(loaded: &Loaded, generation: u64, previous: Option<&Built>) -> Resu
                 generation,
                 warnings: loaded.report(warnings).diagnostics().to_vec(),
                 kept,
+                reflected,
             })
         }
         _ => Err(loaded.report(builder.out)),

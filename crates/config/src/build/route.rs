@@ -16,6 +16,7 @@ use lintel_server::listener_id;
 use lintel_upstream::guard::{GuardSpec, Guarded};
 
 pub(crate) use grpc::{Wrong, transcoder};
+pub(super) use grpc::{grpc_of, transcoder_of};
 pub(super) use overload::overload;
 
 use super::{

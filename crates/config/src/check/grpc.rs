@@ -23,10 +23,11 @@ fn calls<'a>(check: &Check<'a>) -> Vec<(&'a Name, &'a ToGrpc, &'a Service)> {
 }
 
 pub(super) fn check(check: &mut Check<'_>) {
+    reflections(check);
     for (route, to, service) in calls(check) {
         let path = ["routes", route.as_str(), "to", "grpc", "service"];
         let name = &to.service;
-        if service.descriptors.is_empty() && !to.web {
+        if service.descriptors.is_empty() && service.reflection.is_none() && !to.web {
             let diagnostic = check
                 .error(
                     code::MISSING_KEY,
@@ -35,7 +36,7 @@ pub(super) fn check(check: &mut Check<'_>) {
                 )
                 .at(check.loaded.locate(&path), "what are its methods?")
                 .help(format!(
-                    "add `descriptors: [protos/{name}.proto]` to the service"
+                    "add `descriptors: [protos/{name}.proto]` to the service, or `reflection: {{}}` if it says so itself"
                 ));
             check.push(diagnostic);
         }
@@ -59,6 +60,29 @@ pub(super) fn check(check: &mut Check<'_>) {
             }
             check.push(diagnostic);
         }
+    }
+}
+
+/// What a service says itself is not written down as well.
+fn reflections(check: &mut Check<'_>) {
+    for (name, service) in &check.loaded.model.services {
+        if service.reflection.is_none() || service.descriptors.is_empty() {
+            continue;
+        }
+        let reflection = ["services", name.as_str(), "reflection"];
+        let descriptors = ["services", name.as_str(), "descriptors"];
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &reflection,
+                format!("service `{name}` has `descriptors` and `reflection`"),
+            )
+            .also(
+                check.loaded.locate(&descriptors),
+                "its methods are said here already",
+            )
+            .help("remove one of them");
+        check.push(diagnostic);
     }
 }
 

@@ -1,7 +1,7 @@
-use lintel_kernel::{ByteSize, config};
+use lintel_kernel::{ByteSize, Duration, config};
 
 use super::Table;
-use crate::text::{MethodName, Name, RequestPath, RpcName, RpcPath};
+use crate::text::{MethodName, Name, Origin, RequestPath, RpcName, RpcPath};
 
 /// Puts REST in front of a gRPC service: requests with JSON become calls, and what comes back
 /// becomes JSON. Calls that are gRPC already pass as they are.
@@ -38,6 +38,11 @@ pub struct ToGrpc {
     #[serde(default)]
     pub web: bool,
 
+    /// Takes WebSockets (`{}` with what is usual) at the paths of methods with streams: a message is a
+    /// JSON text, in both directions. Default: no.
+    #[serde(default)]
+    pub websocket: Option<GrpcWebSocket>,
+
     /// A path, one that the route matches, where an OpenAPI document of the methods can be fetched.
     /// Default: nowhere.
     #[serde(default)]
@@ -48,6 +53,33 @@ pub struct ToGrpc {
 const fn four_mebibytes() -> ByteSize {
     // What gRPC's own implementations take.
     ByteSize::bytes(4 << 20)
+}
+
+/// WebSockets for streams of a gRPC service.
+#[config]
+#[serde(default)]
+pub struct GrpcWebSocket {
+    /// Whose pages may open one: origins such as `https://app.example.com`, or `*` for all. Requests
+    /// without `Origin` come from no page, and may. Default: pages of the host that is asked.
+    #[schemars(length(min = 1), example = ["https://app.example.com"])]
+    pub origins: Vec<Origin>,
+
+    /// Largest message of a client.
+    pub max_message: ByteSize,
+
+    /// How long a call may last; the service is told. Default: as long as both sides say something
+    /// (`limits.tunnel_idle` of the listener).
+    pub max_duration: Option<Duration>,
+}
+
+impl Default for GrpcWebSocket {
+    fn default() -> Self {
+        Self {
+            origins: Vec::new(),
+            max_message: ByteSize::bytes(1 << 20),
+            max_duration: None,
+        }
+    }
 }
 
 /// One way to a method of a gRPC service.

@@ -40,7 +40,7 @@ pub use expectation::{
 pub use fallback::Fallback;
 pub use gateway::Model;
 pub use group::Group;
-pub use grpc::{GrpcBinding, GrpcJson, ToGrpc, UnknownNames};
+pub use grpc::{GrpcBinding, GrpcJson, GrpcWebSocket, ToGrpc, UnknownNames};
 pub use limits::{BodyLimit, Http2Limits, Limits, Unlimited};
 pub(crate) use limits::{LARGEST_HEAD, SMALLEST_HEAD};
 pub use lintel_policies::{ConsumerConfig, RoutePolicies};
@@ -60,7 +60,7 @@ pub use service::{
     AdaptiveLimit, AddressFamily, Backoff, Balance, Breaker, BudgetSetting, Discover,
     DiscoverConsul, DiscoverEtcd, DiscoverFile, DiscoverKubernetes, DiscoverScheme, DiscoverSrv,
     Eject, EtcdUser, Failover, HashBalance, HashTable, Health, HealthKind, InitialHealth,
-    KeepAlive, KeyedBalance, LatencyOutlier, PlainBalance, Resolve, Retry, RetryBudget,
+    KeepAlive, KeyedBalance, LatencyOutlier, PlainBalance, Reflection, Resolve, Retry, RetryBudget,
     RouteBreaker, SameSite, Service, ServiceProtocol, ServiceTimeout, SlowAnswers, StickyBalance,
     SuccessRate, Target, TimeoutSetting, WeightedEndpoint,
 };

@@ -26,9 +26,11 @@ pub(super) fn routes(gateway: &Gateway) -> Value {
                 })
             }
             Action::Grpc(grpc) => {
+                let grpc = grpc.current();
                 let bindings = grpc.transcoder.bindings().iter();
                 json!({
                     "service": snapshot.services.get(grpc.service).map(|service| service.name()),
+                    "known": grpc.known,
                     "grpc": bindings.map(|binding| json!({
                         "method": binding.verb.as_ref().map(http::Method::as_str),
                         "path": binding.template.to_string(),

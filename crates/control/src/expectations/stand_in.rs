@@ -92,7 +92,7 @@ impl StandIn {
     pub(super) fn learn(&self, built: &Built) {
         let routes = built.generation.snapshot.routes.iter();
         let methods = routes.filter_map(|route| match &route.action {
-            Action::Grpc(grpc) => Some(Arc::clone(&grpc.transcoder)),
+            Action::Grpc(grpc) => Some(Arc::clone(&grpc.current().transcoder)),
             _ => None,
         });
         self.script.methods.replace(methods.collect());

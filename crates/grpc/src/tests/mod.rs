@@ -9,6 +9,7 @@ mod bindings;
 mod conformance;
 mod files;
 mod oracle;
+mod reflection;
 mod refusals;
 mod statuses;
 

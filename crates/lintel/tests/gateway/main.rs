@@ -50,3 +50,4 @@ mod transcoding;
 mod upstream;
 mod volume;
 mod websocket;
+mod websocket_calls;

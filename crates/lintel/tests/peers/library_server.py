@@ -84,7 +84,11 @@ class Library(services.LibraryServicer):
         if shelf == "missing":
             context.abort_with_status(failure(5, "no shelf"))
         for number in range(request.count):
-            yield messages.Book(title=f"book\n{number}")
+            if shelf == "flood":
+                say(f"sent {number + 1}")
+                yield messages.Book(title="x" * 10_000, isbn=number + 1)
+            else:
+                yield messages.Book(title=f"book\n{number}")
         if shelf == "failing":
             context.abort_with_status(failure(14, "gone"))
         if shelf == "endless":

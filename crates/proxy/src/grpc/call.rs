@@ -62,7 +62,7 @@ pub(super) async fn body(
 }
 
 /// Writes what query and path say.
-fn parameters(
+pub(super) fn parameters(
     active: &Active,
     grpc: &Grpc,
     binding: &Binding,
@@ -76,7 +76,7 @@ fn parameters(
     binding.write_path(schema, uri.path(), out)
 }
 
-fn unfit(error: &BadRequest) -> Rejection {
+pub(super) fn unfit(error: &BadRequest) -> Rejection {
     UNFIT.with_detail(error.detail())
 }
 

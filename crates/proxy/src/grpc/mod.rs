@@ -3,25 +3,32 @@
 
 mod answer;
 mod call;
+mod calls;
+mod find;
 mod head;
 mod negotiate;
 mod problem;
 mod stream;
 mod upload;
 mod web;
+mod websocket;
 
-use std::{rc::Rc, sync::Arc};
+pub use calls::Calls;
+pub(crate) use websocket::Session;
+pub use websocket::WebSockets;
+
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
-use lintel_grpc::{Binding, Lookup, Transcoder, json};
+use http::StatusCode;
+use lintel_grpc::{Transcoder, json};
 use lintel_http::Body;
 use lintel_kernel::Rejection;
 
+use self::find::{document, find};
 use crate::{
     active::Active,
     dispatch::{self, Dispatched, Errand, NoAnswer},
-    refuse,
     request::Context,
     snapshot::Route,
 };
@@ -30,6 +37,8 @@ use crate::{
 pub struct Grpc {
     /// The service, by its index.
     pub service: usize,
+    /// Whether its methods are known: those of reflection may have to be asked for first.
+    pub known: bool,
     /// Its methods, and the ways to them.
     pub transcoder: Arc<Transcoder>,
     /// What becomes of names that a message does not have.
@@ -40,18 +49,23 @@ pub struct Grpc {
     pub max_message: usize,
     /// Whether callers may speak gRPC-Web.
     pub web: bool,
+    /// Who may open WebSockets for streams; without it, nobody.
+    pub websocket: Option<WebSockets>,
     /// Where the OpenAPI document is, and what it says.
     pub openapi: Option<(Box<str>, Bytes)>,
 }
 
 pub(crate) const STEP: &str = "grpc";
 
-const NO_METHOD: Rejection = Rejection::new(
+/// Until a service has said what its methods are.
+const UNKNOWN: Rejection = Rejection::new(
     STEP,
-    StatusCode::NOT_FOUND,
-    "no_method",
-    "There is nothing at this path.",
-);
+    StatusCode::SERVICE_UNAVAILABLE,
+    "methods_unknown",
+    "The service has not yet said what its methods are.",
+)
+.with_retry_after(Duration::from_secs(1));
+
 pub(crate) async fn dispatch(
     active: &mut Active,
     route: &Route,
@@ -77,8 +91,16 @@ pub(crate) async fn dispatch(
         let call = (body, dialect);
         return web::dispatch(active, route, grpc, call, context, deadline).await;
     }
+    if !grpc.known {
+        return Err(UNKNOWN.into());
+    }
     if let Some(document) = document(active, grpc) {
         return Ok(document.into());
+    }
+    if let Some(rules) = &grpc.websocket
+        && let Some(binding) = websocket::asked(active, &grpc.transcoder, context)
+    {
+        return websocket::open(active, route, grpc, (rules, binding), context);
     }
     let binding = find(&grpc.transcoder, active)?;
     head::check_media(active, &binding, &body)?;
@@ -95,32 +117,4 @@ pub(crate) async fn dispatch(
         return stream::answer(active, grpc, binding, wanted, answered);
     }
     answer::unary(active, grpc, &binding, answered, context, deadline).await
-}
-
-/// The OpenAPI document, where that is asked for.
-fn document(active: &Active, grpc: &Grpc) -> Option<Response<Body>> {
-    let (path, document) = grpc.openapi.as_ref()?;
-    let request = &active.exchange.request;
-    let asked = request.uri.path() == &**path
-        && (request.method == Method::GET || request.method == Method::HEAD);
-    asked.then(|| {
-        let mut response = Response::new(Body::from(document.clone()));
-        let media = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, media);
-        response
-    })
-}
-
-fn find(transcoder: &Transcoder, active: &Active) -> Result<Arc<Binding>, Rejection> {
-    let request = &active.exchange.request;
-    match transcoder.find(&request.method, request.uri.path()) {
-        Lookup::Found(binding) => Ok(Arc::clone(binding)),
-        Lookup::NotFound => Err(NO_METHOD),
-        Lookup::MethodNotAllowed(allowed) => {
-            let names: Vec<&str> = allowed.into_iter().map(Method::as_str).collect();
-            let value = HeaderValue::try_from(names.join(", "));
-            let value = value.unwrap_or(HeaderValue::from_static(""));
-            Err(refuse::METHOD_NOT_ALLOWED.with_header(header::ALLOW, value))
-        }
-    }
 }

@@ -19,16 +19,18 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 
-pub use self::{
-    checks::{BodyTest, Check, HttpProbe, Pattern, Probe},
-    rules::{Eject, LatencyOutlier, SuccessRate},
-    story::{Reason, Transition, Turn},
-    supervise::Supervision,
-};
+pub use self::checks::Reply;
 pub(crate) use self::{
+    checks::ask_one,
     eject::eject,
     moment::Moment,
     news::{Event, News},
     passive::Verdict,
     state::{Counted, Health},
+};
+pub use self::{
+    checks::{BodyTest, Check, HttpProbe, Pattern, Probe},
+    rules::{Eject, LatencyOutlier, SuccessRate},
+    story::{Reason, Transition, Turn},
+    supervise::Supervision,
 };

@@ -6,6 +6,7 @@ mod failover;
 mod health;
 mod keep_alive;
 mod protocol;
+mod reflection;
 mod resolve;
 mod retry;
 mod target;
@@ -28,6 +29,7 @@ pub use self::{
     health::{Health, HealthKind, InitialHealth},
     keep_alive::KeepAlive,
     protocol::ServiceProtocol,
+    reflection::Reflection,
     resolve::{AddressFamily, Resolve},
     retry::{Backoff, BudgetSetting, Retry, RetryBudget},
     target::{Target, WeightedEndpoint},
@@ -60,6 +62,13 @@ pub struct Service {
     #[serde(default)]
     #[schemars(example = ["protos/users.proto"])]
     pub descriptors: Vec<FilePath>,
+
+    /// Lets a gRPC service say itself what its methods are (gRPC Server Reflection, `v1` or
+    /// `v1alpha`), in place of `descriptors`; `{}` with what is usual. The gateway asks when it
+    /// starts, on every reload and from time to time, never while a request waits. Until the service
+    /// has answered for the first time, routes that need to know are answered 503.
+    #[serde(default)]
+    pub reflection: Option<Reflection>,
 
     /// How requests are spread over its endpoints.
     #[serde(default = "round_robin")]

@@ -89,6 +89,12 @@ impl Peer {
         rest.unwrap().to_owned()
     }
 
+    /// How many lines it has said that begin so.
+    pub(crate) fn count(&self, start: &str) -> usize {
+        let said = self.said.lock().unwrap();
+        said.iter().filter(|line| line.starts_with(start)).count()
+    }
+
     /// Writes a line to its standard input.
     pub(crate) fn tell(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().unwrap();

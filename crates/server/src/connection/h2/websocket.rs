@@ -8,15 +8,12 @@ use http::{
     header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION},
     request,
 };
+use lintel_http::websocket::accept;
 use lintel_kernel::trace::RequestId;
 use lintel_proxy::{Answer, Tracked, Tunnel, malformed::Malformed, refuse};
-use sha1::{Digest, Sha1};
 
 /// What the upstream is asked to switch to.
 pub(super) const PROTOCOL: HeaderValue = HeaderValue::from_static("websocket");
-
-/// RFC 6455 §1.3.
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// RFC 9220 §3 recommends the status, for HTTP/2 as well.
 const OTHER_PROTOCOL: Malformed = Malformed {
@@ -84,31 +81,9 @@ impl Opening {
     }
 }
 
-/// What an upstream says to a key (RFC 6455 §4.2.2).
-fn accept(key: &HeaderValue) -> HeaderValue {
-    let digest = Sha1::new()
-        .chain_update(key.as_bytes())
-        .chain_update(GUID)
-        .finalize();
-    // Base64 is always a valid field value.
-    HeaderValue::from_str(&STANDARD.encode(digest)).unwrap_or(HeaderValue::from_static(""))
-}
-
 fn not_switched() -> Response<Tracked> {
     let id = RequestId::random();
     let detail = "The service did not open a WebSocket.";
     let (status, code) = (StatusCode::BAD_GATEWAY, "upgrade_not_answered");
     refuse::problem(status, code, detail, id.as_str()).map(Tracked::unrecorded)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The example of RFC 6455 §1.3.
-    #[test]
-    fn the_answer_to_a_key() {
-        let key = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
-        assert_eq!(accept(&key), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    }
 }

@@ -13,6 +13,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, time};
 
+pub use self::probe::Reply;
+pub(crate) use self::probe::ask_one;
 pub use self::rules::{BodyTest, Check, HttpProbe, Pattern, Probe};
 pub(crate) use self::tally::Tally;
 use super::{metrics::HealthMetrics, moment::Moment, story::Turn};

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::Pin, rc::Rc};
 
-use ::http::{HeaderMap, StatusCode, request::Parts};
+use ::http::{HeaderMap, StatusCode, request::Parts, response};
 use bytes::Bytes;
 use http_body::Body as _;
 use lintel_http::Body;
@@ -26,12 +26,15 @@ use crate::{
 const MAX_BODY: usize = 64 * 1024;
 
 /// What an endpoint answered.
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    /// The beginning of the body.
-    pub(super) body: Vec<u8>,
-    pub(super) trailers: Option<HeaderMap>,
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its fields.
+    pub headers: HeaderMap,
+    /// The body, up to a limit.
+    pub body: Vec<u8>,
+    /// The fields behind a body that was read to its end.
+    pub trailers: Option<HeaderMap>,
 }
 
 /// Sends a request, over whatever version of HTTP the endpoint speaks. `head` has an origin-form
@@ -42,6 +45,16 @@ pub(super) async fn ask(
     head: &Parts,
     body: Bytes,
 ) -> Result<Reply, String> {
+    ask_one(service, endpoint, (head, body), MAX_BODY).await
+}
+
+/// The same, with so many bytes of the answer.
+pub(crate) async fn ask_one(
+    service: &Service,
+    endpoint: &Endpoint,
+    (head, body): (&Parts, Bytes),
+    limit: usize,
+) -> Result<Reply, String> {
     let (stream, speaks) = connect::connect(service, endpoint, Offer::Any)
         .await
         .map_err(|error| error.text)?;
@@ -51,16 +64,16 @@ pub(super) async fn ask(
         Body::from(body)
     };
     match speaks {
-        Speaks::Http1 => over_http1(service, stream, head, body).await,
-        Speaks::Http2 => over_http2(service, stream, endpoint, head, body).await,
+        Speaks::Http1 => over_http1(service, stream, (head, body), limit).await,
+        Speaks::Http2 => over_http2(service, (stream, endpoint), (head, body), limit).await,
     }
 }
 
 async fn over_http1(
     service: &Service,
     stream: Stream,
-    head: &Parts,
-    body: Body,
+    (head, body): (&Parts, Body),
+    limit: usize,
 ) -> Result<Reply, String> {
     /// The connection is closed after its one request.
     struct Close;
@@ -76,15 +89,14 @@ async fn over_http1(
         .await
         .map_err(|error| error.failure.to_string())?;
     let (parts, body) = sent.response.map(Body::from).into_parts();
-    read(parts.status, parts.headers, body).await
+    read(parts, body, limit).await
 }
 
 async fn over_http2(
     service: &Service,
-    stream: Stream,
-    endpoint: &Endpoint,
-    head: &Parts,
-    body: Body,
+    (stream, endpoint): (Stream, &Endpoint),
+    (head, body): (&Parts, Body),
+    limit: usize,
 ) -> Result<Reply, String> {
     let request =
         http2::request(head, endpoint, false, Upload::new(body)).map_err(|(why, _)| why)?;
@@ -105,7 +117,7 @@ async fn over_http2(
     let response = http2::exchange(sender, request, terms).await;
     let (parts, body) = response.map_err(|why| no_answer(&why))?.into_parts();
     let body = body.map_or_else(Body::empty, Body::from);
-    read(parts.status, parts.headers, body).await
+    read(parts, body, limit).await
 }
 
 fn no_answer(why: &NoAnswer) -> String {
@@ -115,20 +127,20 @@ fn no_answer(why: &NoAnswer) -> String {
     }
 }
 
-async fn read(status: StatusCode, headers: HeaderMap, mut body: Body) -> Result<Reply, String> {
+async fn read(head: response::Parts, mut body: Body, limit: usize) -> Result<Reply, String> {
     let mut reply = Reply {
-        status,
-        headers,
+        status: head.status,
+        headers: head.headers,
         body: Vec::new(),
         trailers: None,
     };
-    while reply.body.len() < MAX_BODY {
+    while reply.body.len() < limit {
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| format!("the answer broke off: {}", error.cause))?;
         match frame.into_data() {
             Ok(data) => {
-                let room = MAX_BODY - reply.body.len();
+                let room = limit - reply.body.len();
                 reply.body.extend(data.into_iter().take(room));
             }
             Err(frame) => reply.trailers = frame.into_trailers().ok(),

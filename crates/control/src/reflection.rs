@@ -1,0 +1,163 @@
+//! Asks services what their methods are, again and again.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, header, request};
+use lintel_config::{Built, Reflected};
+use lintel_grpc::{
+    descriptors::Pool,
+    reflection::{Gathering, MAX_BYTES, PATHS},
+    status::{STATUS, Status},
+};
+use lintel_kernel::GrpcCode;
+use lintel_upstream::aside::{Aside, ask};
+use tokio::{sync::Notify, time};
+
+/// How long an endpoint may take for one answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The pauses between questions that were not answered: the first, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What goes on for one service until it is dropped.
+pub(crate) struct Reflecting {
+    again: Arc<Notify>,
+    _asking: Aside,
+}
+
+impl Reflecting {
+    /// Begins it for every service of a configuration that wants it.
+    pub(crate) fn start_all(built: &Built) -> Vec<Self> {
+        let all = built.reflected().iter();
+        all.map(|reflected| {
+            let again = Arc::new(Notify::new());
+            let (asked, reflected) = (Arc::clone(&again), Arc::clone(reflected));
+            Self {
+                again,
+                _asking: Aside::start(move || keep_asking(reflected, asked)),
+            }
+        })
+        .collect()
+    }
+
+    /// Asks at once.
+    pub(crate) fn ask_again(&self) {
+        self.again.notify_one();
+    }
+}
+
+async fn keep_asking(reflected: Arc<Reflected>, again: Arc<Notify>) {
+    let name = Arc::clone(reflected.service.name());
+    let (mut pause, mut first) = (FIRST_PAUSE, true);
+    loop {
+        let wait = match learn(&reflected).await {
+            Ok(news) => {
+                if news || first {
+                    tracing::info!(
+                        service = &*name,
+                        "the service has said what its methods are"
+                    );
+                    for fault in reflected.faults() {
+                        tracing::error!(service = &*name, "what it says does not fit: {fault}");
+                    }
+                }
+                first = false;
+                pause = FIRST_PAUSE;
+                reflected.refresh
+            }
+            Err(why) => {
+                let known = reflected.is_known();
+                tracing::warn!(
+                    service = &*name,
+                    known,
+                    "the service does not say what its methods are: {why}"
+                );
+                let wait = pause.min(reflected.refresh);
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                wait
+            }
+        };
+        // Nobody waits any longer for news.
+        let _ = time::timeout(wait, again.notified()).await;
+    }
+}
+
+async fn learn(reflected: &Reflected) -> Result<bool, String> {
+    let pool = gather(reflected).await?;
+    reflected
+        .learn(pool)
+        .map_err(|error| format!("its answer can't be kept: {error}"))
+}
+
+/// Asks in the newer version, and in the older one where the service has no other.
+async fn gather(reflected: &Reflected) -> Result<Pool, String> {
+    let mut failed = String::new();
+    for path in PATHS {
+        match gather_by(reflected, path).await {
+            Err(Unanswered::Unimplemented) => {
+                failed = "it has no reflection (grpc-status 12)".to_owned();
+            }
+            Err(Unanswered::Failed(why)) => return Err(why),
+            Ok(pool) => return Ok(pool),
+        }
+    }
+    Err(failed)
+}
+
+enum Unanswered {
+    /// There is no such method.
+    Unimplemented,
+    Failed(String),
+}
+
+impl From<String> for Unanswered {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+async fn gather_by(reflected: &Reflected, path: &'static str) -> Result<Pool, Unanswered> {
+    let wanted: Vec<&str> = reflected.wanted.iter().map(String::as_str).collect();
+    let mut gathering = Gathering::new(&wanted);
+    while let Some(question) = gathering.question()? {
+        let limits = (MAX_BYTES, PATIENCE);
+        let reply = ask(&reflected.service, head(path), question, limits).await?;
+        let trailers = reply.trailers.unwrap_or_default();
+        check(reply.status, &reply.headers, &trailers)?;
+        gathering.answer(&Bytes::from(reply.body))?;
+    }
+    Ok(gathering.finish()?)
+}
+
+fn head(path: &'static str) -> request::Parts {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = Method::POST;
+    head.uri = http::Uri::from_static(path);
+    let grpc = HeaderValue::from_static("application/grpc");
+    head.headers.insert(header::CONTENT_TYPE, grpc);
+    head
+}
+
+fn check(
+    http: http::StatusCode,
+    headers: &HeaderMap,
+    trailers: &HeaderMap,
+) -> Result<(), Unanswered> {
+    if !http.is_success() {
+        return Err(format!("it answered with {}", http.as_u16()).into());
+    }
+    let fields = match trailers.contains_key(STATUS) {
+        true => trailers,
+        false => headers,
+    };
+    match Status::of(fields) {
+        None => Err("its answer has no grpc-status".to_owned().into()),
+        Some(status) if status.code == GrpcCode::Ok => Ok(()),
+        Some(status) if status.code == GrpcCode::Unimplemented => Err(Unanswered::Unimplemented),
+        Some(status) => {
+            let why = format!("grpc-status {}: {}", status.code as u8, status.message);
+            Err(why.into())
+        }
+    }
+}
