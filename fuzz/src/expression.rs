@@ -62,6 +62,7 @@ fn exchange() -> Exchange {
         upstream_time: Duration::ZERO,
         refused: None,
         detour: Detour::default(),
+        legs: None,
         cause: None,
         status: 0,
         held: smallvec::SmallVec::new(),

@@ -18,6 +18,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "lintel-router",
     "lintel-upstream",
     "lintel-grpc",
+    "lintel-compose",
     "lintel-policies",
     "lintel-proxy",
     "lintel-server",

@@ -90,13 +90,17 @@ fn configurations(text: &str) -> Vec<String> {
 
 fn check(name: &Path, text: &str) {
     // What stands for an endpoint where examples are run.
-    let words = ["upstream", "another", "nobody", "library"];
-    let text = words.iter().fold(text.to_owned(), |text, word| {
-        text.replace(
-            &format!("endpoints: [{word}]"),
-            &format!("endpoints: [\"http://{word}\"]"),
-        )
-    });
+    let mut parts = text.split("endpoints: [");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let word = part.split(']').next().unwrap_or_default();
+        let is_word = word.chars().all(|c| c.is_ascii_lowercase());
+        text.push_str("endpoints: [");
+        text.push_str(&match part.strip_prefix(word) {
+            Some(rest) if is_word => format!("\"http://{word}\"{rest}"),
+            _ => part.to_owned(),
+        });
+    }
     let text = &*text;
     // Any variable is set: examples show how, not what.
     let variables = text

@@ -17,6 +17,8 @@ use lintel_router::{Candidate, Query, Verdict};
 use lintel_server::ListenerSpec;
 use serde_json::{Value, json};
 
+use crate::compose;
+
 /// A request to be explained.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -146,6 +148,9 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
             let grpc = grpc.current();
             calls(&grpc, text);
             vec![(grpc.service, 1)]
+        }
+        Action::Compose(to) => {
+            return json!({ "route": route.name, "policies": chain, "rules": rules, "timeout_ms": route.timeout.as_millis(), "compose": compose::explained(snapshot, to, text), "beside": beside });
         }
         Action::Respond(page) => {
             let _ = writeln!(text, "answers   {} by itself", page.status.as_u16());

@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod breakers;
+mod compose;
 pub mod expectations;
 pub mod explain;
 mod gateway;

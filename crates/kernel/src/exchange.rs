@@ -12,7 +12,7 @@ use http::{Method, StatusCode, request, uri::PathAndQuery};
 use smallvec::SmallVec;
 
 use crate::{
-    ClientCertificate, Consumer, Identity,
+    ClientCertificate, Consumer, Identity, LegRecords,
     trace::{RequestId, Trace},
 };
 
@@ -75,6 +75,8 @@ pub struct Exchange {
     pub refused: Option<Refused>,
     /// What sets it apart from the plain way through its route.
     pub detour: Detour,
+    /// The legs of the composition that answers it.
+    pub legs: Option<Box<LegRecords>>,
     /// Places that it holds until its end, among those who may do so at once.
     pub held: SmallVec<[Held; 2]>,
     /// Why there was no answer from upstream, in words for the operator: for logs, never for the

@@ -16,6 +16,7 @@ pub mod facts;
 pub mod fault;
 pub mod hash;
 pub mod identity;
+pub mod leg;
 pub mod phase;
 pub mod priority;
 pub mod rate;
@@ -33,6 +34,7 @@ pub use exchange::{Allowance, Detour, Ending, Exchange, Faults, Held, Names, Out
 pub use facts::{Facts, Kind, Side};
 pub use fault::Fault;
 pub use identity::{Consumer, Identity};
+pub use leg::{LegRecord, LegRecords};
 pub use lintel_kernel_macros::config;
 pub use phase::{Flow, Phase};
 pub use priority::Priority;

@@ -1,17 +1,14 @@
 //! Services that policies ask before they decide.
 
-use std::{fmt, future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Uri, header, request, response};
-use http_body::Body as _;
-use lintel_http::{Body, http1::Timer};
-use lintel_kernel::{Exchange, Fault, Kind};
+use http::{HeaderMap, HeaderName, Method, Request, Uri, request, response};
+use lintel_kernel::{Exchange, Fault};
 use lintel_upstream::{
-    Call, Failure, Rules, Service, Tried,
-    service::{HostRule, Protocol, Scheme},
+    Ask, Service,
+    service::{Protocol, Scheme},
 };
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::{Context, Wait};
@@ -156,110 +153,35 @@ impl Backend {
     ///
     /// # Cancel safety
     /// Dropping the future closes an HTTP/1 connection and resets an HTTP/2 stream.
-    pub async fn ask(&self, wait: &Wait<'_>, mut question: Question) -> Result<Reply, Unanswered> {
+    pub async fn ask(&self, wait: &Wait<'_>, question: Question) -> Result<Reply, Unanswered> {
         let Some(service) = &self.service else {
             return Err(Unanswered::new("rehearsed", "nothing is asked".to_owned()));
         };
         let own = Instant::now() + self.timeout;
         let until = wait.deadline.min(own);
-        name_host(service, &mut question.head.headers);
         // What is left of the route's time says nothing about the service.
         let hurried = wait.deadline < own;
-        // Boxed: it is large, and `timeout_at` would hold it twice.
-        let asked = Box::pin(async {
-            let mut again = false;
-            let answer = loop {
-                let call = question.call(wait.timer, until, hurried);
-                match wait.pools.send(service, call).await {
-                    // Questions change nothing: one that met a connection which the service was about
-                    // to close is asked once more, whatever its method.
-                    Err(failure) if failure.facts.kind == Kind::Reset && !again => again = true,
-                    answered => break answered?,
-                }
-            };
-            // The place among the service's requests is held until all of the answer is there.
-            let _place = answer.place;
-            let (head, body) = answer.response.into_parts();
-            let (body, trailers) = whole(body, self.max_answer).await?;
-            Ok(Reply {
-                head,
-                body,
-                trailers,
-            })
-        });
-        let asked = wait.timer.timeout_at(until, asked).await;
-        asked.unwrap_or_else(|_elapsed| Err(Unanswered::late()))
-    }
-}
-
-impl Question {
-    fn call<'a>(&'a mut self, timer: &'a Timer, until: Instant, hurried: bool) -> Call<'a> {
-        Call {
-            head: &mut self.head,
-            body: match self.body.is_empty() {
-                true => Body::empty(),
-                false => self.body.clone().into(),
+        let asked = wait.pools.ask(
+            service,
+            Ask {
+                head: question.head,
+                body: question.body,
+                key: question.key,
+                until,
+                hurried,
+                // Questions change nothing.
+                harmless: true,
+                max_answer: self.max_answer,
+                timer: wait.timer,
             },
-            upgrade: None,
-            expect_continue: false,
-            te_trailers: false,
-            deadline: Some(until),
-            timer,
-            interim: &|_, _| {},
-            key: self.key,
-            tried: Tried::default(),
-            retry: Rules::Service,
-            guard: None,
-            hurried,
-            told: None,
-        }
+        );
+        let reply = asked.await?;
+        Ok(Reply {
+            head: reply.head,
+            body: reply.body,
+            trailers: reply.trailers,
+        })
     }
-}
-
-/// What is asked is no client's request, whose `Host` could be kept: the service's own rule, or else
-/// its first endpoint.
-fn name_host(service: &Service, headers: &mut HeaderMap) {
-    if headers.contains_key(header::HOST) {
-        return;
-    }
-    let spec = service.spec();
-    let host = match (&spec.host, spec.endpoints.first()) {
-        (HostRule::Fixed(host), _) => Some(host.clone()),
-        (_, Some(endpoint)) => endpoint.authority().parse().ok(),
-        (_, None) => spec.name.parse().ok(),
-    };
-    if let Some(host) = host {
-        headers.insert(header::HOST, host);
-    }
-}
-
-/// A body to its end, and the trailers behind it.
-async fn whole(mut body: Body, max: usize) -> Result<(Bytes, HeaderMap), Unanswered> {
-    let (mut pieces, mut size) = (SmallVec::<[Bytes; 4]>::new(), 0);
-    let mut trailers = HeaderMap::new();
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(|error| Unanswered {
-            timeout: error.facts.kind == Kind::Timeout,
-            ..Unanswered::new("answer_broken", error.cause)
-        })?;
-        match frame.into_data() {
-            Ok(data) => {
-                size += data.len();
-                if size > max {
-                    let cause = format!("the answer has more than {max} bytes");
-                    return Err(Unanswered::new("answer_too_large", cause));
-                }
-                pieces.push(data);
-            }
-            Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
-        }
-    }
-    // Most answers are one piece, which need not be copied.
-    let body = match pieces.as_slice() {
-        [only] => only.clone(),
-        pieces => pieces.concat().into(),
-    };
-    Ok((body, trailers))
 }
 
 impl ServiceRef<'_> {
@@ -278,20 +200,13 @@ impl Unanswered {
             timeout: false,
         }
     }
-
-    fn late() -> Self {
-        Self {
-            timeout: true,
-            ..Self::new("answer_timeout", "no whole answer in time".to_owned())
-        }
-    }
 }
 
-impl From<Failure> for Unanswered {
-    fn from(failure: Failure) -> Self {
+impl From<lintel_upstream::Unanswered> for Unanswered {
+    fn from(lost: lintel_upstream::Unanswered) -> Self {
         Self {
-            timeout: failure.facts.kind == Kind::Timeout,
-            ..Self::new(failure.code, failure.cause)
+            timeout: lost.is_late(),
+            ..Self::new(lost.code, lost.cause)
         }
     }
 }
@@ -309,6 +224,7 @@ impl fmt::Debug for Backend {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use lintel_http::http1::Timer;
     use lintel_testkit::{Answer, Origin};
     use lintel_upstream::{ServiceSpec, service::EndpointSpec};
     use tokio::task::LocalSet;

@@ -124,6 +124,7 @@ pub(crate) fn of(request: request::Builder) -> Exchange {
         identity: None,
         refused: None,
         detour: Detour::default(),
+        legs: None,
         held: SmallVec::new(),
         cause: None,
         status: 0,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     active::Active,
+    compose,
     connection::Connection,
     date, fallback, grpc,
     mirror::Pair,
@@ -126,6 +127,7 @@ pub(crate) async fn act(
             // Boxed: the other requests should not carry the room for it.
             Box::pin(grpc::dispatch(active, route, &to, body, context)).await
         }
+        Action::Compose(to) => Box::pin(compose::dispatch(active, route, to, context)).await,
         Action::Respond(page) => Ok(respond::page(page, Scope::request(&active.exchange)).into()),
         Action::Redirect(redirect) => {
             let redirected = respond::redirect(redirect, Scope::request(&active.exchange));

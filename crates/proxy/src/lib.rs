@@ -1,6 +1,7 @@
 //! The path of a request through the gateway. Start reading at [`request`].
 
 mod active;
+pub mod compose;
 mod connection;
 mod copied;
 mod date;

@@ -143,6 +143,7 @@ pub(crate) fn exchange(
         identity: None,
         refused: None,
         detour: Detour::default(),
+        legs: None,
         held: SmallVec::new(),
         cause: None,
         status: 0,

@@ -11,6 +11,7 @@ use lintel_upstream::{Retry, Service, guard::Guarded};
 use rustc_hash::FxHashMap;
 
 use crate::{
+    compose::Compose,
     fallback::Fallback,
     grpc::Calls,
     mirror::Mirror,
@@ -93,6 +94,8 @@ pub enum Action {
     Split(Box<Split>),
     /// Makes a call of a gRPC service of a request, and JSON of what comes back.
     Grpc(Arc<Calls>),
+    /// Makes one answer of several calls.
+    Compose(Box<Compose>),
     /// Answers by itself.
     Respond(Page),
     /// Sends the client elsewhere.

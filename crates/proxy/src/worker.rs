@@ -4,12 +4,13 @@ use std::{
     cell::{Cell, RefCell},
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 use lintel_kernel::Names;
 use lintel_telemetry::{
     ListenerMetrics, RouteMetrics, ServiceMetrics, WorkerMetrics,
-    metrics::{Family, WorkerCounter},
+    metrics::{Family, WorkerCounter, WorkerHistogram},
 };
 use lintel_upstream::Pools;
 use rustc_hash::FxHashMap;
@@ -41,6 +42,7 @@ pub struct Local {
     services: RefCell<FxHashMap<u32, Rc<ServiceMetrics>>>,
     listeners: RefCell<FxHashMap<u16, Rc<ListenerMetrics>>>,
     counters: RefCell<FxHashMap<CounterKey, WorkerCounter>>,
+    times: RefCell<FxHashMap<CounterKey, WorkerHistogram>>,
     mirrored: RefCell<FxHashMap<u32, Rc<Cell<u32>>>>,
 }
 
@@ -106,6 +108,7 @@ impl Local {
             services: RefCell::default(),
             listeners: RefCell::default(),
             counters: RefCell::default(),
+            times: RefCell::default(),
             mirrored: RefCell::default(),
         }
     }
@@ -152,6 +155,21 @@ impl Local {
             .entry((family.name, key))
             .or_insert_with(|| self.metrics.counter(family, labels))
             .inc();
+    }
+
+    /// Records a time that only some requests take, on the same terms.
+    pub(crate) fn time(
+        &self,
+        family: &'static Family,
+        key: [u32; 3],
+        labels: &[&str],
+        time: Duration,
+    ) {
+        let mut times = self.times.borrow_mut();
+        times
+            .entry((family.name, key))
+            .or_insert_with(|| self.metrics.histogram(family, labels))
+            .record(time);
     }
 }
 

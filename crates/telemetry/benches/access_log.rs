@@ -49,6 +49,7 @@ fn record() -> Record<'static> {
         fallback: "",
         hedge: "",
         faults: Default::default(),
+        legs: Vec::new(),
         bytes_in: 0,
         bytes_out: 15_321,
         duration: Duration::from_micros(12_345),

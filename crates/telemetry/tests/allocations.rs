@@ -108,6 +108,7 @@ fn logging_a_request_allocates_one_buffer_a_batch() {
         fallback: "",
         hedge: "",
         faults: Default::default(),
+        legs: Vec::new(),
         bytes_in: 0,
         bytes_out: 1,
         duration: Duration::from_millis(2),

@@ -29,5 +29,5 @@ pub use fleet::{Cluster, Moving, Sentinel};
 pub use message::{Fields, Seen};
 pub use origin::Origin;
 pub use redis::Redis;
-pub use scenario::{Exchange, Expected, Scenario, scenarios};
+pub use scenario::{Exchange, Expected, Message, Scenario, scenarios};
 pub use wait::{PATIENCE, until};

@@ -1,5 +1,5 @@
 //! Examples in Markdown that are tests: fenced `yaml`, `http request`, `upstream` and
-//! `http response` blocks.
+//! `http response` blocks. Where several services take part, a block is `upstream NAME`.
 
 use crate::{
     client::Reply,
@@ -24,6 +24,8 @@ pub struct Exchange {
     pub upstream: Option<Expected>,
     /// What the upstream answers.
     pub answer: Message,
+    /// Upstreams by name: what reaches each, and what it answers.
+    pub named: Vec<(String, Expected, Message)>,
     /// Status, fields and body that the client gets.
     pub response: Expected,
 }
@@ -87,6 +89,15 @@ impl Scenario {
         lines.collect::<Vec<_>>().join("\n")
     }
 
+    /// The names of all upstreams that are called by one.
+    pub fn names(&self) -> Vec<&str> {
+        let named = self.exchanges.iter().flat_map(|exchange| &exchange.named);
+        let mut names: Vec<&str> = named.map(|(name, ..)| &**name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     fn add(&mut self, kind: &str, text: &str) {
         if kind == "http request" {
             self.exchanges.push(Exchange {
@@ -97,13 +108,20 @@ impl Scenario {
         }
         let exchange = self.exchanges.last_mut();
         let exchange = exchange.expect("an `http request` block comes before its answer");
+        let told = || {
+            let parts = text.split_once("\n\n");
+            let (seen, answer) = parts.expect("an answer after a blank line");
+            (Expected::parse(seen), Message::parse(answer))
+        };
+        if let Some(name) = kind.strip_prefix("upstream ") {
+            let (seen, answer) = told();
+            exchange.named.push((name.to_owned(), seen, answer));
+            return;
+        }
         match kind {
             "upstream" => {
-                let (seen, answer) = text
-                    .split_once("\n\n")
-                    .expect("an answer after a blank line");
-                exchange.upstream = Some(Expected::parse(seen));
-                exchange.answer = Message::parse(answer);
+                let (seen, answer) = told();
+                (exchange.upstream, exchange.answer) = (Some(seen), answer);
             }
             "http response" => exchange.response = Expected::parse(text),
             other => panic!("a runner knows no `{other}` blocks"),
@@ -163,6 +181,11 @@ impl Expected {
         }
     }
 
+    /// Whether it is `*`: any number of requests, whatever they are.
+    pub fn is_any(&self) -> bool {
+        self.start == "*"
+    }
+
     /// Holds a request that reached the upstream to this.
     pub fn assert_request(&self, seen: &Seen) {
         assert_eq!(format!("{} {}", seen.method, seen.target), self.start);
@@ -204,7 +227,8 @@ fn blocks(page: &str) -> Vec<(String, String)> {
             continue;
         };
         let text: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
-        if matches!(kind, "yaml" | "http request" | "upstream" | "http response") {
+        let known = matches!(kind, "yaml" | "http request" | "upstream" | "http response");
+        if known || kind.starts_with("upstream ") {
             found.push((kind.to_owned(), text.join("\n")));
         }
     }

@@ -10,6 +10,7 @@
 //! - [`deadline`]: how long a caller still waits, told from hop to hop.
 //! - [`guard`]: what keeps a service from being overrun.
 //! - [`health`]: which endpoints are fit for requests.
+//! - [`Ask`]: a question of the gateway's own, with a whole answer.
 //! - [`Pools`]: one worker's connections, and the way of one request over them.
 //!
 //! A [`Service`] is shared by all threads and hardly ever changes. Everything that a request
@@ -17,6 +18,7 @@
 //! limits over all of them) is touched when a request has to open a connection or to wait.
 
 pub mod aside;
+mod ask;
 mod backoff;
 pub mod balance;
 pub mod client;
@@ -29,6 +31,7 @@ pub mod retry;
 pub mod service;
 mod worker;
 
+pub use ask::{Ask, Reply, Unanswered};
 pub use backoff::Backoff;
 pub use health::Supervision;
 pub use resolver::{Control, Resolution};

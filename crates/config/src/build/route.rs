@@ -1,6 +1,7 @@
 //! Routes.
 
 mod beside;
+mod compose;
 mod grpc;
 mod overload;
 mod split;
@@ -15,6 +16,7 @@ use lintel_router::{RouteSpec, ValueMatch};
 use lintel_server::listener_id;
 use lintel_upstream::guard::{GuardSpec, Guarded};
 
+pub(crate) use compose::{circular, names as leg_names, waits};
 pub(crate) use grpc::{Wrong, transcoder};
 pub(super) use grpc::{grpc_of, transcoder_of};
 pub(super) use overload::overload;
@@ -177,6 +179,10 @@ fn action(builder: &Builder<'_>, route: &str, to: &To) -> Result<Action, Fault> 
             let service =
                 find(to.service.as_str()).map_err(|fault| fault.under("service").under("grpc"))?;
             Action::Grpc(grpc::build(builder.loaded, route, to, service)?)
+        }
+        To::Action(model::Action::Compose(to)) => {
+            let compose = compose::build(to, find);
+            Action::Compose(Box::new(compose.map_err(|fault| fault.under("compose"))?))
         }
         To::Action(model::Action::Respond(respond)) => {
             Action::Respond(page::respond(respond).map_err(|fault| fault.under("respond"))?)

@@ -78,6 +78,13 @@ fn targets<'a>(route: &str, settings: &'a Route) -> Vec<(&'a Name, Vec<String>)>
         To::Action(Action::Grpc(grpc)) => {
             vec![(&grpc.service, at(&["to", "grpc", "service"]))]
         }
+        To::Action(Action::Compose(compose)) => {
+            let place = |leg: &str| at(&["to", "compose", "legs", leg, "service"]);
+            let services = compose.services();
+            services
+                .map(|(leg, name)| (name, place(leg.as_str())))
+                .collect()
+        }
         To::Action(Action::Respond(_) | Action::Redirect(_)) => Vec::new(),
     };
     let fallback = settings.fallback.as_ref();

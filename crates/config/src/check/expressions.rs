@@ -39,7 +39,7 @@ pub(super) fn check(check: &mut Check<'_>) {
                 check.out.extend(scope.faults(&path, &redirect.to));
             }
             Action::Split(split) => check.out.extend(scope.split(name, split)),
-            Action::Service(_) | Action::Grpc(_) => {}
+            Action::Service(_) | Action::Grpc(_) | Action::Compose(_) => {}
         }
     }
     let groups = loaded.model.groups.iter();
@@ -123,7 +123,7 @@ impl Scope<'_> {
         self.fault(path, text.source(), &text.compile().ok()?)
     }
 
-    fn fault(&self, path: &[&str], text: &str, expr: &Expr) -> Option<Diagnostic> {
+    pub(super) fn fault(&self, path: &[&str], text: &str, expr: &Expr) -> Option<Diagnostic> {
         if expr.needs_response() && !self.response {
             let shown = self.loaded.shown(path, expr.source());
             let message = format!("{shown} is not known yet when the request goes in");
@@ -160,7 +160,13 @@ impl Scope<'_> {
     }
 
     /// A mistake at an expression in a text.
-    fn found(&self, code: &'static str, path: &[&str], text: &str, source: &str) -> Diagnostic {
+    pub(super) fn found(
+        &self,
+        code: &'static str,
+        path: &[&str],
+        text: &str,
+        source: &str,
+    ) -> Diagnostic {
         let span = self.loaded.locate(path);
         let place = match text.find(source) {
             Some(offset) if !self.loaded.is_hidden(path) => {

@@ -5,6 +5,7 @@ mod balance;
 mod beside;
 mod breaker;
 mod callers;
+mod compose;
 mod consumers;
 mod drills;
 mod expressions;

@@ -14,23 +14,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     let model = &check.loaded.model;
     for (route, settings) in &model.routes {
         let base = ["routes", route.as_str()];
-        match &settings.to {
-            To::Service(name) => service(check, &[base[0], base[1], "to"], name),
-            To::Action(Action::Service(name)) => {
-                service(check, &[base[0], base[1], "to", "service"], name)
-            }
-            To::Action(Action::Split(split)) => {
-                for (name, _) in &split.services {
-                    let path = [base[0], base[1], "to", "split", "services", name.as_str()];
-                    service(check, &path, name);
-                }
-            }
-            To::Action(Action::Grpc(grpc)) => {
-                let path = [base[0], base[1], "to", "grpc", "service"];
-                service(check, &path, &grpc.service);
-            }
-            To::Action(Action::Respond(_) | Action::Redirect(_)) => {}
-        }
+        actions(check, route.as_str(), &settings.to);
         if let Some(name) = settings
             .fallback
             .as_ref()
@@ -61,6 +45,41 @@ pub(super) fn check(check: &mut Check<'_>) {
         asked(check, &place, policies);
     }
     expectations(check);
+}
+
+/// The services that an action sends requests to.
+fn actions(check: &mut Check<'_>, route: &str, to: &To) {
+    let base = ["routes", route, "to"];
+    match to {
+        To::Service(name) => service(check, &base, name),
+        To::Action(Action::Service(name)) => {
+            service(check, &[base[0], base[1], base[2], "service"], name)
+        }
+        To::Action(Action::Split(split)) => {
+            for (name, _) in &split.services {
+                let path = [
+                    base[0],
+                    base[1],
+                    base[2],
+                    "split",
+                    "services",
+                    name.as_str(),
+                ];
+                service(check, &path, name);
+            }
+        }
+        To::Action(Action::Grpc(grpc)) => {
+            let path = [base[0], base[1], base[2], "grpc", "service"];
+            service(check, &path, &grpc.service);
+        }
+        To::Action(Action::Compose(compose)) => {
+            for (leg, name) in compose.services() {
+                let keys = ["compose", "legs", leg.as_str(), "service"];
+                service(check, &[&base[..], &keys].concat(), name);
+            }
+        }
+        To::Action(Action::Respond(_) | Action::Redirect(_)) => {}
+    }
 }
 
 fn expectations(check: &mut Check<'_>) {

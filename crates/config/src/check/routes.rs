@@ -19,6 +19,9 @@ pub(super) fn check(check: &mut Check<'_>) {
                 bodies(check, ["routes", name, "to", "respond"], respond);
             }
             To::Action(Action::Redirect(target)) => redirect(check, name, target),
+            To::Action(Action::Compose(compose)) => {
+                super::compose::check(check, name, route, compose)
+            }
             To::Service(_) | To::Action(Action::Service(_) | Action::Grpc(_)) => {}
         }
         super::beside::check(check, name, route);

@@ -109,6 +109,9 @@ fn used(model: &Model) -> HashSet<&str> {
             To::Action(Action::Grpc(grpc)) => {
                 used.insert(grpc.service.as_str());
             }
+            To::Action(Action::Compose(compose)) => {
+                used.extend(compose.services().map(|(_, name)| name.as_str()));
+            }
             To::Action(Action::Respond(_) | Action::Redirect(_)) => {}
         }
     }

@@ -68,6 +68,8 @@ codes! {
     UNKNOWN_ROUTE = "unknown-route";
     /// A group that is not declared.
     UNKNOWN_GROUP = "unknown-group";
+    /// A leg that does not exist.
+    UNKNOWN_LEG = "unknown-leg";
     /// A plan that is not declared.
     UNKNOWN_PLAN = "unknown-plan";
     /// A store that is not declared.

@@ -1,6 +1,6 @@
 use lintel_kernel::{Duration, config};
 
-use super::{Named, Table, ToGrpc};
+use super::{Compose, Named, Table, ToGrpc};
 use crate::text::{CookieName, ExprText, FieldName, FieldValue, Name, TemplateText};
 
 /// Where a request goes: the name of a service, or one action.
@@ -21,6 +21,8 @@ pub enum Action {
     Split(Box<Split>),
     /// Makes a call of a gRPC service of it, and JSON of what comes back.
     Grpc(Box<ToGrpc>),
+    /// Makes one answer of several calls.
+    Compose(Box<Compose>),
     /// Answers it at once.
     Respond(Respond),
     /// Sends the client elsewhere.

@@ -6,6 +6,7 @@
 
 mod action;
 mod admin;
+mod compose;
 mod defaults;
 mod expectation;
 mod fallback;
@@ -33,6 +34,7 @@ pub use action::{
     Action, CohortCookie, Redirect, Respond, Split, To, ToService, VariantOverride, Weight,
 };
 pub use admin::Admin;
+pub use compose::{Compose, ComposeError, Leg};
 pub use defaults::{Defaults, ErrorPage};
 pub use expectation::{
     Expectation, Expected, ExpectedRequest, SampleAnswer, SampleRequest, SampleStatus,

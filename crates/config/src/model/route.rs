@@ -81,13 +81,20 @@ impl Route {
             To::Service(name) | To::Action(Action::Service(name)) => (Some(name), None),
             To::Action(Action::Split(split)) => (None, Some(split.services.keys())),
             To::Action(Action::Grpc(grpc)) => (Some(&grpc.service), None),
-            To::Action(Action::Respond(_) | Action::Redirect(_)) => (None, None),
+            To::Action(Action::Compose(_) | Action::Respond(_) | Action::Redirect(_)) => {
+                (None, None)
+            }
         };
+        let legs = match &self.to {
+            To::Action(Action::Compose(compose)) => Some(compose.services()),
+            _ => None,
+        };
+        let legs = legs.into_iter().flatten().map(|(_, name)| name);
         let fallback = self.fallback.as_ref().and_then(|own| own.service.as_ref());
         let mirror = self.mirror.as_ref().map(|mirror| &mirror.service);
         let mut names: Vec<Arc<str>> = Vec::new();
         let all = one.into_iter().chain(split.into_iter().flatten());
-        for name in all.chain(fallback).chain(mirror) {
+        for name in all.chain(legs).chain(fallback).chain(mirror) {
             if !names.iter().any(|known| **known == *name.as_str()) {
                 names.push(name.as_str().into());
             }

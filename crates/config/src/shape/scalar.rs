@@ -51,7 +51,7 @@ impl<'n> Walk<'n> {
         };
         let text = match &node.taint {
             // `$` of a secret must not start an expression.
-            Some(taint) if format == "template" => &taint.escaped,
+            Some(taint) if matches!(format, "template" | "leg-template") => &taint.escaped,
             _ => text,
         };
         if let Some(Err(error)) = text::check(format, text) {
@@ -83,7 +83,9 @@ impl<'n> Walk<'n> {
     ) {
         let noun = text::noun(format);
         let code = match format {
-            "template" | "expression" => code::INVALID_EXPRESSION,
+            "template" | "expression" | "leg-template" | "leg-expression" | "filter" => {
+                code::INVALID_EXPRESSION
+            }
             _ => code::INVALID_VALUE,
         };
         let subject = subject(&self.path);
@@ -91,7 +93,7 @@ impl<'n> Walk<'n> {
         if node.taint.is_some() || self.sources.is_secret(node.span) {
             // Neither the parser's message nor its hint may be shown: they quote the text.
             let message = match (format, &node.taint) {
-                ("template" | "expression", _) => {
+                ("template" | "expression" | "leg-template" | "leg-expression" | "filter", _) => {
                     format!("{subject}: an expression in this text can't be used")
                 }
                 (_, Some(taint)) => {

@@ -48,6 +48,10 @@ pub(crate) fn check(format: &str, text: &str) -> Option<Result<(), TextError>> {
         RpcPath::FORMAT => text.parse::<RpcPath>().map(drop),
         RpcCode::FORMAT => text.parse::<RpcCode>().map(drop),
         HostSuffix::FORMAT => text.parse::<HostSuffix>().map(drop),
+        LegName::FORMAT => text.parse::<LegName>().map(drop),
+        LegTemplate::FORMAT => text.parse::<LegTemplate>().map(drop),
+        LegExpr::FORMAT => text.parse::<LegExpr>().map(drop),
+        Filter::FORMAT => text.parse::<Filter>().map(drop),
         _ => return None,
     })
 }
@@ -99,6 +103,10 @@ pub(crate) fn noun(format: &str) -> &'static str {
         RpcPath::FORMAT => "a path with fields in it",
         RpcCode::FORMAT => "a status of gRPC",
         HostSuffix::FORMAT => "the end of a label",
+        LegName::FORMAT => "the name of a leg",
+        LegTemplate::FORMAT => "a text with values of the request and the legs",
+        LegExpr::FORMAT => "an expression over the request and the legs",
+        Filter::FORMAT => "a jq filter",
         _ => "a text",
     }
 }

@@ -3,7 +3,7 @@ use std::{fmt, ops::RangeInclusive, str::FromStr};
 use super::TextError;
 
 /// Statuses of answers: one (`204`), a class (`2xx`), or a range (`200-299`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StatusRange {
     first: u16,
     last: u16,

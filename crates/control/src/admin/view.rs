@@ -40,6 +40,7 @@ pub(super) fn routes(gateway: &Gateway) -> Value {
                     })).collect::<Vec<_>>(),
                 })
             }
+            Action::Compose(to) => json!({ "compose": crate::compose::plan(snapshot, to) }),
             Action::Respond(page) => json!({ "respond": page.status.as_u16() }),
             Action::Redirect(redirect) => json!({ "redirect": redirect.status.as_u16() }),
         };

@@ -5,7 +5,7 @@ use std::{borrow::Cow, str};
 use http::{HeaderMap, HeaderName, header};
 use serde_json::Value;
 
-use super::{ExprError, Scope};
+use super::{ExprError, Leg, Scope};
 
 /// One attribute of a request or its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub enum Attribute {
     ResponseStatus,
     /// `response.headers["name"]`.
     ResponseHeader(HeaderName),
+    /// `legs.<name>.body.<member>` and the like: what a leg of a composition has brought.
+    Leg(Box<Leg>),
 }
 
 /// Every attribute as an operator writes it; what messages and completions list.
@@ -139,6 +141,9 @@ impl Attribute {
                     .with_hint(format!("write `{base}[\"name\"]`")));
             }
             _ => {
+                if let Some(leg) = base.strip_prefix("legs.") {
+                    return Ok(Self::Leg(Box::new(Leg::parse(leg, key)?)));
+                }
                 if let Some(claim) = base.strip_prefix("claims.") {
                     let names = claim.split('.').chain(key);
                     return Ok(Self::Claim(names.map(str::to_owned).collect()));
@@ -195,6 +200,7 @@ impl Attribute {
                 Cow::Borrowed(exchange.identity.as_ref()?.credential.as_deref()?)
             }
             Self::TraceId => Cow::Owned(format!("{:032x}", exchange.trace.trace_id)),
+            Self::Leg(leg) => leg.text(scope.legs?)?,
             Self::ResponseStatus => Cow::Owned(scope.response?.status.as_str().to_owned()),
             Self::ResponseHeader(name) => {
                 Cow::Borrowed(str::from_utf8(scope.response?.headers.get(name)?.as_bytes()).ok()?)

@@ -10,7 +10,7 @@ use cel::{
     common::ast::{EntryExpr, Expr as Ast, LiteralValue},
 };
 
-use super::{Attribute, ExprError, Scope, attribute::unknown};
+use super::{Attribute, ExprError, Leg, Scope, attribute::unknown};
 
 /// A compiled CEL expression and the attributes it reads.
 pub(super) struct Program {
@@ -34,9 +34,9 @@ enum What {
     AllClaims,
 }
 
-const ROOTS: [&str; 10] = [
+const ROOTS: [&str; 11] = [
     "client", "request", "path", "route", "service", "trace", "response", "claims", "consumer",
-    "auth",
+    "auth", "legs",
 ];
 
 thread_local! {
@@ -65,6 +65,14 @@ impl Program {
             _ => None,
         });
         params.collect()
+    }
+
+    pub(super) fn legs(&self) -> Vec<&Leg> {
+        let legs = self.reads.iter().filter_map(|read| match &read.what {
+            What::One(Attribute::Leg(leg)) => Some(&**leg),
+            _ => None,
+        });
+        legs.collect()
     }
 
     pub(super) fn holds(&self, scope: Scope<'_>) -> bool {
@@ -111,6 +119,9 @@ impl What {
             }
             Self::One(Attribute::Claim(path)) => {
                 return scope.exchange.identity.as_ref()?.claim(path).map(from_json);
+            }
+            Self::One(Attribute::Leg(leg)) => {
+                return leg.value(scope.legs?).as_ref().map(from_json);
             }
             Self::AllClaims => {
                 let claims = &scope.exchange.identity.as_ref()?.claims;
@@ -278,6 +289,7 @@ fn resolve(path: Vec<String>, root: &str) -> Result<Read, ExprError> {
         ["claims", names @ ..] => What::One(Attribute::Claim(
             names.iter().map(|name| (*name).to_owned()).collect(),
         )),
+        ["legs", leg @ ..] => What::One(Attribute::Leg(Box::new(Leg::of(leg)?))),
         [first, second @ ("headers" | "query" | "cookies"), name] => {
             // CEL sees the name exactly as it is written; header names are looked up in any case.
             What::One(parse_plain(&format!("{first}.{second}[\"{name}\"]"))?)

@@ -6,16 +6,20 @@
 
 mod attribute;
 mod cel;
+mod expression;
+mod legs;
 mod template;
 
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use http::{HeaderMap, Response, StatusCode};
 
 pub use attribute::{Attribute, cookie};
+pub use expression::Expr;
+pub use legs::{Leg, LegPart, Legs};
 pub use template::Template;
 
 use crate::Exchange;
@@ -27,6 +31,8 @@ pub struct Scope<'a> {
     pub exchange: &'a Exchange,
     /// The answer's head, in the response direction.
     pub response: Option<AnswerHead<'a>>,
+    /// The legs of a composition.
+    pub legs: Option<&'a dyn Legs>,
 }
 
 /// What expressions see of an answer.
@@ -44,6 +50,16 @@ impl<'a> Scope<'a> {
         Self {
             exchange,
             response: None,
+            legs: None,
+        }
+    }
+
+    /// The scope while the legs of a composition run.
+    pub fn among(exchange: &'a Exchange, legs: &'a dyn Legs) -> Self {
+        Self {
+            exchange,
+            response: None,
+            legs: Some(legs),
         }
     }
 
@@ -56,19 +72,20 @@ impl<'a> Scope<'a> {
         Self {
             exchange,
             response: Some(head),
+            legs: None,
         }
     }
 }
 
-/// A compiled expression.
-pub struct Expr {
-    source: String,
-    form: Form,
-}
-
-enum Form {
-    Attribute(Attribute),
-    Cel(Box<cel::Program>),
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// As it is.
+    Plain,
+    /// As a part of a URL, with `%2F` and the like in it.
+    Encoded,
+    /// As a path, in its canonical form.
+    Whole,
 }
 
 /// Why an expression can't be used. Written for the operator.
@@ -80,65 +97,6 @@ pub struct ExprError {
     pub hint: Option<String>,
     /// Byte offset in the text, where known.
     pub offset: usize,
-}
-
-impl Expr {
-    /// Compiles an expression.
-    ///
-    /// # Errors
-    /// A syntax error, or an attribute that does not exist.
-    pub fn parse(source: &str) -> Result<Self, ExprError> {
-        let source = source.trim();
-        if source.is_empty() {
-            return Err(ExprError::new("the expression is empty"));
-        }
-        let form = match Attribute::parse(source) {
-            Some(result) => Form::Attribute(result?),
-            None => Form::Cel(Box::new(cel::Program::compile(source)?)),
-        };
-        Ok(Self {
-            source: source.to_owned(),
-            form,
-        })
-    }
-
-    /// The value as text; `None` where the attribute is absent or the expression fails.
-    pub fn text<'a>(&'a self, scope: Scope<'a>) -> Option<Cow<'a, str>> {
-        match &self.form {
-            Form::Attribute(attribute) => attribute.text(scope),
-            Form::Cel(program) => program.text(scope).map(Cow::Owned),
-        }
-    }
-
-    /// The value as a condition. An expression that fails, or is no boolean, is false.
-    pub fn holds(&self, scope: Scope<'_>) -> bool {
-        match &self.form {
-            Form::Attribute(attribute) => attribute.text(scope).is_some_and(|text| text == "true"),
-            Form::Cel(program) => program.holds(scope),
-        }
-    }
-
-    /// Whether it reads the answer, and so has no value before there is one.
-    pub fn needs_response(&self) -> bool {
-        match &self.form {
-            Form::Attribute(attribute) => attribute.needs_response(),
-            Form::Cel(program) => program.needs_response(),
-        }
-    }
-
-    /// The path parameters it reads.
-    pub fn path_params(&self) -> Vec<&str> {
-        match &self.form {
-            Form::Attribute(Attribute::Param(name)) => vec![name],
-            Form::Attribute(_) => Vec::new(),
-            Form::Cel(program) => program.path_params(),
-        }
-    }
-
-    /// The text it was compiled from.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
 }
 
 impl ExprError {
@@ -168,11 +126,5 @@ impl fmt::Display for ExprError {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
         }
-    }
-}
-
-impl fmt::Debug for Expr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.source)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Expr, ExprError, Scope};
+use super::{Expr, ExprError, Scope, Written};
 
 /// A text in which `${expression}` is replaced per request; `$$` stands for one dollar sign.
 #[derive(Debug)]
@@ -22,6 +22,18 @@ impl Template {
     /// # Errors
     /// A `${` that is not closed, or an expression that does not compile; the offset points at it.
     pub fn parse(source: &str) -> Result<Self, ExprError> {
+        Self::compile(source, Expr::parse)
+    }
+
+    /// Compiles a text whose expressions may read the legs of a composition, too.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn parse_among(source: &str) -> Result<Self, ExprError> {
+        Self::compile(source, Expr::parse_among)
+    }
+
+    fn compile(source: &str, expr: fn(&str) -> Result<Expr, ExprError>) -> Result<Self, ExprError> {
         let mut parts = Vec::new();
         let mut text = String::new();
         let mut rest = source;
@@ -38,7 +50,7 @@ impl Template {
                         .at(offset)
                 })?;
                 let (inner, tail) = opened.split_at(end);
-                let expr = Expr::parse(inner).map_err(|error| {
+                let expr = expr(inner).map_err(|error| {
                     let inside = error.offset;
                     error.at(offset + 2 + inside)
                 })?;
@@ -79,6 +91,28 @@ impl Template {
         Some(Cow::Owned(out))
     }
 
+    /// The text for this request, every interpolated value passed through `escape`, which may refuse
+    /// it. `None` if any expression has no value, or one that is refused.
+    pub fn render_through(
+        &self,
+        scope: Scope<'_>,
+        mut escape: impl FnMut(&str, Written, &mut String) -> bool,
+    ) -> Option<String> {
+        let mut out = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Expr(expr) => {
+                    let value = expr.text(scope)?;
+                    if !escape(&value, expr.written(), &mut out) {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(out)
+    }
+
     /// The text for this request, every interpolated value passed through `escape`. Absent values
     /// become nothing: for bodies made for people, not for header fields.
     pub fn render_escaped(&self, scope: Scope<'_>, escape: fn(&str, &mut String)) -> String {
@@ -98,6 +132,15 @@ impl Template {
             [Part::Text(text)] => Some(text),
             _ => None,
         }
+    }
+
+    /// The text as it is written.
+    pub fn source(&self) -> String {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => text.replace('$', "$$"),
+            Part::Expr(expr) => format!("${{{}}}", expr.source()),
+        });
+        parts.collect()
     }
 
     /// The expressions in it.

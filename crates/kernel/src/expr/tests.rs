@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
+    borrow::Cow,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -68,6 +69,7 @@ fn exchange() -> Exchange {
         identity: None,
         refused: None,
         detour: Detour::default(),
+        legs: None,
         held: SmallVec::new(),
         cause: None,
         status: 0,

@@ -13,6 +13,7 @@ mod authz;
 mod beside;
 mod clients;
 mod commands;
+mod compose;
 mod concurrency;
 mod drills;
 mod edges;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use lintel_policies::REGISTRY;
-use lintel_testkit::{Answer, Origin, Scenario, scenarios};
+use lintel_testkit::{Answer, Message, Origin, Scenario, scenarios};
 
 use crate::support::{Gateway, Peer};
 
@@ -36,22 +36,24 @@ fn run(scenario: &Scenario) {
         format!("http://127.0.0.1:{}", library.port())
     });
     for exchange in &scenario.exchanges {
-        let answer = exchange.answer.clone();
-        let origin = Origin::start(move |_| {
-            let fields = answer.fields.iter();
-            let fields: Vec<_> = fields.map(|(name, value)| (&**name, &**value)).collect();
-            Answer::new(
-                answer.status(),
-                &fields,
-                answer.body.as_deref().unwrap_or_default(),
-            )
-        });
-        let yaml = scenario.configuration(&[
-            ("upstream", &origin.url()),
-            ("another", &another.url()),
-            ("nobody", &Origin::nobody()),
-            ("library", &library),
-        ]);
+        let origin = answering(&exchange.answer);
+        let named = exchange.named.iter();
+        let named: Vec<_> = named
+            .map(|(name, seen, answer)| (name, seen, answering(answer)))
+            .collect();
+        let url = |name: &str| {
+            let origin = named.iter().find(|(known, ..)| *known == name);
+            origin.map_or_else(Origin::nobody, |(.., origin)| origin.url())
+        };
+        let mut urls = vec![
+            ("upstream", origin.url()),
+            ("another", another.url()),
+            ("nobody", Origin::nobody()),
+            ("library", library.clone()),
+        ];
+        urls.extend(scenario.names().into_iter().map(|name| (name, url(name))));
+        let urls: Vec<_> = urls.iter().map(|(name, url)| (*name, &**url)).collect();
+        let yaml = scenario.configuration(&urls);
         let gateway = Gateway::start(&yaml.replace("[protos/", &format!("[{protos}/")));
         let reply = gateway.client().send(&exchange.request).reply();
         exchange.response.assert_reply(&reply);
@@ -59,5 +61,18 @@ fn run(scenario: &Scenario) {
             Some(expected) => expected.assert_request(&origin.only()),
             None => assert!(origin.seen().is_empty(), "{:?}", origin.seen()),
         }
+        for (_, expected, origin) in named.iter().filter(|(_, seen, _)| !seen.is_any()) {
+            expected.assert_request(&origin.only());
+        }
     }
+}
+
+fn answering(answer: &Message) -> Origin {
+    let answer = answer.clone();
+    Origin::start(move |_| {
+        let fields = answer.fields.iter();
+        let fields: Vec<_> = fields.map(|(name, value)| (&**name, &**value)).collect();
+        let body = answer.body.as_deref().unwrap_or_default();
+        Answer::new(answer.status(), &fields, body)
+    })
 }

@@ -72,6 +72,13 @@ fn facts(out: &mut Vec<u8>, record: &Record<'_>) {
         .faults
         .names()
         .for_each(|fault| pair(out, " fault=", fault));
+    for (leg, _) in &record.legs {
+        pair(out, " leg=", &leg.leg);
+        pair(out, ":", leg.result);
+        out.push(b':');
+        millis(out, leg.took);
+        out.extend_from_slice(b"ms");
+    }
     pair(out, " tls=", record.tls);
     pair(out, " id=", record.request_id);
     if let Some(agent) = record.user_agent {

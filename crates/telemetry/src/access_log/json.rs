@@ -84,6 +84,49 @@ fn answer(out: &mut Vec<u8>, record: &Record<'_>) {
         }
         out.push(b']');
     }
+    if !record.legs.is_empty() {
+        legs(out, record);
+    }
+}
+
+fn legs(out: &mut Vec<u8>, record: &Record<'_>) {
+    out.extend_from_slice(b",\"legs\":[");
+    for (place, (leg, service)) in record.legs.iter().enumerate() {
+        out.extend_from_slice(if place == 0 { b"{" } else { b",{" });
+        out.extend_from_slice(b"\"leg\":");
+        json::string(out, leg.leg.as_bytes());
+        text(out, b",\"result\":", leg.result.as_bytes());
+        text(out, b",\"service\":", service.as_bytes());
+        if leg.span_id != 0 {
+            out.extend_from_slice(b",\"span_id\":\"");
+            hex64(out, leg.span_id);
+            out.push(b'"');
+        }
+        if leg.status != 0 {
+            out.extend_from_slice(b",\"status\":");
+            integer(out, u64::from(leg.status));
+        }
+        if let Some(endpoint) = leg.endpoint {
+            out.extend_from_slice(b",\"endpoint\":\"");
+            encode::socket(out, endpoint);
+            out.push(b'"');
+        }
+        if leg.attempts > 0 {
+            out.extend_from_slice(b",\"attempts\":");
+            integer(out, u64::from(leg.attempts));
+        }
+        out.extend_from_slice(b",\"at_ms\":");
+        millis(out, leg.began);
+        out.extend_from_slice(b",\"duration_ms\":");
+        millis(out, leg.took);
+        text(
+            out,
+            b",\"cause\":",
+            leg.cause.as_deref().unwrap_or_default().as_bytes(),
+        );
+        out.push(b'}');
+    }
+    out.push(b']');
 }
 
 fn measures(out: &mut Vec<u8>, record: &Record<'_>) {

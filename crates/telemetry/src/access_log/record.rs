@@ -7,7 +7,7 @@ use std::{
 
 use http::{Method, Version, header::USER_AGENT};
 use lintel_kernel::{
-    Exchange,
+    Exchange, LegRecord,
     exchange::{Ending, Faults, Outcome},
 };
 
@@ -70,6 +70,8 @@ pub struct Record<'a> {
     pub hedge: &'a str,
     /// What fault injection did.
     pub faults: Faults,
+    /// The legs of the composition that answered, with the names of their services.
+    pub legs: Vec<(&'a LegRecord, &'a str)>,
     /// Bytes of request body.
     pub bytes_in: u64,
     /// Bytes of response body.
@@ -123,6 +125,7 @@ impl<'a> Record<'a> {
             fallback: exchange.detour.fallback.unwrap_or_default(),
             hedge: exchange.detour.hedge.unwrap_or_default(),
             faults: exchange.detour.faults,
+            legs: legs(exchange),
             bytes_in: ending.bytes_in,
             bytes_out: ending.bytes_out,
             duration: ending.duration,
@@ -140,4 +143,13 @@ impl<'a> Record<'a> {
             _ => "HTTP/1.1",
         }
     }
+}
+
+fn legs(exchange: &Exchange) -> Vec<(&LegRecord, &str)> {
+    let legs = exchange.legs.iter().flat_map(|legs| &legs.0);
+    let service = |leg: &LegRecord| {
+        leg.service
+            .map_or("", |index| exchange.names.service(index))
+    };
+    legs.map(|leg| (leg, service(leg))).collect()
 }

@@ -114,6 +114,12 @@ families! {
         "Requests chosen for mirroring: `answered`, `failed` or `timeout` where they were sent; `full` (too many on their way) or `body` (too large, or never whole) where not.";
     MIRROR_COMPARED = Kind::Counter, "lintel_mirror_compared_total" ["route", "result"]
         "Pairs of answers compared: `same`, or what differs: `status` or `body`.";
+    COMPOSE_ANSWERS = Kind::Counter, "lintel_compose_answers_total" ["route", "result"]
+        "Answers of compositions: `whole`, `partial` where an optional leg failed, `failed` where a required one did.";
+    COMPOSE_LEGS = Kind::Counter, "lintel_compose_legs_total" ["route", "leg", "result"]
+        "Legs of compositions, by what became of them: `answered`, `skipped`, `cancelled` where another one failed first, or the reason of their failure.";
+    COMPOSE_LEG_DURATION = Kind::Histogram(&REQUEST_BOUNDS), "lintel_compose_leg_duration_seconds" ["route", "leg"]
+        "Time that legs took from their call to the end of their answer.";
     FAULTS_INJECTED = Kind::Counter, "lintel_faults_injected_total" ["route", "fault"]
         "Faults injected on purpose: `delay`, `abort`, `bandwidth` or `reset`.";
 

@@ -1,0 +1,158 @@
+//! Bodies that are made of what legs have brought.
+
+use jaq_json::{Map, Val};
+
+use crate::{
+    jq::{self, Jq, LEGS},
+    run::Results,
+    shape::Shape,
+};
+
+/// A filter over the legs, compiled.
+pub struct Body {
+    source: Option<String>,
+    form: Form,
+}
+
+enum Form {
+    /// Spliced of the texts of the legs.
+    Plain(Shape),
+    /// Run by jaq; whether it asks for `$legs`.
+    Jq { filter: Box<Jq>, legs: bool },
+}
+
+/// Why a filter can't be used. Written for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterFault {
+    /// What is wrong.
+    pub message: String,
+    /// Byte offset in the text.
+    pub offset: usize,
+}
+
+impl Body {
+    /// Compiles a filter over the legs of these names, in their order.
+    ///
+    /// # Errors
+    /// It is not a filter, or reads a leg that does not exist.
+    pub fn parse(source: &str, names: &[&str]) -> Result<Self, FilterFault> {
+        let leg = |name: &str| names.iter().position(|known| *known == name);
+        let form = match Shape::parse(source, leg) {
+            Some(shape) => Form::Plain(shape?),
+            None => Form::Jq {
+                filter: Box::new(Jq::compile(source)?),
+                legs: source.contains(LEGS),
+            },
+        };
+        Ok(Self {
+            source: Some(source.to_owned()),
+            form,
+        })
+    }
+
+    /// Whether a text is a filter, whichever legs there are.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check(source: &str) -> Result<(), FilterFault> {
+        match Shape::parse(source, |_| Some(0)) {
+            Some(shape) => shape.map(drop),
+            None => Jq::compile(source).map(drop),
+        }
+    }
+
+    /// The object of all legs.
+    pub fn all<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+        Self {
+            source: None,
+            form: Form::Plain(Shape::all(names)),
+        }
+    }
+
+    /// The filter as it is written, where it is.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// Whether it is spliced, without an interpreter.
+    pub const fn is_plain(&self) -> bool {
+        matches!(self.form, Form::Plain(_))
+    }
+
+    /// The leg whose value is passed on as it is, where that is all.
+    pub const fn only(&self) -> Option<usize> {
+        match &self.form {
+            Form::Plain(Shape::Leg(leg)) => Some(*leg),
+            _ => None,
+        }
+    }
+
+    /// Writes the value that comes of what the legs have brought. Legs that are not done count as
+    /// `null`.
+    ///
+    /// # Errors
+    /// The filter fails on these values; in words for the operator.
+    pub fn write(&self, results: &Results<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        match &self.form {
+            Form::Plain(shape) => shape.write(&|leg| results.text(leg), out),
+            Form::Jq { filter, legs } => {
+                let input = bodies(results)?;
+                let all = match legs {
+                    true => facts(results, &input),
+                    false => Val::Null,
+                };
+                jq::write(&filter.run(input, all)?, out)
+            }
+        }
+    }
+}
+
+/// The legs that a filter may read: what stands behind a dot. What only looks like one of them
+/// (a member of that name) is among them.
+pub fn mentioned<'n>(source: &str, names: &[&'n str]) -> Vec<&'n str> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mentions = |name: &str| {
+        source.match_indices(name).any(|(at, _)| {
+            let (before, after) = source.split_at(at);
+            let after = after.get(name.len()..).unwrap_or_default();
+            !after.starts_with(word) && before.ends_with(['.', '"', '{', ',', ' '])
+        })
+    };
+    let found = names.iter().copied().filter(|name| mentions(name));
+    found.collect()
+}
+
+fn text(text: &str) -> Val {
+    Val::utf8_str(text.as_bytes().to_vec())
+}
+
+/// The object of the values of all legs.
+fn bodies(results: &Results<'_>) -> Result<Val, String> {
+    let mut all = Map::default();
+    for (leg, name) in results.names().enumerate() {
+        all.insert(text(name), jq::read(results.text(leg))?);
+    }
+    Ok(Val::obj(all))
+}
+
+/// What `$legs` holds: `{ profile: { status, error, body } }`.
+fn facts(results: &Results<'_>, bodies: &Val) -> Val {
+    let mut all = Map::default();
+    for (leg, name) in results.names().enumerate() {
+        let outcome = results.outcome(leg);
+        let status = outcome.and_then(|outcome| outcome.status);
+        let status = status.map_or(Val::Null, |status| Val::from(usize::from(status)));
+        let error = outcome.and_then(|outcome| outcome.error);
+        let error = error.map_or(Val::Null, |reason| text(reason.code()));
+        let body = match bodies {
+            Val::Obj(bodies) => bodies.get(&text(name)).cloned(),
+            _ => None,
+        };
+        let mut one = Map::default();
+        one.insert(text("status"), status);
+        one.insert(text("error"), error);
+        one.insert(text("body"), body.unwrap_or_default());
+        all.insert(text(name), Val::obj(one));
+    }
+    Val::obj(all)
+}

@@ -1,0 +1,192 @@
+//! A leg: what it asks, when, and what counts as an answer.
+
+use std::{ops::RangeInclusive, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use lintel_kernel::expr::{Expr, Scope, Template, Written};
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
+};
+
+use crate::{
+    Body, Reason,
+    run::{Reply, Results},
+    value,
+};
+
+/// Everything but the unreserved characters of RFC 3986 §2.3: a value stays within its segment or
+/// its parameter.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// One part of a composition.
+pub struct Leg {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it does.
+    pub does: Does,
+    /// The legs it waits for.
+    pub after: Vec<usize>,
+    /// A condition; where it does not hold, the leg is skipped.
+    pub when: Option<Expr>,
+    /// What stands in its place where it fails or is skipped. Without it, its failure is that of the
+    /// whole.
+    pub fallback: Option<Bytes>,
+}
+
+/// What a leg does.
+pub enum Does {
+    /// Asks.
+    Ask(Box<Ask>),
+    /// Brings this value.
+    Value(Bytes),
+}
+
+/// What a leg asks, and what counts as an answer.
+pub struct Ask {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: Template,
+    /// Parameters behind those of the target. One without a value is left out.
+    pub query: Vec<(String, Template)>,
+    /// Header fields. One without a value is left out.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// The body.
+    pub body: Option<Body>,
+    /// Statuses that count as success, beside those of 2xx.
+    pub expect: Vec<Expected>,
+}
+
+/// A status that counts as success.
+pub struct Expected {
+    /// The statuses.
+    pub statuses: RangeInclusive<u16>,
+    /// What the leg brings then.
+    pub instead: Instead,
+}
+
+/// What a leg brings.
+pub enum Instead {
+    /// The body of the answer.
+    Body,
+    /// This value, whatever the body.
+    Value(Bytes),
+}
+
+/// A request as a leg makes it.
+#[derive(Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Path and query, in origin-form.
+    pub target: Uri,
+    /// Its own fields.
+    pub headers: HeaderMap,
+    /// Its body: JSON, or empty.
+    pub body: Bytes,
+}
+
+impl Ask {
+    /// The request of this leg, after those it waits for.
+    ///
+    /// # Errors
+    /// A value in it is absent or unfit, or the filter of its body fails; in words for the operator.
+    pub(crate) fn request(
+        &self,
+        scope: Scope<'_>,
+        results: &Results<'_>,
+    ) -> Result<Request, (Reason, String)> {
+        let target = self.target(scope).ok_or_else(|| {
+            let cause = "a value in its path is absent, empty or not fit for a path";
+            (Reason::NoValue, cause.to_owned())
+        })?;
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + 8);
+        for (name, value) in &self.headers {
+            let value = value.render(scope);
+            if let Some(value) = value.and_then(|text| HeaderValue::from_str(&text).ok()) {
+                headers.insert(name, value);
+            }
+        }
+        let mut body = Vec::new();
+        if let Some(filter) = &self.body {
+            let written = filter.write(results, &mut body);
+            written.map_err(|cause| (Reason::Filter, cause))?;
+        }
+        Ok(Request {
+            method: self.method.clone(),
+            target,
+            headers,
+            body: body.into(),
+        })
+    }
+
+    fn target(&self, scope: Scope<'_>) -> Option<Uri> {
+        let mut target = self.target.render_through(scope, |value, written, out| {
+            match written {
+                Written::Plain => out.extend(utf8_percent_encode(value, ESCAPED)),
+                Written::Encoded => {
+                    let value: Vec<u8> = percent_decode_str(value).collect();
+                    out.extend(percent_encode(&value, ESCAPED));
+                }
+                Written::Whole => out.push_str(value),
+            }
+            // In the query an empty value says something, in the path it makes another path.
+            !value.is_empty() || out.contains('?')
+        })?;
+        let path = target.split('?').next().unwrap_or_default();
+        if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return None;
+        }
+        let mut mark = if target.contains('?') { '&' } else { '?' };
+        for (name, value) in &self.query {
+            if let Some(value) = value.render(scope) {
+                target.push(mark);
+                target.extend(utf8_percent_encode(name, ESCAPED));
+                target.push('=');
+                target.extend(utf8_percent_encode(&value, ESCAPED));
+                mark = '&';
+            }
+        }
+        target.parse().ok()
+    }
+
+    /// What the leg brings by an answer.
+    ///
+    /// # Errors
+    /// The status is not expected, or the body is not JSON.
+    pub(crate) fn judge(&self, reply: &Reply) -> Result<Bytes, (Reason, String)> {
+        let status = reply.status.as_u16();
+        let expected = self.expect.iter();
+        let expected = expected
+            .map(|expected| (expected.statuses.contains(&status), &expected.instead))
+            .find_map(|(is, instead)| is.then_some(instead));
+        match expected {
+            Some(Instead::Value(value)) => return Ok(value.clone()),
+            Some(Instead::Body) => {}
+            None if reply.status.is_success() => {}
+            None => {
+                let cause = format!("the status {status} is not expected");
+                return Err((Reason::Status, cause));
+            }
+        }
+        if reply.body.is_empty() && (matches!(status, 204 | 205) || self.method == Method::HEAD) {
+            return Ok(Bytes::from_static(value::NULL));
+        }
+        match value::check(&reply.body) {
+            Ok(()) => Ok(reply.body.clone()),
+            Err(error) => Err((Reason::NotJson, format!("the answer is not JSON: {error}"))),
+        }
+    }
+}
+
+impl Leg {
+    /// Whether the whole fails with it.
+    pub const fn is_required(&self) -> bool {
+        self.fallback.is_none()
+    }
+}

@@ -1,0 +1,63 @@
+//! Why a leg failed.
+
+use std::fmt;
+
+/// Why a leg has not brought what it should. The words are stable: clients, logs and metrics show
+/// them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No whole answer in time.
+    Timeout,
+    /// A status that is not expected.
+    Status,
+    /// No connection, a broken one, or no valid answer.
+    Unreachable,
+    /// No endpoint, or limits or a breaker leave no room.
+    Unavailable,
+    /// The answer is larger than allowed, or all answers together are.
+    TooLarge,
+    /// The answer is not JSON.
+    NotJson,
+    /// The request could not be made: a value in it is absent, or not fit for its place.
+    NoValue,
+    /// The same, and a leg that it waited for has failed or was skipped.
+    Dependency,
+    /// The filter of its body failed.
+    Filter,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Timeout,
+        Self::Status,
+        Self::Unreachable,
+        Self::Unavailable,
+        Self::TooLarge,
+        Self::NotJson,
+        Self::NoValue,
+        Self::Dependency,
+        Self::Filter,
+    ];
+
+    /// The word for it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Status => "status",
+            Self::Unreachable => "unreachable",
+            Self::Unavailable => "unavailable",
+            Self::TooLarge => "too_large",
+            Self::NotJson => "not_json",
+            Self::NoValue => "no_value",
+            Self::Dependency => "dependency",
+            Self::Filter => "filter",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}

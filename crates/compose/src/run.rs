@@ -1,0 +1,404 @@
+//! Running the legs: each as soon as it can, all in the task of the request.
+
+use std::{
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use lintel_kernel::{
+    Exchange,
+    expr::{Legs, Scope},
+};
+use serde_json::Value;
+use smallvec::SmallVec;
+
+use crate::{
+    Does, Leg, Plan, Reason, Request, jq,
+    value::{self, Member},
+};
+
+/// A whole answer to a leg.
+#[derive(Debug)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its fields.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+    /// Who answered.
+    pub endpoint: Option<SocketAddr>,
+    /// How many tries there were.
+    pub attempts: u8,
+}
+
+/// Why there is no whole answer.
+#[derive(Debug)]
+pub struct Missed {
+    /// The reason.
+    pub reason: Reason,
+    /// In words, for the operator; never for the client.
+    pub cause: String,
+    /// Who was tried last.
+    pub endpoint: Option<SocketAddr>,
+    /// How many tries there were.
+    pub attempts: u8,
+}
+
+/// A call that is being made.
+pub type Calling<'a> = Pin<Box<dyn Future<Output = Result<Reply, Missed>> + 'a>>;
+
+/// Makes calls.
+pub trait Caller {
+    /// Begins the call of a leg. Dropping the future gives it up.
+    fn call(&self, leg: usize, request: Request) -> Calling<'_>;
+}
+
+/// What became of a leg.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its value: JSON text. That of the fallback where it failed or was skipped.
+    pub value: Bytes,
+    /// Why it failed.
+    pub error: Option<Reason>,
+    /// Whether its condition did not hold.
+    pub skipped: bool,
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// The fields of the answer.
+    pub headers: HeaderMap,
+    /// From the beginning of the composition to that of the leg.
+    pub began: Duration,
+    /// How long it took.
+    pub took: Duration,
+    /// Who answered, or was tried last.
+    pub endpoint: Option<SocketAddr>,
+    /// How many tries there were.
+    pub attempts: u8,
+    /// Why it failed, in words for the operator.
+    pub cause: Option<String>,
+}
+
+/// What the legs have brought.
+pub struct Results<'p> {
+    plan: &'p Plan,
+    outcomes: Vec<Option<Outcome>>,
+    /// When each began.
+    begun: Vec<Option<Instant>>,
+    since: Instant,
+    /// Bytes that all have brought.
+    size: usize,
+    failed: Option<usize>,
+}
+
+/// Legs that few compositions have more of.
+type Calls<'c> = SmallVec<[(usize, Calling<'c>); 8]>;
+
+/// Runs the legs of a plan, until all are done or a required one has failed; the others are given up
+/// then.
+///
+/// # Cancel safety
+/// Dropping the future gives up all calls.
+pub async fn run<'p>(plan: &'p Plan, exchange: &Exchange, caller: &impl Caller) -> Results<'p> {
+    let mut results = Results::new(plan);
+    let mut calls = Calls::new();
+    loop {
+        results.begin(exchange, caller, &mut calls);
+        if results.failed.is_some() || calls.is_empty() {
+            return results;
+        }
+        poll_fn(|cx| results.poll(&mut calls, cx)).await;
+    }
+}
+
+/// What a leg begins with.
+enum Start {
+    Call(Request),
+    /// It needs no call.
+    Done(Outcome),
+}
+
+impl<'p> Results<'p> {
+    fn new(plan: &'p Plan) -> Self {
+        let legs = plan.legs().len();
+        Self {
+            plan,
+            outcomes: (0..legs).map(|_| None).collect(),
+            begun: vec![None; legs],
+            since: Instant::now(),
+            size: 0,
+            failed: None,
+        }
+    }
+
+    /// Begins every leg that waits for nothing any more.
+    fn begin<'c>(&mut self, exchange: &Exchange, caller: &'c impl Caller, calls: &mut Calls<'c>) {
+        let plan = self.plan;
+        let mut again = true;
+        // What needs no call is done at once, and others may have waited for it.
+        while std::mem::take(&mut again) {
+            for (index, leg) in plan.legs().iter().enumerate() {
+                let waits = leg.after.iter().any(|other| self.outcome(*other).is_none());
+                let Some(begun @ None) = self.begun.get_mut(index) else {
+                    continue;
+                };
+                if waits || self.failed.is_some() {
+                    continue;
+                }
+                *begun = Some(Instant::now());
+                match self.start(leg, exchange) {
+                    Start::Call(request) => calls.push((index, caller.call(index, request))),
+                    Start::Done(outcome) => {
+                        self.settle(index, outcome);
+                        again = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&self, leg: &Leg, exchange: &Exchange) -> Start {
+        let scope = Scope::among(exchange, self);
+        if leg.when.as_ref().is_some_and(|when| !when.holds(scope)) {
+            return Start::Done(Outcome {
+                skipped: true,
+                ..Outcome::of(leg.instead())
+            });
+        }
+        let ask = match &leg.does {
+            Does::Ask(ask) => ask,
+            Does::Value(value) => return Start::Done(Outcome::of(value.clone())),
+        };
+        match ask.request(scope, self) {
+            Ok(request) => Start::Call(request),
+            Err((Reason::NoValue, cause)) if leg.after.iter().any(|other| self.lacks(*other)) => {
+                Start::Done(Outcome::lost(leg, Reason::Dependency, cause))
+            }
+            Err((reason, cause)) => Start::Done(Outcome::lost(leg, reason, cause)),
+        }
+    }
+
+    /// Whether a leg has not brought a value of its own.
+    fn lacks(&self, leg: usize) -> bool {
+        let outcome = self.outcome(leg);
+        outcome.is_some_and(|outcome| outcome.error.is_some() || outcome.skipped)
+    }
+
+    /// Ready once a call is done; all that are done are taken.
+    fn poll(&mut self, calls: &mut Calls<'_>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut done = SmallVec::<[(usize, Result<Reply, Missed>); 8]>::new();
+        calls.retain(|(leg, call)| match call.as_mut().poll(cx) {
+            Poll::Ready(answer) => {
+                done.push((*leg, answer));
+                false
+            }
+            Poll::Pending => true,
+        });
+        if done.is_empty() {
+            return Poll::Pending;
+        }
+        for (leg, answer) in done {
+            self.answered(leg, answer);
+        }
+        Poll::Ready(())
+    }
+
+    fn answered(&mut self, index: usize, answer: Result<Reply, Missed>) {
+        let Some(leg) = self.plan.legs().get(index) else {
+            return;
+        };
+        let outcome = match answer {
+            Err(missed) => Outcome {
+                endpoint: missed.endpoint,
+                attempts: missed.attempts,
+                ..Outcome::lost(leg, missed.reason, missed.cause)
+            },
+            Ok(reply) => {
+                self.size = self.size.saturating_add(reply.body.len());
+                Outcome {
+                    status: Some(reply.status.as_u16()),
+                    endpoint: reply.endpoint,
+                    attempts: reply.attempts,
+                    ..match self.judge(leg, &reply) {
+                        Ok(value) => Outcome {
+                            headers: reply.headers,
+                            ..Outcome::of(value)
+                        },
+                        Err((reason, cause)) => Outcome::lost(leg, reason, cause),
+                    }
+                }
+            }
+        };
+        self.settle(index, outcome);
+    }
+
+    fn judge(&self, leg: &Leg, reply: &Reply) -> Result<Bytes, (Reason, String)> {
+        if self.size > self.plan.max_body() {
+            let cause = format!("all legs have more than {} bytes", self.plan.max_body());
+            return Err((Reason::TooLarge, cause));
+        }
+        match &leg.does {
+            Does::Ask(ask) => ask.judge(reply),
+            Does::Value(value) => Ok(value.clone()),
+        }
+    }
+
+    fn settle(&mut self, index: usize, mut outcome: Outcome) {
+        let Some(leg) = self.plan.legs().get(index) else {
+            return;
+        };
+        if let Some(begun) = self.begun.get(index).copied().flatten() {
+            outcome.began = begun.saturating_duration_since(self.since);
+            outcome.took = begun.elapsed();
+        }
+        if outcome.error.is_some() && leg.is_required() {
+            self.failed.get_or_insert(index);
+        }
+        if let Some(place) = self.outcomes.get_mut(index) {
+            *place = Some(outcome);
+        }
+    }
+
+    /// The required leg that failed.
+    pub const fn failed(&self) -> Option<usize> {
+        self.failed
+    }
+
+    /// What became of a leg; nothing yet where it is not done.
+    pub fn outcome(&self, leg: usize) -> Option<&Outcome> {
+        self.outcomes.get(leg).and_then(Option::as_ref)
+    }
+
+    /// How long ago a leg began that is not done.
+    pub fn given_up(&self, leg: usize) -> Option<Duration> {
+        let begun = self.begun.get(leg).copied().flatten();
+        begun
+            .filter(|_| self.outcome(leg).is_none())
+            .map(|begun| begun.elapsed())
+    }
+
+    /// Legs that failed, with the reason.
+    pub fn errors(&self) -> impl Iterator<Item = (&'p str, Reason)> {
+        let legs = self.plan.legs().iter().enumerate();
+        legs.filter_map(|(index, leg)| Some((&*leg.name, self.outcome(index)?.error?)))
+    }
+
+    /// The names of the legs.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'p str> {
+        self.plan.legs().iter().map(|leg| &*leg.name)
+    }
+
+    /// The text of a leg's value; `null` where it is not done.
+    pub fn text(&self, leg: usize) -> &[u8] {
+        let outcome = self.outcome(leg);
+        outcome.map_or(value::NULL, |outcome| &outcome.value)
+    }
+
+    /// The body of the answer: JSON text.
+    ///
+    /// # Errors
+    /// The filter fails; in words for the operator.
+    pub fn body(&self) -> Result<Vec<u8>, String> {
+        let mut out = Vec::with_capacity(self.size + 256);
+        self.plan.body().write(self, &mut out)?;
+        if let Some(name) = self.plan.errors() {
+            self.list_errors(name, &mut out);
+        }
+        Ok(out)
+    }
+
+    /// Adds `"_errors": [{"leg": "recs", "code": "timeout"}]` to an object.
+    fn list_errors(&self, name: &str, out: &mut Vec<u8>) {
+        let mut errors = self.errors().peekable();
+        let text = out.trim_ascii();
+        let Some(inside) = text
+            .strip_prefix(b"{")
+            .and_then(|text| text.strip_suffix(b"}"))
+        else {
+            return;
+        };
+        if errors.peek().is_none() {
+            return;
+        }
+        let empty = inside.trim_ascii().is_empty();
+        // The last brace, and what white space follows it.
+        out.truncate(out.trim_ascii_end().len().saturating_sub(1));
+        if !empty {
+            out.push(b',');
+        }
+        jq::string(name.as_bytes(), out);
+        out.extend_from_slice(b":[");
+        for (place, (leg, reason)) in errors.enumerate() {
+            out.extend_from_slice(if place > 0 {
+                b",{\"leg\":"
+            } else {
+                b"{\"leg\":"
+            });
+            jq::string(leg.as_bytes(), out);
+            out.extend_from_slice(b",\"code\":");
+            jq::string(reason.code().as_bytes(), out);
+            out.push(b'}');
+        }
+        out.extend_from_slice(b"]}");
+    }
+}
+
+impl Outcome {
+    fn of(value: Bytes) -> Self {
+        Self {
+            value,
+            error: None,
+            skipped: false,
+            status: None,
+            headers: HeaderMap::new(),
+            began: Duration::ZERO,
+            took: Duration::ZERO,
+            endpoint: None,
+            attempts: 0,
+            cause: None,
+        }
+    }
+
+    fn lost(leg: &Leg, reason: Reason, cause: String) -> Self {
+        Self {
+            error: Some(reason),
+            cause: Some(cause),
+            ..Self::of(leg.instead())
+        }
+    }
+}
+
+impl Leg {
+    /// What stands in its place.
+    fn instead(&self) -> Bytes {
+        let fallback = self.fallback.clone();
+        fallback.unwrap_or(Bytes::from_static(value::NULL))
+    }
+}
+
+impl Legs for Results<'_> {
+    fn status(&self, leg: &str) -> Option<u16> {
+        self.outcome(self.plan.find(leg)?)?.status
+    }
+
+    fn error(&self, leg: &str) -> Option<&'static str> {
+        self.outcome(self.plan.find(leg)?)?.error.map(Reason::code)
+    }
+
+    fn header(&self, leg: &str, name: &HeaderName) -> Option<&HeaderValue> {
+        self.outcome(self.plan.find(leg)?)?.headers.get(name)
+    }
+
+    fn member(&self, leg: &str, path: &[String]) -> Option<Value> {
+        let outcome = self.outcome(self.plan.find(leg)?)?;
+        match value::member(&outcome.value, path) {
+            Member::There(value) => Some(value),
+            Member::Absent | Member::Unfit => None,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Calls without sockets: each is answered when the test says so, in any order.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use lintel_kernel::{
+    Detour, Exchange, Names,
+    exchange::Params,
+    expr::{Expr, Template},
+    trace::{RequestId, Trace},
+};
+use smallvec::SmallVec;
+
+use crate::{Ask, Body, Caller, Calling, Does, Leg, Missed, Plan, Reason, Reply, Results, run};
+
+struct Nameless;
+
+impl Names for Nameless {
+    fn listener(&self, _: u16) -> &str {
+        ""
+    }
+    fn route(&self, _: u32) -> &str {
+        ""
+    }
+    fn params(&self, _: u32) -> &[Arc<str>] {
+        &[]
+    }
+    fn service(&self, _: u32) -> &str {
+        ""
+    }
+}
+
+pub(super) fn exchange(target: &str) -> Exchange {
+    let (request, ()) = Request::get(target).body(()).unwrap().into_parts();
+    Exchange {
+        target: request.uri.path_and_query().unwrap().clone(),
+        request,
+        names: Rc::new(Nameless),
+        received: Instant::now(),
+        peer: None,
+        client: [192, 0, 2, 1].into(),
+        secure: false,
+        certificate: None,
+        listener: 0,
+        id: RequestId::random(),
+        trace: Trace::begin(false),
+        host: SmallVec::new(),
+        canonical: None,
+        grpc: false,
+        route: None,
+        params: Params::default(),
+        service: None,
+        endpoint: None,
+        attempts: 0,
+        upstream_time: Duration::ZERO,
+        identity: None,
+        refused: None,
+        detour: Detour::default(),
+        legs: None,
+        held: SmallVec::new(),
+        cause: None,
+        status: 0,
+    }
+}
+
+/// A leg that gets a path.
+pub(super) fn get(name: &str, target: &str) -> Leg {
+    Leg {
+        name: name.into(),
+        does: Does::Ask(Box::new(Ask {
+            method: Method::GET,
+            target: Template::parse_among(target).unwrap(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            expect: Vec::new(),
+        })),
+        after: Vec::new(),
+        when: None,
+        fallback: None,
+    }
+}
+
+pub(super) fn fixed(name: &str, value: &'static str) -> Leg {
+    Leg {
+        does: Does::Value(Bytes::from_static(value.as_bytes())),
+        ..get(name, "/")
+    }
+}
+
+impl Leg {
+    pub(super) fn after(mut self, legs: &[usize]) -> Self {
+        self.after = legs.to_vec();
+        self
+    }
+
+    pub(super) fn or_else(mut self, value: &'static str) -> Self {
+        self.fallback = Some(Bytes::from_static(value.as_bytes()));
+        self
+    }
+
+    pub(super) fn when(mut self, condition: &str) -> Self {
+        self.when = Some(Expr::parse_among(condition).unwrap());
+        self
+    }
+}
+
+/// A plan whose answer is made by a filter; without one, of all legs.
+pub(super) fn plan(legs: Vec<Leg>, filter: Option<&str>) -> Plan {
+    let body = {
+        let names: Vec<&str> = legs.iter().map(|leg| &*leg.name).collect();
+        match filter {
+            Some(filter) => Body::parse(filter, &names).unwrap(),
+            None => Body::all(names.into_iter()),
+        }
+    };
+    Plan::new(legs, body, 1 << 20).unwrap()
+}
+
+/// What a call comes to.
+#[derive(Clone, Debug)]
+pub(super) enum Comes {
+    Answer(u16, &'static str),
+    Lost(Reason),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Called(usize, String),
+    Done(usize),
+    Dropped(usize),
+}
+
+/// Answers calls in the order of a schedule: at each wake the next place among the open ones.
+#[derive(Default)]
+pub(super) struct Fake {
+    pub(super) comes: Vec<Comes>,
+    pub(super) events: Rc<RefCell<Vec<Event>>>,
+    ready: Rc<RefCell<Vec<usize>>>,
+    pub(super) open: Rc<RefCell<Vec<usize>>>,
+}
+
+/// Notes that a call was given up, unless it was done.
+struct Guard {
+    leg: usize,
+    done: Cell<bool>,
+    events: Rc<RefCell<Vec<Event>>>,
+    open: Rc<RefCell<Vec<usize>>>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.open.borrow_mut().retain(|leg| *leg != self.leg);
+        let event = match self.done.get() {
+            true => Event::Done(self.leg),
+            false => Event::Dropped(self.leg),
+        };
+        self.events.borrow_mut().push(event);
+    }
+}
+
+impl Caller for Fake {
+    fn call(&self, leg: usize, request: crate::Request) -> Calling<'_> {
+        let event = Event::Called(leg, request.target.to_string());
+        self.events.borrow_mut().push(event);
+        self.open.borrow_mut().push(leg);
+        let guard = Guard {
+            leg,
+            done: Cell::new(false),
+            events: Rc::clone(&self.events),
+            open: Rc::clone(&self.open),
+        };
+        let ready = Rc::clone(&self.ready);
+        let comes = self.comes[leg].clone();
+        Box::pin(async move {
+            poll_fn(|_| match ready.borrow().contains(&leg) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+            guard.done.set(true);
+            match comes {
+                Comes::Answer(status, body) => Ok(Reply {
+                    status: StatusCode::from_u16(status).unwrap(),
+                    headers: HeaderMap::new(),
+                    body: Bytes::from_static(body.as_bytes()),
+                    endpoint: None,
+                    attempts: 1,
+                }),
+                Comes::Lost(reason) => Err(Missed {
+                    reason,
+                    cause: "as told".to_owned(),
+                    endpoint: None,
+                    attempts: 1,
+                }),
+            }
+        })
+    }
+}
+
+impl Fake {
+    pub(super) fn new(comes: Vec<Comes>) -> Self {
+        Self {
+            comes,
+            ..Self::default()
+        }
+    }
+
+    /// Lets the open call at a place, counted around, be answered next.
+    pub(super) fn answer(&self, place: usize) {
+        let open = self.open.borrow();
+        if !open.is_empty() {
+            self.ready.borrow_mut().push(open[place % open.len()]);
+        }
+    }
+
+    /// Runs a plan; `order` says which of the open calls is answered at each step. Gives up after
+    /// that many steps.
+    pub(super) fn run<'p>(
+        &self,
+        plan: &'p Plan,
+        exchange: &Exchange,
+        order: &[usize],
+    ) -> Option<Results<'p>> {
+        let mut running = Box::pin(run(plan, exchange, self));
+        let mut cx = Context::from_waker(Waker::noop());
+        for place in order {
+            if let Poll::Ready(results) = running.as_mut().poll(&mut cx) {
+                return Some(results);
+            }
+            self.answer(*place);
+        }
+        match running.as_mut().poll(&mut cx) {
+            Poll::Ready(results) => Some(results),
+            Poll::Pending => None,
+        }
+    }
+
+    /// The same to its end, first come first served.
+    pub(super) fn finish<'p>(&self, plan: &'p Plan, target: &str) -> Results<'p> {
+        let results = self.run(plan, &exchange(target), &[0; 64]);
+        results.unwrap_or_else(|| panic!("it hangs"))
+    }
+
+    pub(super) fn called(&self, leg: usize) -> Option<String> {
+        let events = self.events.borrow();
+        events.iter().find_map(|event| match event {
+            Event::Called(called, target) if *called == leg => Some(target.clone()),
+            _ => None,
+        })
+    }
+}
+
+/// The answer as text.
+pub(super) fn text(results: &Results<'_>) -> String {
+    String::from_utf8(results.body().unwrap()).unwrap()
+}

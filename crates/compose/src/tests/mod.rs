@@ -1,0 +1,7 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod fake;
+mod filters;
+mod plans;
+mod runs;
+mod values;

@@ -1,0 +1,282 @@
+//! Compositions: what each leg does, what it reads, and who waits for whom.
+
+use lintel_compose::graph;
+use lintel_kernel::expr::{Expr, Template};
+use serde_json::Value;
+
+use super::{Check, expressions::Scope};
+use crate::{
+    build::{circular, leg_names, waits},
+    diagnostic::{Diagnostic, code},
+    model::{Compose, Leg, Route},
+    shape::nearest,
+    text::{Filter, LegTemplate},
+};
+
+pub(super) fn check(check: &mut Check<'_>, route: &str, settings: &Route, compose: &Compose) {
+    let names = leg_names(compose);
+    let base = ["routes", route, "to", "compose"];
+    let params = settings.params();
+    let place = Place {
+        scope: Scope {
+            loaded: check.loaded,
+            response: false,
+            params: Some(&params),
+        },
+        base: &base,
+        names: &names,
+    };
+    let mut found = Vec::new();
+    for (name, leg) in &compose.legs {
+        place.leg(name.as_str(), leg, &mut found);
+    }
+    if let Some(filter) = &compose.body {
+        found.extend(place.filter(&["body"], filter));
+    }
+    if let Some(status) = &compose.status
+        && let Ok(expr) = status.compile()
+    {
+        found.extend(place.expr(&["status"], status.source(), &expr));
+    }
+    for (name, value) in &compose.headers {
+        let headers = [&base[..], &["headers"]].concat();
+        let key = super::expressions::written(check.loaded, &headers, &name.to_string());
+        found.extend(place.template(&["headers", key.unwrap_or_default()], value));
+    }
+    let after: Vec<Vec<usize>> = compose
+        .legs
+        .values()
+        .map(|leg| waits(leg, &names))
+        .collect();
+    if let Err(circle) = graph::order(&after) {
+        found.push(place.circle(&circle));
+    }
+    check.out.extend(found);
+    for (name, leg) in &compose.legs {
+        if let Some(timeout) = leg.timeout {
+            let path = [&base[..], &["legs", name.as_str(), "timeout"]].concat();
+            check.positive(&path, timeout);
+        }
+    }
+}
+
+/// A composition and where it stands.
+struct Place<'a> {
+    scope: Scope<'a>,
+    base: &'a [&'a str; 4],
+    names: &'a [&'a str],
+}
+
+impl Place<'_> {
+    fn path<'p>(&self, keys: &[&'p str]) -> Vec<&'p str>
+    where
+        Self: 'p,
+    {
+        let mut path = self.base.to_vec();
+        path.extend_from_slice(keys);
+        path
+    }
+
+    fn error(&self, code: &'static str, keys: &[&str], message: impl Into<String>) -> Diagnostic {
+        let path = [&self.base[..], keys].concat();
+        Diagnostic::error(code, message)
+            .at(self.scope.loaded.locate(&path), "")
+            .path(path.join("."))
+    }
+
+    fn leg(&self, name: &str, leg: &Leg, found: &mut Vec<Diagnostic>) {
+        self.does(name, leg, found);
+        self.instead(name, leg, found);
+        for other in &leg.after {
+            if !self.names.contains(&other.as_str()) {
+                let at = leg.after.iter().position(|known| known == other);
+                let at = at.unwrap_or_default().to_string();
+                let keys = ["legs", name, "after", &at];
+                found.push(self.unknown(&keys, other.as_str()));
+            }
+        }
+        for (key, _, target) in leg.targets() {
+            found.extend(self.template(&["legs", name, key], target));
+            found.extend(self.target(&["legs", name, key], target));
+        }
+        for (parameter, value) in &leg.query {
+            found.extend(self.template(&["legs", name, "query", parameter], value));
+        }
+        for (field, value) in &leg.headers {
+            let headers = [&self.base[..], &["legs", name, "headers"]].concat();
+            let key = super::expressions::written(self.scope.loaded, &headers, &field.to_string());
+            let key = key.unwrap_or_default();
+            found.extend(self.template(&["legs", name, "headers", key], value));
+        }
+        if let Some(when) = &leg.when
+            && let Ok(expr) = when.compile()
+        {
+            found.extend(self.expr(&["legs", name, "when"], when.source(), &expr));
+        }
+        if let Some(filter) = &leg.body {
+            found.extend(self.filter(&["legs", name, "body"], filter));
+        }
+    }
+
+    /// A leg does one thing.
+    fn does(&self, name: &str, leg: &Leg, found: &mut Vec<Diagnostic>) {
+        let targets = leg.targets();
+        let keys = ["legs", name];
+        let one = match (&leg.value, &leg.service, targets.as_slice()) {
+            (None, Some(_), [_]) | (Some(_), None, []) => None,
+            (None, None, []) => Some("does nothing"),
+            (Some(_), _, _) => Some("asks, and has a fixed value"),
+            (None, None, _) => Some("does not say which service it asks"),
+            (None, Some(_), []) => Some("does not say what it asks for"),
+            (None, Some(_), [_, ..]) => Some("asks for two things"),
+        };
+        if let Some(what) = one {
+            let path = self.path(&keys);
+            found.push(
+                self.error(code::ONE_OF, &keys, format!("leg `{name}` {what}"))
+                    .at(self.scope.loaded.locate_key(&path), "")
+                    .expected("`service` with one of `get`, `post`, `put`, `patch` and `delete`, or `value` alone")
+                    .help("write `{ service: NAME, get: /PATH }`"),
+            );
+        }
+        if leg.body.is_some()
+            && let [(key @ "get", ..)] = targets.as_slice()
+        {
+            let keys = ["legs", name, "body"];
+            found.push(
+                self.error(code::CONFLICT, &keys, "a `GET` has no body")
+                    .at(
+                        self.scope.loaded.locate_key(&self.path(&keys)),
+                        "never read",
+                    )
+                    .help(format!(
+                        "ask with `post` in place of `{key}`, or remove `body`"
+                    )),
+            );
+        }
+    }
+
+    /// What stands in for a leg.
+    fn instead(&self, name: &str, leg: &Leg, found: &mut Vec<Diagnostic>) {
+        if leg.optional == Some(false) && leg.fallback.is_some() {
+            let keys = ["legs", name, "optional"];
+            let fallback = self.path(&["legs", name, "fallback"]);
+            found.push(
+                self.error(
+                    code::CONFLICT,
+                    &keys,
+                    format!("leg `{name}` is required, and has a value for when it fails"),
+                )
+                .also(self.scope.loaded.locate_key(&fallback), "the value")
+                .help("remove `optional: false`, or remove `fallback`"),
+            );
+        }
+        for (statuses, value) in &leg.expect {
+            let word = match value {
+                Value::String(word) if word != "body" => word,
+                _ => continue,
+            };
+            if nearest(word, ["body"]).is_some() {
+                let statuses = statuses.to_string();
+                let keys = ["legs", name, "expect", &statuses];
+                found.push(
+                    self.error(
+                        code::INVALID_VALUE,
+                        &keys,
+                        format!("`{word}` would be the value"),
+                    )
+                    .help("write `body` for the body of the answer, or another value"),
+                );
+            }
+        }
+    }
+
+    fn target(&self, keys: &[&str], target: &LegTemplate) -> Option<Diagnostic> {
+        let text = target.source();
+        let path = text.split('?').next().unwrap_or_default();
+        let message = if !text.starts_with('/') {
+            "a leg asks for a path, and that begins with `/`"
+        } else if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            "`.` and `..` lead out of the path"
+        } else {
+            return None;
+        };
+        let told = self.error(code::INVALID_VALUE, keys, message);
+        Some(told.help("write the whole path, such as `/users/${claims.sub}`"))
+    }
+
+    fn template(&self, keys: &[&str], text: &LegTemplate) -> Vec<Diagnostic> {
+        let Ok(template) = text.compile() else {
+            return Vec::new();
+        };
+        let exprs = Template::exprs(&template);
+        exprs
+            .filter_map(|expr| self.expr(keys, text.source(), expr))
+            .collect()
+    }
+
+    fn expr(&self, keys: &[&str], text: &str, expr: &Expr) -> Option<Diagnostic> {
+        let path = [&self.base[..], keys].concat();
+        if let Some(fault) = self.scope.fault(&path, text, expr) {
+            return Some(fault);
+        }
+        let legs = expr.legs();
+        let unknown = legs.iter().find(|leg| !self.names.contains(&&*leg.name))?;
+        let found = self
+            .scope
+            .found(code::UNKNOWN_LEG, &path, text, expr.source());
+        let told = found.message(format!("there is no leg `{}`", unknown.name));
+        Some(told.help(self.advice(&unknown.name)))
+    }
+
+    fn filter(&self, keys: &[&str], filter: &Filter) -> Option<Diagnostic> {
+        let fault = filter.compile(self.names).err()?;
+        let path = [&self.base[..], keys].concat();
+        let loaded = self.scope.loaded;
+        let span = loaded.locate(&path);
+        let place = match loaded.is_hidden(&path) {
+            true => span,
+            false => crate::shape::caret(&loaded.sources, span, filter.source(), fault.offset),
+        };
+        let name = fault.message.split('`').nth(1).unwrap_or_default();
+        let told = Diagnostic::error(code::UNKNOWN_LEG, fault.message.clone())
+            .at(place, "here")
+            .path(path.join("."));
+        Some(told.help(self.advice(name)))
+    }
+
+    fn unknown(&self, keys: &[&str], name: &str) -> Diagnostic {
+        self.error(code::UNKNOWN_LEG, keys, format!("there is no leg `{name}`"))
+            .help(self.advice(name))
+    }
+
+    fn advice(&self, name: &str) -> String {
+        match nearest(name, self.names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => match self.names {
+                [only] => format!("the only leg is `{only}`"),
+                names => format!("the legs are {}", crate::shape::list(names, "and")),
+            },
+        }
+    }
+
+    fn circle(&self, circle: &[usize]) -> Diagnostic {
+        let names = circle.iter().filter_map(|leg| self.names.get(*leg));
+        let names: Vec<&str> = names.copied().collect();
+        let key = |name: &str| self.scope.loaded.locate_key(&self.path(&["legs", name]));
+        let (first, rest) = names.split_first().unwrap_or((&"", &[]));
+        let mut told = self
+            .error(
+                code::CONFLICT,
+                &["legs", first],
+                circular(circle, self.names),
+            )
+            .at(key(first), "this one would wait for ever");
+        if let [second, _, ..] = rest {
+            told = told.also(key(second), format!("`{first}` reads this one"));
+        }
+        told.help(
+            "a leg can read only legs that do not wait for it: take one of the references out",
+        )
+    }
+}

@@ -1,0 +1,227 @@
+use std::collections::BTreeMap;
+
+use lintel_kernel::{ByteSize, Duration, config};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::{Respond, Table};
+use crate::text::{FieldName, Filter, LegExpr, LegName, LegTemplate, Name, StatusRange};
+
+/// Makes one answer of several calls. The calls, its legs, run side by side; a leg that reads what
+/// another one brings waits for it.
+#[config]
+pub struct Compose {
+    /// The legs by name. Expressions read what they bring as `legs.NAME.body.MEMBER`,
+    /// `legs.NAME.status`, `legs.NAME.headers["NAME"]` and `legs.NAME.error`.
+    #[schemars(extend("minProperties" = 1))]
+    pub legs: Table<LegName, Leg>,
+
+    /// The body of the answer: a jq filter over the values of the legs, in which `.profile` is what
+    /// the leg `profile` has brought, and `$legs.profile` has its `status`, `error` and `body`.
+    /// Default: an object of all legs.
+    #[serde(default)]
+    pub body: Option<Filter>,
+
+    /// The status of the answer: a number, or an expression over the legs. Default: `200`.
+    #[serde(default)]
+    #[schemars(example = &"legs.profile.status")]
+    pub status: Option<LegExpr>,
+
+    /// Header fields of the answer. One without a value is left out.
+    #[serde(default)]
+    pub headers: Table<FieldName, LegTemplate>,
+
+    /// What the client gets when a required leg fails, whatever the others bring. Its `status` is
+    /// 503 unless it says otherwise. Default: problem details with 504 for `timeout`, 503 for
+    /// `unavailable` and 502 for anything else.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "json": { "error": "home_unavailable" } }))]
+    pub error: Option<ComposeError>,
+
+    /// A name in the answer, where it is an object, under which failed legs are listed: each with
+    /// `leg` and `code`. Default: they are not listed.
+    #[serde(default)]
+    #[schemars(example = &"_errors")]
+    pub errors: Option<String>,
+
+    /// The header field that tells which legs failed, and why: `recs=timeout`. It is left out where
+    /// none has.
+    #[serde(default = "partial")]
+    pub header: FieldName,
+
+    /// Header fields of the client's request, as policies left it, that go along to all legs which
+    /// do not say otherwise.
+    #[serde(default)]
+    #[schemars(example = ["authorization", "accept-language"])]
+    pub forward: Vec<FieldName>,
+
+    /// How much all legs together may bring. The leg that goes beyond fails as `too_large`.
+    #[serde(default = "eight_mebibytes")]
+    pub max_body: ByteSize,
+}
+
+impl Compose {
+    /// The services that the legs ask, with the name of the leg.
+    pub fn services(&self) -> impl Iterator<Item = (&LegName, &Name)> {
+        let legs = self.legs.iter();
+        legs.filter_map(|(name, leg)| Some((name, leg.service.as_ref()?)))
+    }
+}
+
+/// A part of a composition: a call of a service, or a fixed value.
+#[config]
+pub struct Leg {
+    /// The service that is asked.
+    #[serde(default)]
+    pub service: Option<Name>,
+
+    /// Asks with `GET` for this path and query. What `${…}` stands for is escaped; a value in the
+    /// path that is absent or empty lets the leg fail as `no_value`.
+    #[serde(default)]
+    #[schemars(example = &"/users/${claims.sub}")]
+    pub get: Option<LegTemplate>,
+
+    /// Asks with `POST`.
+    #[serde(default)]
+    pub post: Option<LegTemplate>,
+
+    /// Asks with `PUT`.
+    #[serde(default)]
+    pub put: Option<LegTemplate>,
+
+    /// Asks with `PATCH`.
+    #[serde(default)]
+    pub patch: Option<LegTemplate>,
+
+    /// Asks with `DELETE`.
+    #[serde(default)]
+    pub delete: Option<LegTemplate>,
+
+    /// Asks nobody: this is the value of the leg.
+    #[serde(default, deserialize_with = "present")]
+    pub value: Option<Value>,
+
+    /// Parameters of the query. One without a value is left out.
+    #[serde(default)]
+    pub query: BTreeMap<String, LegTemplate>,
+
+    /// Header fields of the call. One without a value is left out.
+    #[serde(default)]
+    pub headers: Table<FieldName, LegTemplate>,
+
+    /// Header fields of the client's request that go along, in place of those that the composition
+    /// says. Those that tell of the client's address and of the trace always do.
+    #[serde(default)]
+    pub forward: Option<Vec<FieldName>>,
+
+    /// The body of the call: a jq filter over the legs, sent as JSON.
+    #[serde(default)]
+    #[schemars(example = &"{ ids: [.orders[].id] }")]
+    pub body: Option<Filter>,
+
+    /// Legs that it waits for, beside those that it reads.
+    #[serde(default)]
+    pub after: Vec<LegName>,
+
+    /// Whether the leg is made: a condition. Where it does not hold, its value is that of
+    /// `fallback`, or `null`.
+    #[serde(default)]
+    #[schemars(example = &"request.query[\"full\"] == \"1\"")]
+    pub when: Option<LegExpr>,
+
+    /// How long it may take until all of the answer is there, within the route's own timeout.
+    /// Default: that is all.
+    #[serde(default)]
+    #[schemars(example = &"300ms")]
+    pub timeout: Option<Duration>,
+
+    /// Whether the answer can do without it: if it fails, its value is `null`.
+    #[serde(default)]
+    pub optional: Option<bool>,
+
+    /// The value of a leg that fails or is not made. With it the leg is optional.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(example = serde_json::json!([]))]
+    pub fallback: Option<Value>,
+
+    /// Statuses that count as success, beside 2xx, and what the leg brings then: `body` for the body
+    /// of the answer, or else this value. `{ 404: null }` makes nothing of what is not there.
+    #[serde(default)]
+    pub expect: Table<StatusRange, Value>,
+
+    /// Largest body of its answer. With a larger one it fails as `too_large`.
+    #[serde(default = "one_mebibyte")]
+    pub max_body: ByteSize,
+}
+
+impl Leg {
+    /// The ways to ask that it names.
+    pub fn targets(&self) -> Vec<(&'static str, http::Method, &LegTemplate)> {
+        let all = [
+            ("get", http::Method::GET, &self.get),
+            ("post", http::Method::POST, &self.post),
+            ("put", http::Method::PUT, &self.put),
+            ("patch", http::Method::PATCH, &self.patch),
+            ("delete", http::Method::DELETE, &self.delete),
+        ];
+        let all = all.into_iter();
+        all.filter_map(|(key, method, target)| Some((key, method, target.as_ref()?)))
+            .collect()
+    }
+
+    /// Whether the answer can do without it.
+    pub fn is_optional(&self) -> bool {
+        self.fallback.is_some() || self.optional == Some(true)
+    }
+}
+
+/// What a client gets when a required leg fails.
+#[config]
+pub struct ComposeError {
+    /// The status.
+    #[serde(default = "unavailable")]
+    #[schemars(range(min = 400, max = 599))]
+    pub status: u16,
+
+    /// The body as a value that is written as `application/json`.
+    #[serde(default)]
+    pub json: Option<Value>,
+
+    /// Header fields of the answer.
+    #[serde(default)]
+    pub headers: Table<FieldName, crate::text::TemplateText>,
+}
+
+impl ComposeError {
+    /// The same as an answer of any route.
+    pub fn respond(&self) -> Respond {
+        Respond {
+            status: self.status,
+            body: None,
+            json: self.json.clone(),
+            template: None,
+            headers: self.headers.clone(),
+        }
+    }
+}
+
+/// A value that is there, even if it is `null`.
+fn present<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(reader).map(Some)
+}
+
+const fn unavailable() -> u16 {
+    503
+}
+
+fn partial() -> FieldName {
+    FieldName(http::HeaderName::from_static("x-partial"))
+}
+
+const fn one_mebibyte() -> ByteSize {
+    ByteSize::bytes(1 << 20)
+}
+
+const fn eight_mebibytes() -> ByteSize {
+    ByteSize::bytes(8 << 20)
+}

@@ -1,0 +1,135 @@
+//! The plan of a composition, for people and for programs.
+
+use std::fmt::Write as _;
+
+use lintel_compose::{Ask, Does, Instead, Leg};
+use lintel_proxy::{
+    Snapshot,
+    compose::{Compose, Terms},
+};
+use serde_json::{Value, json};
+
+/// The plan as JSON.
+pub(crate) fn plan(snapshot: &Snapshot, compose: &Compose) -> Value {
+    let legs = compose.plan.legs();
+    let stages = compose.plan.stages();
+    let stage = |leg: usize| stages.iter().position(|stage| stage.contains(&leg));
+    let shown = legs.iter().enumerate().map(|(index, leg)| {
+        let terms = compose.calls.get(index).and_then(Option::as_ref);
+        let after = leg.after.iter().filter_map(|other| legs.get(*other));
+        json!({
+            "leg": leg.name,
+            "stage": stage(index),
+            "after": after.map(|leg| &*leg.name).collect::<Vec<_>>(),
+            "required": leg.is_required(),
+            "service": terms.map(|terms| service(snapshot, terms)),
+            "method": ask(leg).map(|ask| ask.method.as_str()),
+            "target": ask(leg).map(|ask| ask.target.source()),
+            "timeout_ms": terms.and_then(|terms| terms.timeout).map(|timeout| timeout.as_millis()),
+            "when": leg.when.as_ref().map(lintel_kernel::expr::Expr::source),
+            "fallback": leg.fallback.as_deref().map(parsed),
+        })
+    });
+    let body = compose.plan.body();
+    json!({
+        "legs": shown.collect::<Vec<_>>(),
+        "body": body.source(),
+        "interpreted": !body.is_plain(),
+        "error": compose.error.as_ref().map(|page| page.status.as_u16()),
+    })
+}
+
+/// The plan for `lintel explain`: adds it to the text.
+pub(crate) fn explained(snapshot: &Snapshot, compose: &Compose, text: &mut String) -> Value {
+    text.push_str(&self::text(snapshot, compose));
+    plan(snapshot, compose)
+}
+
+fn text(snapshot: &Snapshot, compose: &Compose) -> String {
+    let legs = compose.plan.legs();
+    let mut text = String::new();
+    for (stage, of_stage) in compose.plan.stages().iter().enumerate() {
+        let mut begin = match stage {
+            0 => "first".to_owned(),
+            stage => format!("then {stage}"),
+        };
+        for index in of_stage {
+            let Some(leg) = legs.get(*index) else {
+                continue;
+            };
+            let terms = compose.calls.get(*index).and_then(Option::as_ref);
+            let does = match (ask(leg), terms) {
+                (Some(ask), Some(terms)) => {
+                    let service = service(snapshot, terms);
+                    format!("{} {} of {service}", ask.method, ask.target.source())
+                }
+                _ => "a fixed value".to_owned(),
+            };
+            // Writing to a String can't fail.
+            let _ = writeln!(
+                text,
+                "{begin:<9} {}: {does}{}",
+                leg.name,
+                facts(legs, leg, terms)
+            );
+            begin.clear();
+        }
+    }
+    let made = match compose.plan.body().source() {
+        Some(filter) if compose.plan.body().is_plain() => format!("{filter} (spliced)"),
+        Some(filter) => format!("{filter} (by jq)"),
+        None => "an object of all legs".to_owned(),
+    };
+    let _ = writeln!(text, "answer    {made}");
+    if let Some(page) = &compose.error {
+        let status = page.status.as_u16();
+        let _ = writeln!(text, "          {status} if a required leg fails");
+    }
+    text
+}
+
+fn facts(legs: &[Leg], leg: &Leg, terms: Option<&Terms>) -> String {
+    let mut text = match &leg.fallback {
+        None => ", required".to_owned(),
+        Some(value) => format!(", or else {}", String::from_utf8_lossy(value)),
+    };
+    if let Some(timeout) = terms.and_then(|terms| terms.timeout) {
+        let _ = write!(text, ", {} ms", timeout.as_millis());
+    }
+    if let Some(when) = &leg.when {
+        let _ = write!(text, ", when {}", when.source());
+    }
+    for expected in ask(leg).iter().flat_map(|ask| &ask.expect) {
+        let (first, last) = (expected.statuses.start(), expected.statuses.end());
+        let _ = match first == last {
+            true => write!(text, ", {first}"),
+            false => write!(text, ", {first}-{last}"),
+        };
+        let _ = match &expected.instead {
+            Instead::Body => write!(text, " is fine"),
+            Instead::Value(value) => write!(text, " means {}", String::from_utf8_lossy(value)),
+        };
+    }
+    let after = leg.after.iter().filter_map(|other| legs.get(*other));
+    let after: Vec<&str> = after.map(|leg| &*leg.name).collect();
+    if !after.is_empty() {
+        let _ = write!(text, ", after {}", after.join(" and "));
+    }
+    text
+}
+
+fn ask(leg: &Leg) -> Option<&Ask> {
+    match &leg.does {
+        Does::Ask(ask) => Some(ask),
+        Does::Value(_) => None,
+    }
+}
+
+fn service<'s>(snapshot: &'s Snapshot, terms: &Terms) -> &'s str {
+    let service = snapshot.services.get(terms.service);
+    service.map_or("", |service| service.name())
+}
+
+fn parsed(text: &[u8]) -> Value {
+    serde_json::from_slice(text).unwrap_or_default()
+}

@@ -1,0 +1,84 @@
+//! Compositions: one answer of several calls.
+
+mod answer;
+mod call;
+mod record;
+
+use std::{rc::Rc, time::Duration};
+
+use http::{HeaderName, HeaderValue};
+use lintel_compose::Plan;
+use lintel_kernel::expr::{Expr, Template};
+use tokio::time::Instant;
+
+use crate::{
+    active::Active,
+    dispatch::{self, Dispatched, NoAnswer},
+    request::Context,
+    snapshot::{Page, Route},
+};
+use call::Calls;
+
+/// What a route composes.
+pub struct Compose {
+    /// Its legs, and what becomes of them.
+    pub plan: Plan,
+    /// How each leg is called; none where it is not.
+    pub calls: Vec<Option<Terms>>,
+    /// The status of the answer.
+    pub status: Option<Expr>,
+    /// Fields of the answer. One whose value is absent is left out.
+    pub headers: Vec<(HeaderName, Template)>,
+    /// What is answered when a required leg fails.
+    pub error: Option<Page>,
+    /// The field that tells which legs failed.
+    pub partial: HeaderName,
+}
+
+/// How a leg is called.
+pub struct Terms {
+    /// The service, by its index.
+    pub service: usize,
+    /// How long it may take until all of its answer is there.
+    pub timeout: Option<Duration>,
+    /// The largest body of its answer, in bytes.
+    pub max_body: usize,
+    /// Fields of the client's request that go along.
+    pub forward: Vec<HeaderName>,
+}
+
+pub(crate) const STEP: &str = "compose";
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+pub(crate) async fn dispatch(
+    active: &mut Active,
+    route: &Route,
+    compose: &Compose,
+    context: &Context<'_>,
+) -> Result<Dispatched, Box<NoAnswer>> {
+    dispatch::set_out(active, route, context)?;
+    let (local, pools) = (Rc::clone(&active.local), Rc::clone(&active.worker().pools));
+    let deadline = context.wire.received + route.timeout;
+    let deadline = active.told.map_or(deadline, |told| told.at.min(deadline));
+    let calls = Calls {
+        compose,
+        exchange: &active.exchange,
+        rules: crate::receive::listener_rules(&local, context.connection),
+        services: &local.snapshot.services,
+        pools: &pools,
+        timer: &context.wire.timer,
+        deadline,
+        spans: Default::default(),
+    };
+    let begun = Instant::now();
+    let results = lintel_compose::run(&compose.plan, &active.exchange, &calls).await;
+    let spans = calls.spans.into_inner();
+    active.exchange.upstream_time += begun.elapsed();
+    let answered = match results.failed() {
+        Some(leg) => answer::failed(active, compose, &results, leg),
+        None => answer::whole(active, compose, &results),
+    };
+    record::record(active, compose, &results, &spans, answered.is_ok());
+    Ok(Dispatched::from(answered?))
+}
