@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fmt, fs,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -197,14 +197,43 @@ fn steps(path: &str) -> Vec<&str> {
 ///
 /// FNV-1a with 64 bits (draft-eastlake-fnv): it only has to tell versions apart.
 fn version(tree: &Node) -> String {
-    let text = shape::to_json(tree).to_string();
-    format!("{:016x}", fnv(text.as_bytes()))
+    let mut hash = Fnv::default();
+    // Neither a tree nor a number fails to be written.
+    let _ = serde_json::to_writer(&mut hash, &shape::Ordered(tree));
+    format!("{:016x}", hash.0)
 }
 
 pub(crate) fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    let mut hash = Fnv::default();
+    hash.take(bytes);
+    hash.0
+}
+
+struct Fnv(u64);
+
+impl Fnv {
+    fn take(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl io::Write for Fnv {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn files(sources: &Sources, included: Vec<PathBuf>, model: &Model) -> Vec<PathBuf> {

@@ -13,7 +13,8 @@ pub(crate) fn passwords(text: &str) -> Vec<Range<usize>> {
     }
     let mut start = 0;
     for word in text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`')) {
-        found.extend(password(word).map(|range| start + range.start..start + range.end));
+        let ranges = in_word(word).into_iter();
+        found.extend(ranges.map(|range| start + range.start..start + range.end));
         // Every one of the separators that occur is told by where the next word begins.
         start += word.len();
         start += text
@@ -37,16 +38,37 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-fn password(word: &str) -> Option<Range<usize>> {
-    let opening = |c| matches!(c, '[' | '{' | '(' | ',');
-    let (start, url) = match word.find("://") {
-        Some(at) => (at + "://".len(), true),
-        None => (word.len() - word.trim_start_matches(opening).len(), false),
+/// The passwords in a word: there may be several addresses in it.
+fn in_word(word: &str) -> Vec<Range<usize>> {
+    let scheme = "://";
+    let begins = word.match_indices(scheme);
+    let begins: Vec<usize> = begins.map(|(at, _)| at + scheme.len()).collect();
+    let Some(first) = begins.first() else {
+        let opening = |c| matches!(c, '[' | '{' | '(' | ',');
+        let begin = word.len() - word.trim_start_matches(opening).len();
+        return password(word, begin..word.len(), false)
+            .into_iter()
+            .collect();
     };
-    let rest = word.get(start..)?;
+    let ends = begins.iter().skip(1).map(|next| next - scheme.len());
+    let ends = ends.chain([word.len()]);
+    let each = begins.iter().zip(ends);
+    let found: Vec<_> = each
+        .filter_map(|(begin, end)| password(word, *begin..end, true))
+        .collect();
+    if found.is_empty() {
+        return password(word, *first..word.len(), true)
+            .into_iter()
+            .collect();
+    }
+    found
+}
+
+fn password(word: &str, part: Range<usize>, url: bool) -> Option<Range<usize>> {
+    let begin = part.start;
+    let rest = word.get(part)?;
     let login = rest.get(..end(rest, url)?)?;
-    let colon = login.find(':')?;
-    let range = start + colon + 1..start + login.len();
+    let range = begin + login.find(':')? + 1..begin + login.len();
     (!range.is_empty()).then_some(range)
 }
 
@@ -92,6 +114,12 @@ mod tests {
                 "cluster: [ada:***@10.0.0.7:6379, b:1]",
             ),
             (":hunter2@redis", ":***@redis"),
+            (
+                "[redis://a:hunter2@b:1,redis://:hun/ter2@c]",
+                "[redis://a:***@b:1,redis://:***@c]",
+            ),
+            ("http://a/,redis://:hunter2@b", "http://a/,redis://:***@b"),
+            ("redis://:hun://ter2@b", "redis://:***@b"),
             ("`:hunter2@redis`\u{a0}:x@y", "`:***@redis`\u{a0}:***@y"),
         ] {
             assert_eq!(masked(text), shown);

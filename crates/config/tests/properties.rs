@@ -130,6 +130,14 @@ fn the_version_is_that_of_the_content() {
     let same = load(&format!("# a comment\n{SAMPLE}")).unwrap();
     let other = load(&SAMPLE.replace("drain_timeout: 20s", "drain_timeout: 21s")).unwrap();
     assert_eq!(first.version, same.version);
+    let [ordered, turned] =
+        ["a: 1, b: { c: 2, d: [3] }", "b: { d: [3], c: 2 }, a: 1"].map(|json| {
+            let respond = format!("to: {{ respond: {{ json: {{ {json} }} }} }}");
+            let listeners = "version: 1\nlisteners: { a: { bind: 0.0.0.0:80 } }";
+            let text = format!("{listeners}\nroutes: {{ a: {{ match: {{}}, {respond} }} }}");
+            load(&text).unwrap_or_else(|report| panic!("{report}"))
+        });
+    assert_eq!(ordered.version, turned.version);
     assert_ne!(first.version, other.version);
     assert_eq!(diff(&first, &same), []);
 }

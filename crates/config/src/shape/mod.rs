@@ -12,11 +12,12 @@ mod scalar;
 mod suggest;
 mod walk;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use crate::{
     diagnostic::Diagnostic,
-    document::{Node, Numeric, Value},
+    document::{Entry, Node, Numeric, Value},
     schema::View,
     span::{Sources, Span},
 };
@@ -69,6 +70,28 @@ pub(crate) fn to_json(node: &Node) -> Json {
             .iter()
             .map(|entry| (entry.key.clone(), to_json(&entry.value)))
             .collect(),
+    }
+}
+
+/// A node as JSON that is written as it goes, without a copy of it in memory: the same text for maps
+/// whose keys stand in another order.
+pub(crate) struct Ordered<'n>(pub(crate) &'n Node);
+
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0.value {
+            Value::Null | Value::Broken => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Number(number) => number_to_json(number.value).serialize(serializer),
+            Value::List(items) => serializer.collect_seq(items.iter().map(Ordered)),
+            Value::Map(entries) => {
+                let mut entries: Vec<&Entry> = entries.iter().collect();
+                entries.sort_unstable_by_key(|entry| &entry.key);
+                let entries = entries.into_iter();
+                serializer.collect_map(entries.map(|entry| (&entry.key, Ordered(&entry.value))))
+            }
+        }
     }
 }
 
