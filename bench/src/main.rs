@@ -21,6 +21,7 @@ mod process;
 mod proxies;
 mod results;
 mod scenarios;
+mod screen;
 mod table;
 mod upstream;
 
@@ -263,6 +264,7 @@ impl Place {
                 nginx: find_program("nginx"),
                 haproxy: find_program("haproxy"),
                 envoy: work.join("install/envoy/_bin/envoy"),
+                express: work.join("install/express/server.mjs"),
                 lintel: self.lintel.clone(),
                 templates: bench.join("configs"),
             },

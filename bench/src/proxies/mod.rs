@@ -1,6 +1,7 @@
 //! The proxies under test: their configuration files, starting, reloading, stopping.
 
 mod envoy;
+mod express;
 mod haproxy;
 mod lintel;
 mod nginx;
@@ -30,10 +31,12 @@ pub(crate) enum Proxy {
     Envoy,
     /// Routes as a list, as most control planes send them, instead of a prefix tree.
     EnvoyList,
+    /// No proxy: an application on Node.js that composes, for the scenarios in which that is the job.
+    Express,
 }
 
 impl Proxy {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Lintel,
         Self::Nginx,
         Self::NginxBuffered,
@@ -41,6 +44,7 @@ impl Proxy {
         Self::Haproxy,
         Self::Envoy,
         Self::EnvoyList,
+        Self::Express,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -52,6 +56,7 @@ impl Proxy {
             Self::Haproxy => "haproxy",
             Self::Envoy => "envoy",
             Self::EnvoyList => "envoy-list",
+            Self::Express => "express",
         }
     }
 
@@ -70,6 +75,7 @@ pub(crate) struct Programs {
     pub(crate) nginx: PathBuf,
     pub(crate) haproxy: PathBuf,
     pub(crate) envoy: PathBuf,
+    pub(crate) express: PathBuf,
     pub(crate) lintel: PathBuf,
     pub(crate) templates: PathBuf,
 }
@@ -81,12 +87,13 @@ impl Programs {
             Proxy::Nginx | Proxy::NginxBuffered | Proxy::NginxCombined => &self.nginx,
             Proxy::Haproxy => &self.haproxy,
             Proxy::Envoy | Proxy::EnvoyList => &self.envoy,
+            Proxy::Express => &self.express,
         }
     }
 
     /// The version line that the program prints.
     pub(crate) fn version(&self, proxy: Proxy) -> String {
-        let flag = if matches!(proxy, Proxy::Lintel | Proxy::Envoy) {
+        let flag = if matches!(proxy, Proxy::Lintel | Proxy::Envoy | Proxy::Express) {
             "--version"
         } else {
             "-v"

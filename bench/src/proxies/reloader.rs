@@ -68,6 +68,8 @@ impl Reloader {
             Proxy::Haproxy => kill_process(self.process, Signal::USR2)?,
             // It sees that its route file was replaced.
             Proxy::Envoy | Proxy::EnvoyList => {}
+            // Nothing is reloaded.
+            Proxy::Express => {}
         }
         // A refused or broken probe is no news: the next one will tell.
         while generation_served(self.address).ok().as_ref() != Some(mark) {

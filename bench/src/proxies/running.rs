@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::probe::generation_served;
-use super::{Programs, Proxy, Reloader, Site, envoy, haproxy, lintel, nginx};
+use super::{Programs, Proxy, Reloader, Site, envoy, express, haproxy, lintel, nginx};
 use crate::process::Tree;
 
 /// A proxy that serves.
@@ -140,6 +140,7 @@ pub(super) fn write_config(
         Proxy::Haproxy => haproxy::write(templates, site, into),
         Proxy::Envoy => envoy::write(templates, site, into, envoy::Routes::Tree),
         Proxy::EnvoyList => envoy::write(templates, site, into, envoy::Routes::List),
+        Proxy::Express => express::write(site),
     }
 }
 

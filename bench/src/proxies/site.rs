@@ -58,6 +58,8 @@ pub(crate) enum Job {
     Keys,
     /// Make a gRPC call of a request with JSON, and JSON of its answer.
     Transcode,
+    /// Make one answer of six calls.
+    Compose,
 }
 
 impl Job {
@@ -69,6 +71,7 @@ impl Job {
             Self::Limit => Some("limit"),
             Self::Keys => Some("keys"),
             Self::Transcode => Some("transcode"),
+            Self::Compose => Some("compose"),
         }
     }
 }
@@ -133,7 +136,8 @@ impl Site {
         Ok(text)
     }
 
-    /// The part of a template that is there for the job: `{{job}}`, and `{{job_top}}` from the file with that prefix.
+    /// The part of a template that is there for the job: `{{job}}`, and `{{job_top}}` and `{{job_routes}}` from the files with
+    /// those prefixes.
     fn job(&self, template: &Path, prefix: &str) -> Result<String> {
         let (Some(folder), Some(name)) = (self.load.job.folder(), template.file_name()) else {
             return Ok(String::new());
@@ -153,7 +157,11 @@ impl Site {
     pub(super) fn fill(&self, template: &Path, more: &[(&str, &str)]) -> Result<String> {
         let mut text = fs::read_to_string(template)
             .with_context(|| format!("cannot read {}", template.display()))?;
-        for (name, prefix) in [("{{job}}", ""), ("{{job_top}}", "top-")] {
+        for (name, prefix) in [
+            ("{{job}}", ""),
+            ("{{job_top}}", "top-"),
+            ("{{job_routes}}", "routes-"),
+        ] {
             if text.contains(name) {
                 text = text.replace(name, self.job(template, prefix)?.trim_end_matches('\n'));
             }

@@ -1,5 +1,6 @@
 //! What is measured.
 
+mod compose;
 mod idle;
 mod jobs;
 mod reload;
@@ -77,6 +78,12 @@ pub(crate) static ALL: &[Scenario] = &[
         "transcode",
         "REST in front of a gRPC service",
         jobs::transcode,
+    ),
+    Scenario::new("compose", "Six calls, one answer", compose::cost),
+    Scenario::new(
+        "round-trips",
+        "Six calls, one answer: how long a client waits",
+        compose::waits,
     ),
     Scenario::new("idle", "Idle keep-alive connections", idle::plain),
     Scenario::new(

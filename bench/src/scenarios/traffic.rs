@@ -32,11 +32,11 @@ pub(crate) struct Sample {
     /// Microseconds of CPU per request.
     pub(crate) cpu: f64,
     /// Share of one core that the proxy used.
-    busy: f64,
+    pub(crate) busy: f64,
     /// Share of that core that others took.
     others: f64,
     pub(crate) report: Report,
-    resident: f64,
+    pub(crate) resident: f64,
 }
 
 pub(super) fn plain(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
