@@ -132,37 +132,56 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
     let chain: Vec<&str> = route.chain.names().collect();
     let _ = writeln!(text, "route     {}", route.name);
     let belongs = belongs(route, text);
-    let shown = match chain.is_empty() {
+    let listed = match chain.is_empty() {
         true => "none".to_owned(),
         false => chain.join(" → "),
     };
-    let _ = writeln!(text, "policies  {shown}");
+    let _ = writeln!(text, "policies  {listed}");
+    let mut shown = serde_json::Map::new();
+    let mut show = |key: &str, value: Value| shown.insert(key.to_owned(), value);
+    show("route", json!(route.name));
+    show("group", belongs);
+    show("policies", json!(chain));
     let (rules, beside) = (rules(route, text), beside(snapshot, route, text));
-    let shares: Vec<(usize, u32)> = match &route.action {
-        Action::Service(index) => vec![(*index, 1)],
+    let (key, how) = match &route.action {
+        Action::Service(index) => ("services", services(snapshot, [(*index, 1)], text)),
         Action::Split(split) => {
             terms(split, text);
-            split.shares().collect()
+            ("services", services(snapshot, split.shares(), text))
         }
         Action::Grpc(grpc) => {
             let grpc = grpc.current();
             calls(&grpc, text);
-            vec![(grpc.service, 1)]
+            ("services", services(snapshot, [(grpc.service, 1)], text))
         }
-        Action::Compose(to) => {
-            return json!({ "route": route.name, "policies": chain, "rules": rules, "timeout_ms": route.timeout.as_millis(), "compose": compose::explained(snapshot, to, text), "beside": beside });
-        }
+        Action::Compose(to) => ("compose", compose::explained(snapshot, to, text)),
         Action::Respond(page) => {
             let _ = writeln!(text, "answers   {} by itself", page.status.as_u16());
-            return json!({ "route": route.name, "group": belongs, "policies": chain, "respond": page.status.as_u16() });
+            show("respond", json!(page.status.as_u16()));
+            return shown.into();
         }
         Action::Redirect(redirect) => {
             let _ = writeln!(text, "redirects with {}", redirect.status.as_u16());
-            return json!({ "route": route.name, "group": belongs, "policies": chain, "redirect": redirect.status.as_u16() });
+            show("redirect", json!(redirect.status.as_u16()));
+            return shown.into();
         }
     };
+    show("rules", rules);
+    show("timeout_ms", json!(route.timeout.as_millis()));
+    show(key, how);
+    show("beside", beside);
+    shown.into()
+}
+
+/// The services that get requests, each with its share, and their endpoints.
+fn services(
+    snapshot: &Snapshot,
+    shares: impl IntoIterator<Item = (usize, u32)>,
+    text: &mut String,
+) -> Value {
+    let shares: Vec<(usize, u32)> = shares.into_iter().collect();
     let total: u64 = shares.iter().map(|(_, weight)| u64::from(*weight)).sum();
-    let mut services = Vec::new();
+    let mut found = Vec::new();
     for (index, weight) in shares {
         let Some(service) = snapshot.services.get(index) else {
             continue;
@@ -181,9 +200,9 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
             );
             endpoints.push(json!({ "endpoint": endpoint.endpoint, "weight": endpoint.weight, "priority": endpoint.priority, "zone": endpoint.zone, "share": endpoint.share, "state": endpoint.state.to_string() }));
         }
-        services.push(json!({ "service": service.name(), "share": share, "endpoints": endpoints }));
+        found.push(json!({ "service": service.name(), "share": share, "endpoints": endpoints }));
     }
-    json!({ "route": route.name, "group": belongs, "policies": chain, "rules": rules, "timeout_ms": route.timeout.as_millis(), "services": services, "beside": beside })
+    json!(found)
 }
 
 /// The group of a route.
