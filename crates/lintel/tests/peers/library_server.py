@@ -1,8 +1,9 @@
 """The service of examples/protos/library.proto, with shelves that fail, wait and grow as the tests need it.
 
-    library_server.py PROTO_FOLDER
+    library_server.py PROTO_FOLDER [PORT] [v1|v1alpha]
 
-Prints `listening PORT`, and afterwards one line for whatever the tests wait for.
+Prints `listening PORT`, and afterwards one line for whatever the tests wait for. With the last
+argument it has the reflection of that version, of grpcio-reflection.
 """
 
 import sys
@@ -12,6 +13,7 @@ import grpc
 from google.api import httpbody_pb2
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_status import rpc_status
 
 from protos import compiled
@@ -113,11 +115,29 @@ class Library(services.LibraryServicer):
             yield request
 
 
+def reflect(server, version):
+    """The package has `v1alpha` alone; `v1` is the same under another name."""
+    names = ["library.v1.Library", reflection.SERVICE_NAME]
+    if version == "v1alpha":
+        reflection.enable_server_reflection(names, server)
+        return
+    handler = grpc.stream_stream_rpc_method_handler(
+        reflection.ReflectionServicer(names).ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    service = "grpc.reflection.v1.ServerReflection"
+    handlers = {"ServerReflectionInfo": handler}
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
+
+
 def main():
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16), options=options)
     services.add_LibraryServicer_to_server(Library(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    if len(sys.argv) > 3:
+        reflect(server, sys.argv[3])
+    port = server.add_insecure_port(f"127.0.0.1:{sys.argv[2] if len(sys.argv) > 2 else 0}")
     server.start()
     say(f"listening {port}")
     server.wait_for_termination()
