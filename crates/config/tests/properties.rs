@@ -49,7 +49,7 @@ fn survives(text: &str) {
 #[test]
 fn the_sample_is_valid() {
     let loaded = load(SAMPLE).unwrap_or_else(|report| panic!("{report}"));
-    assert_eq!(loaded.model.routes.len(), 10);
+    assert_eq!(loaded.model.routes.len(), 11);
     let codes: Vec<&str> = loaded.warnings.iter().map(|warning| warning.code).collect();
     assert!(codes.is_empty(), "{:?}", loaded.warning_report());
 }

@@ -243,7 +243,10 @@ fn calls(grpc: &Grpc, text: &mut String) {
         let verb = binding.verb.as_ref().map_or("any", http::Method::as_str);
         let begin = if at == 0 { "calls" } else { "" };
         let (path, method) = (&binding.template, &binding.method.name);
-        let _ = writeln!(text, "{begin:<9} {verb} {path} → {method}");
+        let _ = match grpc.rest {
+            true => writeln!(text, "{begin:<9} {method} → {verb} {path}"),
+            false => writeln!(text, "{begin:<9} {verb} {path} → {method}"),
+        };
     }
 }
 

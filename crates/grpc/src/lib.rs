@@ -5,6 +5,7 @@
 
 mod binding;
 pub mod descriptors;
+mod expand;
 pub mod frame;
 pub mod json;
 mod openapi;
@@ -20,6 +21,7 @@ mod transcoder;
 mod wire;
 
 pub use binding::{Binding, Method};
+pub use expand::RestRequest;
 pub use request::BadRequest;
 pub use response::http_body;
 pub use rule::Rule;

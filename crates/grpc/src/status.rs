@@ -1,6 +1,6 @@
 //! The status that a call ends with, and what it is over HTTP.
 
-use base64::Engine as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use lintel_kernel::GrpcCode;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
@@ -69,9 +69,49 @@ impl Status {
         }
     }
 
+    /// That all is well.
+    pub fn ok() -> Self {
+        Self::new(GrpcCode::Ok, "")
+    }
+
+    /// With details that are written as JSON: an array of objects with `@type`. What the
+    /// transcoder's descriptors don't know is left out with all of them.
+    #[must_use]
+    pub fn with_details(mut self, transcoder: &Transcoder, details: &serde_json::Value) -> Self {
+        let Some(id) = transcoder.status() else {
+            return self;
+        };
+        let all = serde_json::json!({
+            "code": self.code as u8,
+            "message": self.message,
+            "details": details,
+        });
+        let mut out = Vec::new();
+        let ignore = json::Unknown::Ignore;
+        let written = json::encode(transcoder.schema(), id, &all.to_string(), ignore, &mut out);
+        if written.is_ok() {
+            self.details = out;
+        }
+        self
+    }
+
+    /// The fields that end a call.
+    pub fn fields(&self) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        fields.insert(STATUS, HeaderValue::from(self.code as u16));
+        if let Some(message) = self.message_field() {
+            fields.insert(MESSAGE, message);
+        }
+        let details = (!self.details.is_empty()).then(|| STANDARD_NO_PAD.encode(&self.details));
+        if let Some(Ok(details)) = details.map(HeaderValue::try_from) {
+            fields.insert(DETAILS, details);
+        }
+        fields
+    }
+
     /// The message as its field has it ("Percent-Encoded" of the specification). None where there is
     /// none.
-    pub fn message_field(&self) -> Option<HeaderValue> {
+    fn message_field(&self) -> Option<HeaderValue> {
         if self.message.is_empty() {
             return None;
         }
@@ -195,6 +235,27 @@ pub const fn name(code: GrpcCode) -> &'static str {
         GrpcCode::Unavailable => "unavailable",
         GrpcCode::DataLoss => "data_loss",
         GrpcCode::Unauthenticated => "unauthenticated",
+    }
+}
+
+/// The code of a REST service's status: the other way round than [`http_status`], as far as that
+/// goes, for a service that knows nothing of gRPC.
+pub const fn of_rest(status: StatusCode) -> GrpcCode {
+    match status.as_u16() {
+        400 | 411 | 413..=415 | 422 | 431 => GrpcCode::InvalidArgument,
+        401 => GrpcCode::Unauthenticated,
+        403 => GrpcCode::PermissionDenied,
+        404 | 410 => GrpcCode::NotFound,
+        405 | 501 => GrpcCode::Unimplemented,
+        408 | 504 => GrpcCode::DeadlineExceeded,
+        409 => GrpcCode::Aborted,
+        412 | 428 => GrpcCode::FailedPrecondition,
+        416 => GrpcCode::OutOfRange,
+        429 => GrpcCode::ResourceExhausted,
+        499 => GrpcCode::Cancelled,
+        500 => GrpcCode::Internal,
+        502 | 503 => GrpcCode::Unavailable,
+        _ => GrpcCode::Unknown,
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Transcoder {
     schema: Schema,
     /// By the paths of their calls.
     methods: HashMap<Box<str>, Arc<Method>>,
+    /// The first way to each of them.
+    first: HashMap<Box<str>, Arc<Binding>>,
     bindings: Vec<Arc<Binding>>,
     paths: Paths<Vec<Arc<Binding>>>,
     status: Option<MessageId>,
@@ -53,6 +55,7 @@ impl Transcoder {
             status: None,
             schema: Schema::new(&DescriptorPool::new()),
             methods: HashMap::new(),
+            first: HashMap::new(),
             bindings: Vec::new(),
             paths: Paths::default(),
         }
@@ -72,6 +75,7 @@ impl Transcoder {
             status: schema.find("google.rpc.Status"),
             schema,
             methods: HashMap::new(),
+            first: HashMap::new(),
             bindings: Vec::new(),
             paths: Paths::default(),
         };
@@ -144,6 +148,10 @@ impl Transcoder {
             ));
         }
         known.push(Arc::clone(&binding));
+        let call = method.path.as_str().into();
+        self.first
+            .entry(call)
+            .or_insert_with(|| Arc::clone(&binding));
         self.bindings.push(binding);
         Ok(())
     }
@@ -161,6 +169,11 @@ impl Transcoder {
     /// The method that a call of this path calls, such as `/package.Service/Method`.
     pub fn method_at(&self, path: &str) -> Option<&Arc<Method>> {
         self.methods.get(path)
+    }
+
+    /// The first way to the method that a call of this path calls.
+    pub fn binding_of(&self, path: &str) -> Option<&Arc<Binding>> {
+        self.first.get(path)
     }
 
     /// The type `google.rpc.Status`.

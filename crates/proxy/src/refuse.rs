@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use lintel_grpc::status::Status;
 use lintel_http::Body;
 use lintel_kernel::{GrpcCode, Rejection, exchange::Refused, expr::Scope};
 
@@ -47,9 +48,7 @@ pub(crate) fn allow_value(allow: &lintel_router::Allow) -> HeaderValue {
     HeaderValue::from_str(&allow.to_string()).unwrap_or(HeaderValue::from_static(""))
 }
 
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// Makes the answer to a refused request, and notes the refusal in its record.
 pub(crate) fn response(active: &mut Active, rejection: Rejection) -> Response<Body> {
@@ -204,25 +203,8 @@ fn grpc_response(code: GrpcCode, detail: &str) -> Response<Body> {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/grpc"),
     );
-    headers.insert(GRPC_STATUS, HeaderValue::from(code as u16));
-    if let Ok(message) = HeaderValue::from_str(&percent_encode(detail)) {
-        headers.insert(GRPC_MESSAGE, message);
-    }
+    headers.extend(Status::new(code, detail).fields());
     response
-}
-
-/// `Percent-Encoded` of the gRPC specification: printable ASCII but `%` stays.
-fn percent_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b' '..=b'~' if byte != b'%' => out.push(char::from(byte)),
-            byte => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -258,10 +240,5 @@ mod tests {
         let mut headers = HeaderMap::new();
         append(&mut headers, challenges.clone());
         assert_eq!(headers, challenges);
-    }
-
-    #[test]
-    fn grpc_messages_are_encoded() {
-        assert_eq!(percent_encode("50% \u{e9}\n"), "50%25 %C3%A9%0A");
     }
 }

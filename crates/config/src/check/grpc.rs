@@ -4,7 +4,7 @@ use super::Check;
 use crate::{
     build::{Wrong, transcoder},
     diagnostic::code,
-    model::{Action, Service, ServiceProtocol, To, ToGrpc},
+    model::{Action, GrpcSpeaks, Service, ServiceProtocol, To, ToGrpc},
     text::Name,
 };
 
@@ -40,6 +40,10 @@ pub(super) fn check(check: &mut Check<'_>) {
                 ));
             check.push(diagnostic);
         }
+        if to.speaks == GrpcSpeaks::Json {
+            json(check, route, to, service);
+            continue;
+        }
         let speaks = matches!(
             service.protocol,
             ServiceProtocol::Grpc | ServiceProtocol::H2
@@ -60,6 +64,53 @@ pub(super) fn check(check: &mut Check<'_>) {
             }
             check.push(diagnostic);
         }
+    }
+}
+
+/// The other way round: what can't be with a service that speaks JSON.
+fn json(check: &mut Check<'_>, route: &Name, to: &ToGrpc, service: &Service) {
+    let speaks = ["routes", route.as_str(), "to", "grpc", "speaks"];
+    let name = &to.service;
+    if service.protocol == ServiceProtocol::Grpc {
+        let protocol = ["services", name.as_str(), "protocol"];
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &speaks,
+                format!("service `{name}` is said to speak gRPC"),
+            )
+            .also(check.loaded.locate(&protocol), "it is said here")
+            .help("remove one of them");
+        check.push(diagnostic);
+    }
+    if service.reflection.is_some() {
+        let reflection = ["services", name.as_str(), "reflection"];
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &speaks,
+                "a service that speaks JSON has no reflection",
+            )
+            .also(check.loaded.locate(&reflection), "nobody would answer this")
+            .help("name its `.proto` files in `descriptors`");
+        check.push(diagnostic);
+    }
+    let others = [
+        ("web", to.web),
+        ("websocket", to.websocket.is_some()),
+        ("openapi", to.openapi.is_some()),
+    ];
+    for (key, _) in others.into_iter().filter(|(_, there)| *there) {
+        let path = ["routes", route.as_str(), "to", "grpc", key];
+        let diagnostic = check
+            .error(
+                code::CONFLICT,
+                &path,
+                format!("`{key}` is for services that speak gRPC"),
+            )
+            .also(check.loaded.locate(&speaks), "this one speaks JSON")
+            .help(format!("remove `{key}`"));
+        check.push(diagnostic);
     }
 }
 

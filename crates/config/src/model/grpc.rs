@@ -10,6 +10,12 @@ pub struct ToGrpc {
     /// The service. Its `descriptors` say what its methods are.
     pub service: Name,
 
+    /// What the service speaks. With `json` it is the other way round: callers speak gRPC, the
+    /// service gets the requests that the annotations of its `descriptors` say, and what it answers
+    /// becomes the messages of the call. Requests that are not gRPC pass as they are.
+    #[serde(default)]
+    pub speaks: GrpcSpeaks,
+
     /// The services of the descriptors whose methods are reached, by their full names. Default: all.
     #[serde(default)]
     #[schemars(example = ["acme.users.v1.Users"])]
@@ -102,6 +108,17 @@ pub struct GrpcBinding {
     /// itself.
     #[serde(default)]
     pub response_body: Option<String>,
+}
+
+/// What a service speaks that gRPC callers reach.
+#[config]
+#[derive(Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub enum GrpcSpeaks {
+    /// gRPC.
+    #[default]
+    Grpc,
+    /// JSON over HTTP.
+    Json,
 }
 
 /// What becomes of names that are not known.

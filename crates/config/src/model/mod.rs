@@ -42,7 +42,7 @@ pub use expectation::{
 pub use fallback::Fallback;
 pub use gateway::Model;
 pub use group::Group;
-pub use grpc::{GrpcBinding, GrpcJson, GrpcWebSocket, ToGrpc, UnknownNames};
+pub use grpc::{GrpcBinding, GrpcJson, GrpcSpeaks, GrpcWebSocket, ToGrpc, UnknownNames};
 pub use limits::{BodyLimit, Http2Limits, Limits, Unlimited};
 pub(crate) use limits::{LARGEST_HEAD, SMALLEST_HEAD};
 pub use lintel_policies::{ConsumerConfig, RoutePolicies};

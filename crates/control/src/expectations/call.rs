@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, header};
 use lintel_config::model::{SampleAnswer, SampleStatus};
 use lintel_grpc::{
     Method, Transcoder,
     frame::{self, Encoding, Messages},
     json::{self, Style, Unknown},
-    status::{self, Status},
+    status::Status,
 };
 use lintel_kernel::GrpcCode;
 
@@ -97,15 +97,8 @@ impl SeenCall {
 }
 
 fn trailers(end: Option<&SampleStatus>) -> HeaderMap {
-    let status = end.map_or_else(
-        || Status::new(GrpcCode::Ok, ""),
-        |end| Status::new(end.status.0, end.message.clone()),
-    );
-    let mut trailers = HeaderMap::new();
-    let code = HeaderValue::from(status.code as u16);
-    trailers.insert(status::STATUS, code);
-    if let Some(message) = status.message_field() {
-        trailers.insert(status::MESSAGE, message);
-    }
-    trailers
+    let status = end.map_or_else(Status::ok, |end| {
+        Status::new(end.status.0, end.message.clone())
+    });
+    status.fields()
 }

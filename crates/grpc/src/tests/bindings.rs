@@ -69,7 +69,7 @@ message Book {
 message Author { string full_name = 1; Author mentor = 2; }
 "#;
 
-fn transcoder() -> Transcoder {
+pub(super) fn transcoder() -> Transcoder {
     let pool = descriptors::parse(&[("library.proto", LIBRARY)]).unwrap();
     Transcoder::new(&pool, &[], &[]).unwrap()
 }

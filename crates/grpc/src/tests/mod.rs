@@ -7,6 +7,7 @@
 
 mod bindings;
 mod conformance;
+mod expand;
 mod files;
 mod oracle;
 mod reflection;

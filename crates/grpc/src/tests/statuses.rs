@@ -109,3 +109,31 @@ fn every_code_has_its_status() {
         GrpcCode::Unavailable
     );
 }
+
+#[test]
+fn messages_are_percent_encoded() {
+    let fields = Status::new(GrpcCode::NotFound, "50% \u{e9}\n~ ").fields();
+    assert_eq!(fields["grpc-message"], "50%25 %C3%A9%0A~ ");
+    assert_eq!(fields["grpc-status"], "5");
+    assert_eq!(Status::of(&fields).unwrap().message, "50% \u{e9}\n~ ");
+    assert!(!Status::ok().fields().contains_key("grpc-message"));
+}
+
+/// What HTTP makes of a code that it has a status of its own for leads back to it.
+#[test]
+fn statuses_of_http_lead_back() {
+    for code in status::codes() {
+        let back = status::of_rest(status::http_status(code));
+        let same = back == code;
+        let shared = matches!(
+            code,
+            GrpcCode::Ok
+                | GrpcCode::Unknown
+                | GrpcCode::FailedPrecondition
+                | GrpcCode::AlreadyExists
+                | GrpcCode::OutOfRange
+                | GrpcCode::DataLoss
+        );
+        assert!(same || shared, "{code:?} became {back:?}");
+    }
+}

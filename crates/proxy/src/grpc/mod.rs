@@ -6,8 +6,10 @@ mod call;
 mod calls;
 mod find;
 mod head;
+mod lines;
 mod negotiate;
 mod problem;
+mod rest;
 mod stream;
 mod upload;
 mod web;
@@ -47,6 +49,8 @@ pub struct Grpc {
     pub style: json::Style,
     /// Largest message of an answer, in bytes.
     pub max_message: usize,
+    /// Whether the service speaks JSON, and the callers gRPC.
+    pub rest: bool,
     /// Whether callers may speak gRPC-Web.
     pub web: bool,
     /// Who may open WebSockets for streams; without it, nobody.
@@ -73,6 +77,9 @@ pub(crate) async fn dispatch(
     body: Body,
     context: &Context<'_>,
 ) -> Result<Dispatched, Box<NoAnswer>> {
+    if grpc.rest {
+        return rest::dispatch(active, route, grpc, body, context).await;
+    }
     let deadline = context.wire.received + route.timeout;
     let errand = |body, call| Errand {
         service: grpc.service,

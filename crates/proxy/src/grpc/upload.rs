@@ -8,13 +8,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use lintel_grpc::{Binding, frame};
 use lintel_http::{Body, BodyError};
 use lintel_kernel::{Facts, Kind, Side};
 
-use super::{Grpc, call::UNFIT};
+use super::{Grpc, call::UNFIT, lines::Lines};
 use crate::dispatch::NoAnswer;
 
 /// Largest line, in bytes.
@@ -36,17 +36,13 @@ impl Told {
     }
 }
 
-struct Lines {
+struct Upload {
     body: Body,
     grpc: Arc<Grpc>,
     binding: Arc<Binding>,
-    buffer: BytesMut,
-    /// Where in the buffer there may be the end of a line.
-    searched: usize,
+    lines: Lines,
     /// What the path and the query say; it goes along with the first message.
     more: Vec<u8>,
-    /// Lines so far.
-    number: usize,
     ended: bool,
     told: Rc<Told>,
 }
@@ -58,42 +54,23 @@ pub(super) fn messages(
     more: Vec<u8>,
     told: &Rc<Told>,
 ) -> Body {
-    Body::boxed(Lines {
+    Body::boxed(Upload {
         body,
         grpc: Arc::clone(grpc),
         binding: Arc::clone(binding),
-        buffer: BytesMut::new(),
-        searched: 0,
+        lines: Lines::new(MAX_LINE),
         more,
-        number: 0,
         ended: false,
         told: Rc::clone(told),
     })
 }
 
-impl Lines {
+impl Upload {
     /// The next message whose line is there.
     fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
-        loop {
-            let rest = self.buffer.get(self.searched..).unwrap_or_default();
-            let line = match rest.iter().position(|byte| *byte == b'\n') {
-                Some(at) => {
-                    let line = self.buffer.split_to(self.searched + at);
-                    self.buffer.advance(1);
-                    line
-                }
-                None if self.ended && !self.buffer.is_empty() => self.buffer.split(),
-                None => {
-                    self.searched = self.buffer.len();
-                    let too_long = self.searched > MAX_LINE;
-                    return too_long.then(|| Err(self.refuse("the line is too long")));
-                }
-            };
-            self.searched = 0;
-            self.number += 1;
-            if !line.iter().all(u8::is_ascii_whitespace) {
-                return Some(self.message(&line));
-            }
+        match self.lines.take(self.ended) {
+            Ok(line) => line.map(|line| self.message(&line)),
+            Err(_too_long) => Some(Err(self.refuse("the line is too long"))),
         }
     }
 
@@ -114,9 +91,9 @@ impl Lines {
     }
 
     fn refuse(&mut self, detail: &str) -> BodyError {
-        let number = self.number.max(1);
+        let number = self.lines.number.max(1);
         *self.told.0.borrow_mut() = Some(format!("Line {number} of the body: {detail}"));
-        self.buffer.clear();
+        self.lines.clear();
         self.body = Body::empty();
         BodyError {
             facts: Facts::new(Kind::Protocol, Side::Client),
@@ -125,7 +102,7 @@ impl Lines {
     }
 }
 
-impl http_body::Body for Lines {
+impl http_body::Body for Upload {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -146,7 +123,7 @@ impl http_body::Body for Lines {
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
-                        self.buffer.extend_from_slice(&data);
+                        self.lines.push(&data);
                     }
                 }
             }

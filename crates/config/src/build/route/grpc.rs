@@ -65,6 +65,7 @@ pub(crate) fn grpc_of(to: &ToGrpc, service: usize, transcoder: Arc<Transcoder>) 
             UnknownNames::Ignore => json::Unknown::Ignore,
         },
         style,
+        rest: to.speaks == model::GrpcSpeaks::Json,
         web: to.web,
         websocket: to.websocket.as_ref().map(websockets),
         max_message: usize::try_from(to.max_message.as_u64()).unwrap_or(usize::MAX),
