@@ -113,16 +113,12 @@ async fn attend(
         let ask = tokio::select! {
             ask = signals.next() => ask,
             () = changed(&mut watch) => {
-                reload(gateway, "file").await;
-                rewatch(gateway, &mut watch);
+                follow(gateway, "file", &mut watch).await;
                 continue;
             }
         };
         match ask {
-            Ask::Reload => {
-                reload(gateway, "signal").await;
-                rewatch(gateway, &mut watch);
-            }
+            Ask::Reload => follow(gateway, "signal", &mut watch).await,
             Ask::Reopen => access_log::reopen_all(),
             Ask::HandOver => {
                 if hand_over(gateway).await {
@@ -156,16 +152,26 @@ fn watch(gateway: &Gateway) -> Option<Watch> {
     }
 }
 
-/// Follows the files that the configuration names now. The watch is kept where they are the same:
-/// a change that came during the reload waits in it.
-fn rewatch(gateway: &Gateway, current: &mut Option<Watch>) {
+/// Reloads, and watches the files that the configuration names then.
+async fn follow(gateway: &Arc<Gateway>, by: &'static str, watch: &mut Option<Watch>) {
+    reload(gateway, by).await;
+    // A file may have changed after it was read and before it was watched.
+    while rewatch(gateway, watch) {
+        reload(gateway, "file").await;
+    }
+}
+
+/// Watches other files where the configuration names some that are not watched. The watch is kept
+/// where they are the same: a change that came during the reload waits in it.
+fn rewatch(gateway: &Gateway, current: &mut Option<Watch>) -> bool {
     let files = gateway.loaded();
-    if current
+    let lacking = current
         .as_ref()
-        .is_some_and(|watch| !watch.covers(&files.files))
-    {
+        .is_some_and(|watch| !watch.covers(&files.files));
+    if lacking {
         *current = watch(gateway);
     }
+    lacking && current.is_some()
 }
 
 async fn changed(watch: &mut Option<Watch>) {
