@@ -87,12 +87,18 @@ impl Body {
         }
     }
 
-    /// Writes the value that comes of what the legs have brought. Legs that are not done count as
+    /// Writes the value that comes of what the legs have brought, and of the element that a leg is made
+    /// for, as JSON text. Legs that are not done count as
     /// `null`.
     ///
     /// # Errors
     /// The filter fails on these values; in words for the operator.
-    pub fn write(&self, results: &Results<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+    pub fn write(
+        &self,
+        results: &Results<'_>,
+        item: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
         match &self.form {
             Form::Plain(shape) => shape.write(&|leg| results.text(leg), out),
             Form::Jq { filter, legs } => {
@@ -101,7 +107,7 @@ impl Body {
                     true => facts(results, &input),
                     false => Val::Null,
                 };
-                jq::write(&filter.run(input, all)?, out)
+                jq::write(&filter.run(input, [all, jq::read(item)?])?, out)
             }
         }
     }

@@ -19,6 +19,9 @@ type Data = JustLut<Val>;
 /// The variable that holds the status, the error and the body of each leg.
 pub(crate) const LEGS: &str = "$legs";
 
+/// The variable that holds the element that a leg is made for.
+const ITEM: &str = "$item";
+
 /// Filters that reach outside: the environment, the process, its output.
 const OUTSIDE: [&str; 12] = [
     "env",
@@ -56,7 +59,7 @@ impl Jq {
             .map_err(|errors| unreadable(code, &errors))?;
         let compiler = Compiler::<_, Native<Data>>::default()
             .with_funs(functions())
-            .with_global_vars([LEGS]);
+            .with_global_vars([LEGS, ITEM]);
         compiler.compile(modules).map(Self).map_err(|errors| {
             let undefined = errors.iter().flat_map(|(_, all)| all).next();
             match undefined {
@@ -76,8 +79,8 @@ impl Jq {
     ///
     /// # Errors
     /// It fails, or makes none or several; in words for the operator.
-    pub(crate) fn run(&self, input: Val, legs: Val) -> Result<Val, String> {
-        let context = Ctx::<Data>::new(&self.0.lut, Vars::new([legs]));
+    pub(crate) fn run(&self, input: Val, variables: [Val; 2]) -> Result<Val, String> {
+        let context = Ctx::<Data>::new(&self.0.lut, Vars::new(variables));
         let mut out = self.0.id.run((context, input)).map(unwrap_valr);
         let first = out.next().ok_or("the filter makes no value")?;
         let first = first.map_err(|error| error.to_string())?;

@@ -10,7 +10,7 @@ use percent_encoding::{
 };
 
 use crate::{
-    Body, Reason,
+    Body, Each, Reason,
     run::{Reply, Results},
     value,
 };
@@ -36,6 +36,9 @@ pub struct Leg {
     /// What stands in its place where it fails or is skipped. Without it, its failure is that of the
     /// whole.
     pub fallback: Option<Bytes>,
+    /// Legs of the same number are called in the same way: of those that ask for the same only one is
+    /// called. None where there is no other.
+    pub kin: Option<usize>,
 }
 
 /// What a leg does.
@@ -60,6 +63,8 @@ pub struct Ask {
     pub body: Option<Body>,
     /// Statuses that count as success, beside those of 2xx.
     pub expect: Vec<Expected>,
+    /// The list that it is made for, element by element.
+    pub each: Option<Each>,
 }
 
 /// A status that counts as success.
@@ -100,6 +105,7 @@ impl Ask {
         &self,
         scope: Scope<'_>,
         results: &Results<'_>,
+        item: &[u8],
     ) -> Result<Request, (Reason, String)> {
         let target = self.target(scope).ok_or_else(|| {
             let cause = "a value in its path is absent, empty or not fit for a path";
@@ -114,7 +120,7 @@ impl Ask {
         }
         let mut body = Vec::new();
         if let Some(filter) = &self.body {
-            let written = filter.write(results, &mut body);
+            let written = filter.write(results, item, &mut body);
             written.map_err(|cause| (Reason::Filter, cause))?;
         }
         Ok(Request {
@@ -153,6 +159,13 @@ impl Ask {
             }
         }
         target.parse().ok()
+    }
+
+    /// Whether an answer to another leg that is called in the same way for the same target is one to
+    /// this.
+    pub(crate) fn is_shared(&self) -> bool {
+        let plain = self.headers.is_empty() && self.body.is_none() && self.each.is_none();
+        plain && self.method.is_safe()
     }
 
     /// What the leg brings by an answer.

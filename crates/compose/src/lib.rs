@@ -6,6 +6,7 @@
 //! makes the answer of it: by splicing the texts where the filter is plain, by jq where it is not.
 
 pub mod body;
+mod each;
 pub mod graph;
 mod jq;
 mod leg;
@@ -19,6 +20,7 @@ pub mod value;
 mod tests;
 
 pub use body::{Body, FilterFault, mentioned};
+pub use each::Each;
 pub use leg::{Ask, Does, Expected, Instead, Leg, Request};
 pub use plan::Plan;
 pub use reason::Reason;

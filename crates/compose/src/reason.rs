@@ -22,13 +22,15 @@ pub enum Reason {
     NoValue,
     /// The same, and a leg that it waited for has failed or was skipped.
     Dependency,
-    /// The filter of its body failed.
+    /// The list that it is made for is longer than allowed.
+    TooMany,
+    /// A filter of it failed.
     Filter,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Timeout,
         Self::Status,
         Self::Unreachable,
@@ -37,6 +39,7 @@ impl Reason {
         Self::NotJson,
         Self::NoValue,
         Self::Dependency,
+        Self::TooMany,
         Self::Filter,
     ];
 
@@ -51,6 +54,7 @@ impl Reason {
             Self::NotJson => "not_json",
             Self::NoValue => "no_value",
             Self::Dependency => "dependency",
+            Self::TooMany => "too_many",
             Self::Filter => "filter",
         }
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use lintel_kernel::{
     Exchange,
     expr::{Legs, Scope},
@@ -18,12 +18,14 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::{
-    Does, Leg, Plan, Reason, Request, jq,
+    Does, Leg, Plan, Reason, Request,
+    each::Planned,
+    jq,
     value::{self, Member},
 };
 
 /// A whole answer to a leg.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     /// Its status.
     pub status: StatusCode,
@@ -38,7 +40,7 @@ pub struct Reply {
 }
 
 /// Why there is no whole answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Missed {
     /// The reason.
     pub reason: Reason,
@@ -94,6 +96,19 @@ pub struct Results<'p> {
     /// Bytes that all have brought.
     size: usize,
     failed: Option<usize>,
+    /// Calls whose answers others may want.
+    shared: Vec<Shared>,
+}
+
+/// A call that may answer several legs.
+struct Shared {
+    leg: usize,
+    kin: usize,
+    method: Method,
+    target: Uri,
+    answer: Option<Result<Reply, Missed>>,
+    /// Legs that wait for it.
+    also: Vec<usize>,
 }
 
 /// Legs that few compositions have more of.
@@ -116,9 +131,21 @@ pub async fn run<'p>(plan: &'p Plan, exchange: &Exchange, caller: &impl Caller) 
     }
 }
 
+/// Whether a call is made for a leg alone.
+enum Sharing {
+    /// It is.
+    No,
+    /// Another one is under way.
+    Later,
+    /// Another one has this answer.
+    Now(Result<Reply, Missed>),
+}
+
 /// What a leg begins with.
 enum Start {
     Call(Request),
+    /// Several calls, for the elements of a list.
+    Calls(Planned),
     /// It needs no call.
     Done(Outcome),
 }
@@ -133,11 +160,15 @@ impl<'p> Results<'p> {
             since: Instant::now(),
             size: 0,
             failed: None,
+            shared: Vec::new(),
         }
     }
 
     /// Begins every leg that waits for nothing any more.
-    fn begin<'c>(&mut self, exchange: &Exchange, caller: &'c impl Caller, calls: &mut Calls<'c>) {
+    fn begin<'c>(&mut self, exchange: &Exchange, caller: &'c impl Caller, calls: &mut Calls<'c>)
+    where
+        'p: 'c,
+    {
         let plan = self.plan;
         let mut again = true;
         // What needs no call is done at once, and others may have waited for it.
@@ -152,7 +183,22 @@ impl<'p> Results<'p> {
                 }
                 *begun = Some(Instant::now());
                 match self.start(leg, exchange) {
-                    Start::Call(request) => calls.push((index, caller.call(index, request))),
+                    Start::Call(request) => match self.share(index, leg, &request) {
+                        Sharing::No => calls.push((index, caller.call(index, request))),
+                        Sharing::Later => {}
+                        Sharing::Now(answer) => {
+                            self.answered(index, answer);
+                            again = true;
+                        }
+                    },
+                    Start::Calls(planned) => {
+                        if let Does::Ask(ask) = &leg.does
+                            && let Some(each) = &ask.each
+                        {
+                            let max = plan.max_body();
+                            calls.push((index, each.run(caller, (index, ask), planned, max)));
+                        }
+                    }
                     Start::Done(outcome) => {
                         self.settle(index, outcome);
                         again = true;
@@ -160,6 +206,38 @@ impl<'p> Results<'p> {
                 }
             }
         }
+    }
+
+    /// Whether the answer to another leg will do.
+    fn share(&mut self, index: usize, leg: &Leg, request: &Request) -> Sharing {
+        let (Some(kin), Does::Ask(ask)) = (leg.kin, &leg.does) else {
+            return Sharing::No;
+        };
+        if !ask.is_shared() {
+            return Sharing::No;
+        }
+        let same = |shared: &&mut Shared| {
+            let alike = shared.kin == kin && shared.method == request.method;
+            alike && shared.target == request.target
+        };
+        if let Some(shared) = self.shared.iter_mut().find(same) {
+            return match &shared.answer {
+                Some(answer) => Sharing::Now(answer.clone()),
+                None => {
+                    shared.also.push(index);
+                    Sharing::Later
+                }
+            };
+        }
+        self.shared.push(Shared {
+            leg: index,
+            kin,
+            method: request.method.clone(),
+            target: request.target.clone(),
+            answer: None,
+            also: Vec::new(),
+        });
+        Sharing::No
     }
 
     fn start(&self, leg: &Leg, exchange: &Exchange) -> Start {
@@ -174,8 +252,12 @@ impl<'p> Results<'p> {
             Does::Ask(ask) => ask,
             Does::Value(value) => return Start::Done(Outcome::of(value.clone())),
         };
-        match ask.request(scope, self) {
-            Ok(request) => Start::Call(request),
+        let started = match &ask.each {
+            Some(each) => each.plan(ask, exchange, self).map(Start::Calls),
+            None => ask.request(scope, self, value::NULL).map(Start::Call),
+        };
+        match started {
+            Ok(start) => start,
             Err((Reason::NoValue, cause)) if leg.after.iter().any(|other| self.lacks(*other)) => {
                 Start::Done(Outcome::lost(leg, Reason::Dependency, cause))
             }
@@ -209,6 +291,13 @@ impl<'p> Results<'p> {
     }
 
     fn answered(&mut self, index: usize, answer: Result<Reply, Missed>) {
+        let mut shared = self.shared.iter_mut();
+        if let Some(shared) = shared.find(|shared| shared.leg == index) {
+            shared.answer = Some(answer.clone());
+            for other in std::mem::take(&mut shared.also) {
+                self.answered(other, answer.clone());
+            }
+        }
         let Some(leg) = self.plan.legs().get(index) else {
             return;
         };
@@ -243,6 +332,8 @@ impl<'p> Results<'p> {
             return Err((Reason::TooLarge, cause));
         }
         match &leg.does {
+            // What came for each element was judged by itself.
+            Does::Ask(ask) if ask.each.is_some() => Ok(reply.body.clone()),
             Does::Ask(ask) => ask.judge(reply),
             Does::Value(value) => Ok(value.clone()),
         }
@@ -305,7 +396,7 @@ impl<'p> Results<'p> {
     /// The filter fails; in words for the operator.
     pub fn body(&self) -> Result<Vec<u8>, String> {
         let mut out = Vec::with_capacity(self.size + 256);
-        self.plan.body().write(self, &mut out)?;
+        self.plan.body().write(self, value::NULL, &mut out)?;
         if let Some(name) = self.plan.errors() {
             self.list_errors(name, &mut out);
         }

@@ -96,6 +96,16 @@ fn facts(legs: &[Leg], leg: &Leg, terms: Option<&Terms>) -> String {
     if let Some(timeout) = terms.and_then(|terms| terms.timeout) {
         let _ = write!(text, ", {} ms", timeout.as_millis());
     }
+    if let Some(each) = ask(leg).and_then(|ask| ask.each.as_ref()) {
+        let _ = write!(
+            text,
+            ", for each of {}",
+            each.over.source().unwrap_or_default()
+        );
+        if let Some(batch) = each.batch {
+            let _ = write!(text, " by {batch}");
+        }
+    }
     if let Some(when) = &leg.when {
         let _ = write!(text, ", when {}", when.source());
     }

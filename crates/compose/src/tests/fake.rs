@@ -82,10 +82,12 @@ pub(super) fn get(name: &str, target: &str) -> Leg {
             headers: Vec::new(),
             body: None,
             expect: Vec::new(),
+            each: None,
         })),
         after: Vec::new(),
         when: None,
         fallback: None,
+        kin: None,
     }
 }
 
@@ -129,6 +131,10 @@ pub(super) fn plan(legs: Vec<Leg>, filter: Option<&str>) -> Plan {
 #[derive(Clone, Debug)]
 pub(super) enum Comes {
     Answer(u16, &'static str),
+    /// Its own target.
+    Echo,
+    /// Its own body.
+    Body,
     Lost(Reason),
 }
 
@@ -180,7 +186,26 @@ impl Caller for Fake {
             open: Rc::clone(&self.open),
         };
         let ready = Rc::clone(&self.ready);
-        let comes = self.comes[leg].clone();
+        let answer = |status: u16, body: Bytes| {
+            Ok(Reply {
+                status: StatusCode::from_u16(status).unwrap(),
+                headers: HeaderMap::new(),
+                body,
+                endpoint: None,
+                attempts: 1,
+            })
+        };
+        let comes = match self.comes[leg] {
+            Comes::Answer(status, body) => answer(status, Bytes::from_static(body.as_bytes())),
+            Comes::Echo => answer(200, format!("\"{}\"", request.target).into()),
+            Comes::Body => answer(200, request.body),
+            Comes::Lost(reason) => Err(Missed {
+                reason,
+                cause: "as told".to_owned(),
+                endpoint: None,
+                attempts: 1,
+            }),
+        };
         Box::pin(async move {
             poll_fn(|_| match ready.borrow().contains(&leg) {
                 true => Poll::Ready(()),
@@ -188,21 +213,7 @@ impl Caller for Fake {
             })
             .await;
             guard.done.set(true);
-            match comes {
-                Comes::Answer(status, body) => Ok(Reply {
-                    status: StatusCode::from_u16(status).unwrap(),
-                    headers: HeaderMap::new(),
-                    body: Bytes::from_static(body.as_bytes()),
-                    endpoint: None,
-                    attempts: 1,
-                }),
-                Comes::Lost(reason) => Err(Missed {
-                    reason,
-                    cause: "as told".to_owned(),
-                    endpoint: None,
-                    attempts: 1,
-                }),
-            }
+            comes
         })
     }
 }

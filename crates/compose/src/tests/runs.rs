@@ -222,6 +222,34 @@ fn fixed_values_need_no_call() {
     assert_eq!(fake.called(1).as_deref(), Some("/1"));
 }
 
+#[test]
+fn what_is_asked_twice_is_asked_once() {
+    let alike = |name, target, kin| Leg {
+        kin,
+        ..get(name, target).or_else("null")
+    };
+    let legs = || {
+        vec![
+            alike("a", "/x", Some(0)),
+            alike("b", "/x", Some(0)),
+            alike("c", "/x", None),
+            alike("d", "/y", Some(0)),
+            alike("e", "/x", Some(0)).after(&[0]),
+        ]
+    };
+    for comes in [Comes::Echo, Comes::Lost(Reason::Timeout)] {
+        let plan = plan(legs(), None);
+        let fake = Fake::new(vec![comes; 5]);
+        let results = fake.finish(&plan, "/");
+        let called: Vec<bool> = (0..5).map(|leg| fake.called(leg).is_some()).collect();
+        assert_eq!(called, [true, false, true, true, false]);
+        assert_eq!(results.text(1), results.text(0));
+        assert_eq!(results.text(4), results.text(0));
+        let errors = results.errors().count();
+        assert!(matches!(errors, 0 | 5), "{errors}");
+    }
+}
+
 fn outcomes() -> impl Strategy<Value = Comes> {
     prop_oneof![
         3 => Just(WELL),

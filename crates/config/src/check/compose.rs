@@ -113,9 +113,11 @@ impl Place<'_> {
         {
             found.extend(self.expr(&["legs", name, "when"], when.source(), &expr));
         }
-        if let Some(filter) = &leg.body {
-            found.extend(self.filter(&["legs", name, "body"], filter));
+        for (key, filter) in [("body", &leg.body), ("for_each", &leg.for_each)] {
+            let filter = filter.as_ref();
+            found.extend(filter.and_then(|filter| self.filter(&["legs", name, key], filter)));
         }
+        self.each(name, leg, found);
     }
 
     /// A leg does one thing.
@@ -153,6 +155,47 @@ impl Place<'_> {
                         "ask with `post` in place of `{key}`, or remove `body`"
                     )),
             );
+        }
+    }
+
+    /// What only makes sense for the elements of a list.
+    fn each(&self, name: &str, leg: &Leg, found: &mut Vec<Diagnostic>) {
+        if leg.for_each.is_some() {
+            return;
+        }
+        for key in ["batch", "missing"] {
+            let path = self.path(&["legs", name, key]);
+            if self.scope.loaded.tree.find(&path).is_some() {
+                found.push(
+                    self.error(
+                        code::CONFLICT,
+                        &["legs", name, key],
+                        format!("leg `{name}` is made once"),
+                    )
+                    .at(self.scope.loaded.locate_key(&path), "never read")
+                    .help("add `for_each: FILTER` for a list of elements, or remove it"),
+                );
+            }
+        }
+        let templates = leg.targets().into_iter().map(|(_, _, text)| text);
+        let templates = templates
+            .chain(leg.query.values())
+            .chain(leg.headers.values());
+        for text in templates.filter_map(|text| text.compile().ok()) {
+            if text.exprs().any(Expr::reads_item) {
+                let keys = ["legs", name];
+                let path = self.path(&keys);
+                found.push(
+                    self.error(
+                        code::INVALID_EXPRESSION,
+                        &keys,
+                        format!("leg `{name}` reads `item`, and is made for no list"),
+                    )
+                    .at(self.scope.loaded.locate_key(&path), "")
+                    .help("add `for_each: FILTER`, such as `[.orders[].product]`"),
+                );
+                break;
+            }
         }
     }
 

@@ -119,6 +119,34 @@ pub struct Leg {
     #[schemars(example = &"{ ids: [.orders[].id] }")]
     pub body: Option<Filter>,
 
+    /// Makes the leg once for every element of a list: a jq filter over the legs, such as
+    /// `[.orders[].product]`. Expressions read the element as `item` or `item.MEMBER`, filters as
+    /// `$item`. The value of the leg is the list of what the calls bring.
+    #[serde(default)]
+    #[schemars(example = &"[.orders[].product]")]
+    pub for_each: Option<Filter>,
+
+    /// How many elements of `for_each` go into one call, for services that can be asked for several:
+    /// `item` is then a list, `${item}` its elements with commas between. Elements that are `null` or
+    /// come twice are left out. What the calls bring is put together: lists joined, objects merged.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub batch: Option<u32>,
+
+    /// Most elements of `for_each`. A longer list lets the leg fail as `too_many`.
+    #[serde(default = "hundred")]
+    #[schemars(range(min = 1))]
+    pub max_items: u32,
+
+    /// How many calls of `for_each` are under way at a time.
+    #[serde(default = "eight")]
+    #[schemars(range(min = 1))]
+    pub parallel: u32,
+
+    /// What stands in the place of an element of `for_each` whose call fails. Default: the leg fails.
+    #[serde(default, deserialize_with = "present")]
+    pub missing: Option<Value>,
+
     /// Legs that it waits for, beside those that it reads.
     #[serde(default)]
     pub after: Vec<LegName>,
@@ -208,6 +236,14 @@ impl ComposeError {
 /// A value that is there, even if it is `null`.
 fn present<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(reader).map(Some)
+}
+
+const fn hundred() -> u32 {
+    100
+}
+
+const fn eight() -> u32 {
+    8
 }
 
 const fn unavailable() -> u16 {

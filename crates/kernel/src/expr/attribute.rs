@@ -58,6 +58,8 @@ pub enum Attribute {
     ResponseHeader(HeaderName),
     /// `legs.<name>.body.<member>` and the like: what a leg of a composition has brought.
     Leg(Box<Leg>),
+    /// `item` or `item.<member>`: the element that a leg of a composition is made for.
+    Item(Vec<String>),
 }
 
 /// Every attribute as an operator writes it; what messages and completions list.
@@ -128,6 +130,7 @@ impl Attribute {
                     .with_hint("write `claims.sub`, or `claims[\"name\"]`"));
             }
             ("trace.id", None) => Self::TraceId,
+            ("item", None) => Self::Item(Vec::new()),
             ("response.status", None) => Self::ResponseStatus,
             ("request.headers", Some(name)) => Self::RequestHeader(header_name(name)?),
             ("response.headers", Some(name)) => Self::ResponseHeader(header_name(name)?),
@@ -141,6 +144,10 @@ impl Attribute {
                     .with_hint(format!("write `{base}[\"name\"]`")));
             }
             _ => {
+                if let Some(path) = base.strip_prefix("item.") {
+                    let names = path.split('.').chain(key);
+                    return Ok(Self::Item(names.map(str::to_owned).collect()));
+                }
                 if let Some(leg) = base.strip_prefix("legs.") {
                     return Ok(Self::Leg(Box::new(Leg::parse(leg, key)?)));
                 }
@@ -201,6 +208,7 @@ impl Attribute {
             }
             Self::TraceId => Cow::Owned(format!("{:032x}", exchange.trace.trace_id)),
             Self::Leg(leg) => leg.text(scope.legs?)?,
+            Self::Item(path) => super::legs::item(scope.legs?, path)?,
             Self::ResponseStatus => Cow::Owned(scope.response?.status.as_str().to_owned()),
             Self::ResponseHeader(name) => {
                 Cow::Borrowed(str::from_utf8(scope.response?.headers.get(name)?.as_bytes()).ok()?)

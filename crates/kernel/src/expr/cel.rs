@@ -34,9 +34,9 @@ enum What {
     AllClaims,
 }
 
-const ROOTS: [&str; 11] = [
+const ROOTS: [&str; 12] = [
     "client", "request", "path", "route", "service", "trace", "response", "claims", "consumer",
-    "auth", "legs",
+    "auth", "legs", "item",
 ];
 
 thread_local! {
@@ -73,6 +73,11 @@ impl Program {
             _ => None,
         });
         legs.collect()
+    }
+
+    pub(super) fn reads_item(&self) -> bool {
+        let mut reads = self.reads.iter();
+        reads.any(|read| matches!(read.what, What::One(Attribute::Item(_))))
     }
 
     pub(super) fn holds(&self, scope: Scope<'_>) -> bool {
@@ -119,6 +124,9 @@ impl What {
             }
             Self::One(Attribute::Claim(path)) => {
                 return scope.exchange.identity.as_ref()?.claim(path).map(from_json);
+            }
+            Self::One(Attribute::Item(path)) => {
+                return scope.legs?.item(path).as_ref().map(from_json);
             }
             Self::One(Attribute::Leg(leg)) => {
                 return leg.value(scope.legs?).as_ref().map(from_json);

@@ -22,7 +22,7 @@ impl Expr {
     /// A syntax error, or an attribute that does not exist.
     pub fn parse(source: &str) -> Result<Self, ExprError> {
         let parsed = Self::parse_among(source)?;
-        match parsed.legs().is_empty() {
+        match parsed.legs().is_empty() && !parsed.reads_item() {
             true => Ok(parsed),
             false => Err(legs::nowhere()),
         }
@@ -95,6 +95,14 @@ impl Expr {
             Form::Attribute(Attribute::Param(_)) => Written::Encoded,
             Form::Attribute(Attribute::Path | Attribute::Target) => Written::Whole,
             Form::Attribute(_) | Form::Cel(_) => Written::Plain,
+        }
+    }
+
+    /// Whether it reads the element that a leg of a composition is made for.
+    pub fn reads_item(&self) -> bool {
+        match &self.form {
+            Form::Attribute(attribute) => matches!(attribute, Attribute::Item(_)),
+            Form::Cel(program) => program.reads_item(),
         }
     }
 

@@ -15,6 +15,11 @@ pub trait Legs {
     fn error(&self, leg: &str) -> Option<&'static str>;
     /// The first field of a name in a leg's answer.
     fn header(&self, leg: &str, name: &HeaderName) -> Option<&HeaderValue>;
+    /// What stands at a place in the element that a leg is made for.
+    fn item(&self, path: &[String]) -> Option<Value> {
+        let _ = path;
+        None
+    }
     /// What stands at a place in a leg's value.
     fn member(&self, leg: &str, path: &[String]) -> Option<Value>;
 }
@@ -89,12 +94,7 @@ impl Leg {
                     .ok()
                     .map(Cow::Borrowed)
             }
-            LegPart::Body(path) => match legs.member(&self.name, path)? {
-                Value::String(text) => Some(Cow::Owned(text)),
-                Value::Number(number) => Some(Cow::Owned(number.to_string())),
-                Value::Bool(value) => Some(Cow::Borrowed(if value { "true" } else { "false" })),
-                Value::Null | Value::Array(_) | Value::Object(_) => None,
-            },
+            LegPart::Body(path) => plain(legs.member(&self.name, path)?).map(Cow::Owned),
         }
     }
 
@@ -107,8 +107,29 @@ impl Leg {
     }
 }
 
+/// The text of an element; of a list of them, their texts with commas between.
+pub(super) fn item<'a>(legs: &dyn Legs, path: &[String]) -> Option<Cow<'a, str>> {
+    let text = match legs.item(path)? {
+        Value::Array(items) => {
+            let texts: Option<Vec<String>> = items.into_iter().map(plain).collect();
+            texts?.join(",")
+        }
+        value => plain(value)?,
+    };
+    Some(Cow::Owned(text))
+}
+
+fn plain(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
 /// Where there are no legs.
 pub(super) fn nowhere() -> ExprError {
-    ExprError::new("`legs` are known only within `to: { compose: … }`")
+    ExprError::new("`legs` and `item` are known only within `to: { compose: … }`")
         .with_hint("read something of the request, such as `claims.sub`")
 }

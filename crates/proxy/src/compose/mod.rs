@@ -36,6 +36,7 @@ pub struct Compose {
 }
 
 /// How a leg is called.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The service, by its index.
     pub service: usize,

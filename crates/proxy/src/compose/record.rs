@@ -65,7 +65,7 @@ fn count(active: &Active, index: usize, record: &LegRecord) {
     }
 }
 
-const RESULTS: [&str; 12] = [
+const RESULTS: [&str; 13] = [
     "answered",
     "skipped",
     "cancelled",
@@ -77,6 +77,7 @@ const RESULTS: [&str; 12] = [
     "not_json",
     "no_value",
     "dependency",
+    "too_many",
     "filter",
 ];
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, Method};
-use lintel_compose::{Ask, Body, Does, Expected, FilterFault, Instead, Leg, Plan, mentioned};
+use lintel_compose::{Ask, Body, Does, Each, Expected, FilterFault, Instead, Leg, Plan, mentioned};
 use lintel_kernel::{
     Fault,
     expr::{Expr, Template},
@@ -37,6 +37,13 @@ pub(super) fn build(
             max_body: leg.max_body.as_usize(),
             forward: fields(leg.forward.as_ref().unwrap_or(&compose.forward)),
         }));
+    }
+    for (place, leg) in legs.iter_mut().enumerate() {
+        let own = calls.get(place).and_then(Option::as_ref);
+        let alike = |other: &Option<Terms>| own.is_some() && other.as_ref() == own;
+        if calls.iter().filter(|other| alike(other)).count() > 1 {
+            leg.kin = calls.iter().position(alike);
+        }
     }
     let body = match &compose.body {
         Some(filter) => self::filter(filter, &names).map_err(|fault| fault.under("body"))?,
@@ -98,8 +105,10 @@ pub(crate) fn waits(leg: &model::Leg, names: &[&str]) -> Vec<usize> {
         let exprs = template.iter().flat_map(Template::exprs);
         exprs.flat_map(Expr::legs).for_each(|read| wait(&read.name));
     }
-    if let Some(filter) = &leg.body {
-        mentioned(filter.source(), names).into_iter().for_each(wait);
+    for filter in leg.body.iter().chain(&leg.for_each) {
+        mentioned(filter.source(), names)
+            .into_iter()
+            .for_each(&mut wait);
     }
     after
 }
@@ -130,6 +139,7 @@ fn leg(name: &str, leg: &model::Leg, names: &[&str]) -> Result<Leg, Fault> {
             .transpose()
             .map_err(|error| Fault::from(error).under("when"))?,
         fallback,
+        kin: None,
     })
 }
 
@@ -154,8 +164,19 @@ fn ask(leg: &model::Leg, names: &[&str]) -> Result<Ask, Fault> {
             value => Instead::Value(json(value)),
         },
     });
+    let each = leg.for_each.as_ref().map(|over| {
+        let over = filter(over, names).map_err(|fault| fault.under("for_each"))?;
+        Ok::<_, Fault>(Each {
+            over,
+            max: leg.max_items as usize,
+            parallel: leg.parallel as usize,
+            batch: leg.batch.map(|batch| batch as usize),
+            missing: leg.missing.as_ref().map(json),
+        })
+    });
     Ok(Ask {
         method,
+        each: each.transpose()?,
         target: target.map_err(|error| Fault::from(error).under(key))?,
         query,
         headers: templates(&leg.headers).map_err(|fault| fault.under("headers"))?,
