@@ -150,9 +150,8 @@ fn describe(built: &Built, winner: Option<usize>, text: &mut String) -> Value {
             ("services", services(snapshot, split.shares(), text))
         }
         Action::Grpc(grpc) => {
-            let grpc = grpc.current();
-            calls(&grpc, text);
-            ("services", services(snapshot, [(grpc.service, 1)], text))
+            let shares = calls(&grpc.current(), text);
+            ("services", services(snapshot, shares, text))
         }
         Action::Compose(to) => ("compose", compose::explained(snapshot, to, text)),
         Action::Respond(page) => {
@@ -232,7 +231,7 @@ fn rules(route: &Route, text: &mut String) -> Value {
 }
 
 /// The ways to the methods of a gRPC service.
-fn calls(grpc: &Grpc, text: &mut String) {
+fn calls(grpc: &Grpc, text: &mut String) -> [(usize, u32); 1] {
     if !grpc.known {
         let _ = writeln!(
             text,
@@ -248,6 +247,7 @@ fn calls(grpc: &Grpc, text: &mut String) {
             false => writeln!(text, "{begin:<9} {verb} {path} → {method}"),
         };
     }
+    [(grpc.service, 1)]
 }
 
 /// What a split goes by, beside weights.

@@ -39,7 +39,7 @@ fn answer(seen: &Seen) -> Answer {
         ("GET", "/v1/shelves/nothing/books:watch?count=2") => Answer::new(200, &[LINES], ""),
         ("GET", "/v1/shelves/failing/books:watch?count=2") => {
             let gone = r#"{"error": {"status": 503, "detail": "gone"}}"#;
-            Answer::new(200, &[LINES], &format!("{{\"title\": \"a\"}}\n{gone}\n"))
+            Answer::new(200, &[LINES], format!("{{\"title\": \"a\"}}\n{gone}\n"))
         }
         ("GET", "/v1/shelves/wrong/books:watch?count=2") => {
             Answer::new(200, &[LINES], "{\"title\": \"a\"}\n{\"title\": 1}\n")

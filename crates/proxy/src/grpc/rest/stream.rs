@@ -136,7 +136,8 @@ impl Stream {
             return None;
         }
         let value: Value = serde_json::from_slice(line).ok()?;
-        let alone = value.as_object()?.len() == 1 && value["error"].is_object();
+        let fields = value.as_object()?;
+        let alone = fields.len() == 1 && fields.get("error")?.is_object();
         alone.then(|| told(&self.grpc.transcoder, None, &value))
     }
 }
