@@ -31,6 +31,9 @@ impl Origin {
     /// Answers every request by the closure.
     pub fn start(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        // The standard library's 128 are few for a load that connects at once: a connection that
+        // finds no room waits a second for the next try of its system.
+        rustix::net::listen(&listener, 4_096).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Box::new(script),

@@ -421,13 +421,13 @@ fn a_session_that_is_revoked_ends() {
     let scene = Scene::new("");
     assert_eq!(scene.open("ada", PAGE).status, 200);
     assert_eq!(scene.open("eve", PAGE).status, 200);
-    let line = scene.gateway.stdout();
-    let line = line
-        .lines()
-        .find(|line| line.contains("\"credential\""))
-        .unwrap();
-    let line: serde_json::Value = serde_json::from_str(line).unwrap();
-    let number = line["credential"].as_str().unwrap();
+    let number = lintel_testkit::until("the session is logged", || {
+        let log = scene.gateway.stdout();
+        let mut lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        lines.find_map(|line| Some(line.get("credential")?.as_str()?.to_owned()))
+    });
     let plain = fs::read_to_string(scene.gateway.config()).unwrap();
     scene.gateway.write(&format!(
         "{plain}\nrevocations: {{ entries: [{{ jti: {number} }}] }}\n"

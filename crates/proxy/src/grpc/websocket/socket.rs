@@ -1,9 +1,14 @@
 //! A WebSocket that is read and written at once, by two futures of one task.
 
-use std::{cell::RefCell, future::poll_fn, pin::Pin};
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use futures_util::{Sink as _, Stream as _};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -15,7 +20,11 @@ use tokio_tungstenite::{
 /// What is read at once.
 const BUFFER: usize = 4 * 1024;
 
-pub(super) struct Socket<S>(RefCell<WebSocketStream<S>>);
+pub(super) struct Socket<S> {
+    stream: RefCell<WebSocketStream<S>>,
+    /// What came can't be read as messages any more.
+    broken: Cell<bool>,
+}
 
 /// Why nothing more is read.
 pub(super) enum Ended {
@@ -33,13 +42,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
         let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config));
-        Self(RefCell::new(stream.await))
+        Self {
+            stream: RefCell::new(stream.await),
+            broken: Cell::new(false),
+        }
     }
 
     /// The next text. Pings are answered meanwhile; `seen` is called for whatever comes.
     pub(super) async fn text(&self, seen: impl Fn()) -> Result<String, Ended> {
         loop {
-            let next = poll_fn(|cx| Pin::new(&mut *self.0.borrow_mut()).poll_next(cx)).await;
+            let next = poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_next(cx)).await;
             seen();
             match next {
                 Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
@@ -48,7 +60,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     return Err(Ended::Wrong(1003, "messages are JSON texts"));
                 }
                 Some(Ok(Message::Close(_))) | None => return Err(Ended::Gone),
-                Some(Err(error)) => return Err(Ended::of(&error)),
+                Some(Err(error)) => {
+                    self.broken.set(true);
+                    return Err(Ended::of(&error));
+                }
             }
         }
     }
@@ -67,18 +82,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if self.write(Message::Close(Some(frame))).await.is_err() {
             return;
         }
+        if self.broken.get() {
+            return self.drain().await;
+        }
         loop {
-            let next = poll_fn(|cx| Pin::new(&mut *self.0.borrow_mut()).poll_next(cx)).await;
+            let next = poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_next(cx)).await;
             if !matches!(next, Some(Ok(_))) {
                 return;
             }
         }
     }
 
+    /// Lets the client have what was sent: a connection that is closed while something waits to be
+    /// read is reset, and what was sent may be lost with it (RFC 9293 §3.10.4).
+    async fn drain(&self) {
+        poll_fn(|cx| self.poll_drain(cx)).await;
+    }
+
+    fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut stream = self.stream.borrow_mut();
+        // The client closes when it sees the end.
+        let _ = ready!(Pin::new(stream.get_mut()).poll_shutdown(cx));
+        let mut rest = [0; BUFFER];
+        loop {
+            let mut read = ReadBuf::new(&mut rest);
+            match ready!(Pin::new(stream.get_mut()).poll_read(cx, &mut read)) {
+                Ok(()) if !read.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+
     async fn write(&self, message: Message) -> Result<(), Error> {
-        poll_fn(|cx| Pin::new(&mut *self.0.borrow_mut()).poll_ready(cx)).await?;
-        Pin::new(&mut *self.0.borrow_mut()).start_send(message)?;
-        poll_fn(|cx| Pin::new(&mut *self.0.borrow_mut()).poll_flush(cx)).await
+        poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_ready(cx)).await?;
+        Pin::new(&mut *self.stream.borrow_mut()).start_send(message)?;
+        poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)).await
     }
 }
 
