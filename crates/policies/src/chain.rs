@@ -38,17 +38,17 @@ impl Chain {
     }
 
     /// What is wrong with policies as they are written: each by itself, and, for those of a route, all that
-    /// it has together with the defaults. What defaults lack, routes may have.
+    /// it has together with what it inherits. What that lacks, routes may have.
     pub fn faults(
         policies: &RoutePolicies,
-        defaults: Option<&RoutePolicies>,
+        inherited: Option<&RoutePolicies>,
         context: &Context,
     ) -> Vec<Fault> {
         let (_, mut faults) = Link::build_all(policies, context);
-        if let (Some(defaults), []) = (defaults, &*faults) {
-            let merged = policies.merged(defaults);
+        if let (Some(inherited), []) = (inherited, &*faults) {
+            let merged = policies.merged(inherited);
             let (mut links, others) = Link::build_all(&merged, context);
-            // Mistakes in the defaults are told there.
+            // Mistakes in what is inherited are told there.
             if others.is_empty() {
                 faults = close(&mut links, &merged);
             }

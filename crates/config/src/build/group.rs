@@ -24,7 +24,8 @@ pub(super) fn build<'a>(builder: &mut Builder<'a>) -> Groups<'a> {
             ..builder.context.clone()
         };
         let inherited = RoutePolicies::default().merged(&group.defaults.policies);
-        if let Err(faults) = Chain::build(&inherited, &context) {
+        let faults = Chain::faults(&inherited, None, &context);
+        if !faults.is_empty() {
             builder.faults(&[base[0], base[1], "defaults", "policies"], faults);
             continue;
         }

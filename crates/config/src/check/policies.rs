@@ -6,16 +6,18 @@ use lintel_policies::{Chain, Context, RoutePolicies};
 use lintel_state::store::Replicas;
 
 use super::Check;
+use crate::model::Route;
 
-/// Checks the policies at `base`; `params` are those of the route's paths, and `None` for the defaults.
+/// Checks the policies at `base`, those of a route together with what it inherits; `None` for what
+/// routes inherit, which may read any parameter: whether a route has it shows on the route.
 pub(super) fn check(
     check: &mut Check<'_>,
     base: &[&str],
     policies: &RoutePolicies,
-    params: Option<Vec<String>>,
+    route: Option<&Route>,
 ) {
     let context = Context {
-        params,
+        params: route.map(Route::params),
         dry: true,
         consumers: Arc::clone(&check.consumers),
         stores: Arc::clone(&check.stores),
@@ -23,9 +25,8 @@ pub(super) fn check(
         ..Context::default()
     };
     let loaded = check.loaded;
-    let defaults = &loaded.model.defaults.policies;
-    let defaults = context.params.is_some().then_some(defaults);
-    let faults = Chain::faults(policies, defaults, &context);
+    let inherited = route.map(|route| loaded.model.inherited(route));
+    let faults = Chain::faults(policies, inherited.as_ref(), &context);
     check
         .out
         .extend(faults.iter().map(|fault| loaded.fault(base, fault)));

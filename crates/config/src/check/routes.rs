@@ -32,13 +32,12 @@ pub(super) fn check(check: &mut Check<'_>) {
             check,
             &["routes", name, "policies"],
             &route.policies,
-            Some(route.params()),
+            Some(route),
         );
     }
     if let Some(timeout) = model.defaults.timeout {
         check.positive(&["defaults", "timeout"], timeout);
     }
-    // A default may read any parameter: whether a route has it shows on the route.
     policies::check(
         check,
         &["defaults", "policies"],

@@ -129,16 +129,18 @@ impl Model {
         route.timeout.or(inherited).unwrap_or(Defaults::TIMEOUT)
     }
 
-    /// The policies of a route: its own over those of its group over the defaults.
+    /// The policies of a route: its own over what it inherits.
     pub fn policies(&self, route: &Route) -> RoutePolicies {
-        // In two steps even without a group: what adds up knows from how far up it comes.
+        route.policies.merged(&self.inherited(route))
+    }
+
+    /// What a route inherits: the policies of its group over the defaults.
+    pub fn inherited(&self, route: &Route) -> RoutePolicies {
+        // A step of its own even without a group: what adds up knows from how far up it comes.
+        let none = RoutePolicies::default();
         let group = self.group(route);
-        let group = group.map_or_else(RoutePolicies::default, |group| {
-            group.defaults.policies.clone()
-        });
-        route
-            .policies
-            .merged(&group.merged(&self.defaults.policies))
+        let group = group.map_or(&none, |group| &group.defaults.policies);
+        group.merged(&self.defaults.policies)
     }
 
     /// Everywhere that policies of routes are written, with the place.

@@ -1,8 +1,11 @@
 //! Routes that are written in groups, put among the others.
 
+use std::collections::HashMap;
+
 use crate::{
     diagnostic::{Diagnostic, code},
     document::{Entry, Node, Value},
+    span::Span,
 };
 
 /// Moves `groups.mobile.routes.home` to `routes."mobile.home"`, with `group: mobile` in it. What
@@ -31,9 +34,13 @@ pub(super) fn spread(tree: &mut Node, out: &mut Vec<Diagnostic>) {
     let Some(routes) = section(sections, "routes") else {
         return;
     };
+    let spans = routes
+        .iter()
+        .map(|known| (known.key.clone(), known.key_span));
+    let mut known: HashMap<String, Span> = spans.collect();
     for route in found {
-        match routes.iter().find(|known| known.key == route.key) {
-            Some(known) => out.push(
+        match known.get(&route.key) {
+            Some(first) => out.push(
                 Diagnostic::error(
                     code::DEFINED_TWICE,
                     format!("route `{}` is defined twice", route.key),
@@ -42,10 +49,13 @@ pub(super) fn spread(tree: &mut Node, out: &mut Vec<Diagnostic>) {
                     route.key_span,
                     "in a group, whose name stands before its own",
                 )
-                .also(known.key_span, "defined here as well")
+                .also(*first, "defined here as well")
                 .help("give one of the two another name"),
             ),
-            None => routes.push(route),
+            None => {
+                known.insert(route.key.clone(), route.key_span);
+                routes.push(route);
+            }
         }
     }
 }
