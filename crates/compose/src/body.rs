@@ -1,9 +1,10 @@
 //! Bodies that are made of what legs have brought.
 
-use jaq_json::{Map, Val};
+use bytes::Bytes;
 
 use crate::{
-    jq::{self, Jq, LEGS},
+    Reason,
+    jq::{self, Input, Jq, LEGS, Value},
     run::Results,
     shape::Shape,
 };
@@ -102,12 +103,20 @@ impl Body {
         match &self.form {
             Form::Plain(shape) => shape.write(&|leg| results.text(leg), out),
             Form::Jq { filter, legs } => {
-                let input = bodies(results)?;
-                let all = match legs {
-                    true => facts(results, &input),
-                    false => Val::Null,
-                };
-                jq::write(&filter.run(input, [all, jq::read(item)?])?, out)
+                let seen: Vec<_> = (0..results.names().count())
+                    .map(|leg| Seen::of(results, leg))
+                    .collect();
+                let made = filter.run(|| {
+                    let input = bodies(&seen)?;
+                    let legs = match legs {
+                        true => facts(&seen, &input),
+                        false => Value::Null,
+                    };
+                    let item = jq::read(item)?;
+                    Ok(Input { input, legs, item })
+                })?;
+                out.extend_from_slice(&made);
+                Ok(())
             }
         }
     }
@@ -128,37 +137,53 @@ pub fn mentioned<'n>(source: &str, names: &[&'n str]) -> Vec<&'n str> {
     found.collect()
 }
 
-fn text(text: &str) -> Val {
-    Val::utf8_str(text.as_bytes().to_vec())
+/// What a filter sees of a leg.
+struct Seen<'r> {
+    name: &'r str,
+    text: &'r [u8],
+    status: Option<u16>,
+    error: Option<&'static str>,
+}
+
+impl<'r> Seen<'r> {
+    fn of(results: &'r Results<'_>, leg: usize) -> Self {
+        let outcome = results.outcome(leg);
+        Self {
+            name: results.names().nth(leg).unwrap_or_default(),
+            text: results.text(leg),
+            status: outcome.and_then(|outcome| outcome.status),
+            error: outcome.and_then(|outcome| outcome.error).map(Reason::code),
+        }
+    }
+
+    fn name(&self) -> Bytes {
+        Bytes::copy_from_slice(self.name.as_bytes())
+    }
 }
 
 /// The object of the values of all legs.
-fn bodies(results: &Results<'_>) -> Result<Val, String> {
-    let mut all = Map::default();
-    for (leg, name) in results.names().enumerate() {
-        all.insert(text(name), jq::read(results.text(leg))?);
-    }
-    Ok(Val::obj(all))
+fn bodies(legs: &[Seen<'_>]) -> Result<Value, String> {
+    let bodies = legs.iter().map(|leg| Ok((leg.name(), jq::read(leg.text)?)));
+    Ok(Value::object(bodies.collect::<Result<Vec<_>, String>>()?))
 }
 
 /// What `$legs` holds: `{ profile: { status, error, body } }`.
-fn facts(results: &Results<'_>, bodies: &Val) -> Val {
-    let mut all = Map::default();
-    for (leg, name) in results.names().enumerate() {
-        let outcome = results.outcome(leg);
-        let status = outcome.and_then(|outcome| outcome.status);
-        let status = status.map_or(Val::Null, |status| Val::from(usize::from(status)));
-        let error = outcome.and_then(|outcome| outcome.error);
-        let error = error.map_or(Val::Null, |reason| text(reason.code()));
-        let body = match bodies {
-            Val::Obj(bodies) => bodies.get(&text(name)).cloned(),
-            _ => None,
-        };
-        let mut one = Map::default();
-        one.insert(text("status"), status);
-        one.insert(text("error"), error);
-        one.insert(text("body"), body.unwrap_or_default());
-        all.insert(text(name), Val::obj(one));
-    }
-    Val::obj(all)
+fn facts(legs: &[Seen<'_>], bodies: &Value) -> Value {
+    Value::object(legs.iter().map(|leg| {
+        let status = leg.status.map(|status| Value::from(usize::from(status)));
+        let error = leg.error.map(|code| Value::text(code.as_bytes()));
+        let members = [
+            ("status", status),
+            ("error", error),
+            ("body", bodies.member(leg.name.as_bytes()).cloned()),
+        ];
+        let members = members.into_iter();
+        let members = members.map(|(name, value)| {
+            (
+                Bytes::from_static(name.as_bytes()),
+                value.unwrap_or_default(),
+            )
+        });
+        (leg.name(), Value::object(members))
+    }))
 }
