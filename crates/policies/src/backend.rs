@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, Uri, request, response};
 use lintel_kernel::{Exchange, Fault};
 use lintel_upstream::{
-    Ask, Service,
+    Ask, Rules, Service,
     service::{Protocol, Scheme},
 };
 use tokio::time::Instant;
@@ -171,6 +171,7 @@ impl Backend {
                 hurried,
                 // Questions change nothing.
                 harmless: true,
+                retry: Rules::Service,
                 max_answer: self.max_answer,
                 timer: wait.timer,
             },

@@ -127,7 +127,7 @@ pub(crate) async fn act(
             // Boxed: the other requests should not carry the room for it.
             Box::pin(grpc::dispatch(active, route, &to, body, context)).await
         }
-        Action::Compose(to) => Box::pin(compose::dispatch(active, route, to, context)).await,
+        Action::Compose(to) => Box::pin(compose::dispatch(active, route, to, body, context)).await,
         Action::Respond(page) => Ok(respond::page(page, Scope::request(&active.exchange)).into()),
         Action::Redirect(redirect) => {
             let redirected = respond::redirect(redirect, Scope::request(&active.exchange));

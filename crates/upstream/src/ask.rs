@@ -32,6 +32,8 @@ pub struct Ask<'a> {
     /// Whether it is asked once more when the connection breaks before the answer, whatever its
     /// method: because it changes nothing.
     pub harmless: bool,
+    /// Whose rules for trying again hold.
+    pub retry: Rules<'a>,
     /// The largest body of an answer, in bytes.
     pub max_answer: usize,
     /// The timer of the task that this runs in.
@@ -138,7 +140,7 @@ impl Ask<'_> {
             interim: &|_, _| {},
             key: self.key,
             tried: Tried::default(),
-            retry: Rules::Service,
+            retry: self.retry,
             guard: None,
             hurried: self.hurried,
             told: None,

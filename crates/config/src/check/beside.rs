@@ -4,7 +4,7 @@ use super::{Check, routes};
 use crate::{
     diagnostic::code,
     model::{Action, Fallback, Mirror, Route, To},
-    text::Name,
+    text::{Cause, Name},
 };
 
 pub(super) fn check(check: &mut Check<'_>, name: &str, route: &Route) {
@@ -39,6 +39,7 @@ fn answer(check: &mut Check<'_>, name: &str, fallback: &Fallback) {
 pub(super) fn warnings(check: &mut Check<'_>) {
     for (name, route) in &check.loaded.model.routes {
         let name = name.as_str();
+        composed(check, name, route);
         if let Some(fallback) = &route.fallback {
             let to = fallback.service.as_ref();
             no_service(check, name, "fallback", route);
@@ -98,6 +99,46 @@ fn no_service(check: &mut Check<'_>, name: &str, key: &str, route: &Route) {
         .at(check.loaded.locate_key(&path), "never used")
         .help("remove it");
     check.push(diagnostic);
+}
+
+/// What a route that composes can't do: it has no service of its own.
+fn composed(check: &mut Check<'_>, name: &str, route: &Route) {
+    let To::Action(Action::Compose(compose)) = &route.to else {
+        return;
+    };
+    let path = ["routes", name];
+    if route.breaker.is_some() {
+        let path = [path[0], path[1], "breaker"];
+        let diagnostic = check
+            .warning(
+                code::NO_EFFECT,
+                &path,
+                format!("route `{name}` asks a service for each leg, and this breaker watches none of them"),
+            )
+            .at(check.loaded.locate_key(&path), "never opens")
+            .help("write `breaker` in the services that the legs ask");
+        check.push(diagnostic);
+    }
+    if compose.error.is_some()
+        && let Some(fallback) = &route.fallback
+        && !fallback
+            .on
+            .iter()
+            .any(|cause| matches!(cause, Cause::Status(_)))
+    {
+        let path = [path[0], path[1], "fallback"];
+        let error = ["routes", name, "to", "compose", "error"];
+        let diagnostic = check
+            .warning(
+                code::NO_EFFECT,
+                &path,
+                format!("the fallback of route `{name}` is never used"),
+            )
+            .at(check.loaded.locate_key(&path), "never used")
+            .also(check.loaded.locate_key(&error), "this is answered before")
+            .help("remove one of the two, or name the status of `error` in `on`");
+        check.push(diagnostic);
+    }
 }
 
 /// A mirror that gets nothing, or compares nothing.

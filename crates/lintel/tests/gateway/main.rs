@@ -14,6 +14,7 @@ mod beside;
 mod clients;
 mod commands;
 mod compose;
+mod compose_services;
 mod concurrency;
 mod drills;
 mod edges;

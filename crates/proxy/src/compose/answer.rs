@@ -4,10 +4,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use lintel_compose::{Reason, Results};
 use lintel_http::Body;
-use lintel_kernel::{Rejection, exchange::Refused, expr::Scope};
+use lintel_kernel::{Facts, Kind, Rejection, Side, exchange::Refused, expr::Scope};
 
 use super::{Compose, JSON, STEP};
-use crate::{active::Active, respond};
+use crate::{active::Active, dispatch::NoAnswer, respond};
 
 const UNWRITTEN: Rejection = Rejection::new(
     STEP,
@@ -21,7 +21,7 @@ pub(super) fn whole(
     active: &mut Active,
     compose: &Compose,
     results: &Results<'_>,
-) -> Result<Response<Body>, Rejection> {
+) -> Result<Response<Body>, Box<NoAnswer>> {
     let body = results.body().map_err(|cause| {
         active.exchange.cause = Some(cause.into_boxed_str());
         UNWRITTEN
@@ -73,10 +73,11 @@ pub(super) fn failed(
     compose: &Compose,
     results: &Results<'_>,
     leg: usize,
-) -> Result<Response<Body>, Rejection> {
+) -> Result<Response<Body>, Box<NoAnswer>> {
     let outcome = results.outcome(leg);
     let reason = outcome.and_then(|outcome| outcome.error);
-    let rejection = rejection(reason.unwrap_or(Reason::Unreachable));
+    let reason = reason.unwrap_or(Reason::Unreachable);
+    let rejection = rejection(reason);
     let name = compose.plan.legs().get(leg).map_or("", |leg| &leg.name);
     let cause = outcome.and_then(|outcome| outcome.cause.as_deref());
     let cause = format!("leg `{name}`: {}", cause.unwrap_or_default());
@@ -90,8 +91,24 @@ pub(super) fn failed(
             });
             Ok(respond::page(page, Scope::request(&active.exchange)))
         }
-        _ => Err(rejection),
+        _ => Err(Box::new(NoAnswer {
+            rejection,
+            facts: facts(reason),
+            body: None,
+        })),
     }
+}
+
+/// What a failed leg says of the services, as far as it says something of them.
+const fn facts(reason: Reason) -> Option<Facts> {
+    let kind = match reason {
+        Reason::Timeout => Kind::Timeout,
+        Reason::Unavailable => Kind::Unavailable,
+        Reason::Unreachable => Kind::Connect,
+        Reason::Status | Reason::NotJson | Reason::TooLarge => Kind::Protocol,
+        _ => return None,
+    };
+    Some(Facts::new(kind, Side::Upstream))
 }
 
 const fn rejection(reason: Reason) -> Rejection {

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use lintel_compose::{Caller, Calling, Missed, Reason, Reply, Request};
 use lintel_http::http1::Timer;
 use lintel_kernel::{Exchange, Kind, trace::Trace};
-use lintel_upstream::{Ask, Pools, Service, Unanswered};
+use lintel_upstream::{Ask, Pools, Rules, Service, Unanswered, retry::Retry};
 use tokio::time::Instant;
 
 use super::{Compose, JSON, Terms};
@@ -33,6 +33,8 @@ pub(super) struct Calls<'a> {
     pub(super) services: &'a [Arc<Service>],
     pub(super) pools: &'a Pools,
     pub(super) timer: &'a Timer,
+    /// The route's rules for trying again, in place of those of the services.
+    pub(super) retry: Option<&'a Retry>,
     /// When the answer must be there.
     pub(super) deadline: Instant,
     /// The spans of the legs that were called.
@@ -63,6 +65,7 @@ impl Caller for Calls<'_> {
             // What is left of the route's time says nothing about the service.
             hurried: own.is_some_and(|own| self.deadline < own),
             harmless,
+            retry: self.retry.map_or(Rules::Service, Rules::Route),
             max_answer: terms.max_body,
             timer: self.timer,
         };

@@ -8,6 +8,7 @@ use std::{rc::Rc, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 use lintel_compose::Plan;
+use lintel_http::Body;
 use lintel_kernel::expr::{Expr, Template};
 use tokio::time::Instant;
 
@@ -56,9 +57,14 @@ pub(crate) async fn dispatch(
     active: &mut Active,
     route: &Route,
     compose: &Compose,
+    body: Body,
     context: &Context<'_>,
 ) -> Result<Dispatched, Box<NoAnswer>> {
     dispatch::set_out(active, route, context)?;
+    let pair = match &route.mirror {
+        Some(mirror) if context.wire.upgrade.is_none() => mirror.begin(active, body, false).1,
+        _ => None,
+    };
     let (local, pools) = (Rc::clone(&active.local), Rc::clone(&active.worker().pools));
     let deadline = context.wire.received + route.timeout;
     let deadline = active.told.map_or(deadline, |told| told.at.min(deadline));
@@ -69,6 +75,7 @@ pub(crate) async fn dispatch(
         services: &local.snapshot.services,
         pools: &pools,
         timer: &context.wire.timer,
+        retry: route.terms.retry.as_ref(),
         deadline,
         spans: Default::default(),
     };
@@ -81,5 +88,9 @@ pub(crate) async fn dispatch(
         None => answer::whole(active, compose, &results),
     };
     record::record(active, compose, &results, &spans, answered.is_ok());
-    Ok(Dispatched::from(answered?))
+    let response = answered?;
+    Ok(Dispatched::from(match pair {
+        Some(pair) => pair.watch(response),
+        None => response,
+    }))
 }
