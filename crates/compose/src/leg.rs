@@ -144,8 +144,7 @@ impl Ask {
             // In the query an empty value says something, in the path it makes another path.
             !value.is_empty() || out.contains('?')
         })?;
-        let path = target.split('?').next().unwrap_or_default();
-        if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        if target.contains("/.") && has_dot_segments(&target) {
             return None;
         }
         let mut mark = if target.contains('?') { '&' } else { '?' };
@@ -197,7 +196,23 @@ impl Ask {
     }
 }
 
+/// Whether a path has segments that lead elsewhere (RFC 3986 §3.3).
+fn has_dot_segments(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    path.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
 impl Leg {
+    /// Whether the target of another leg may be that of this one: of texts that begin differently none
+    /// can be the other.
+    pub fn may_ask_like(&self, other: &Self) -> bool {
+        let (Does::Ask(this), Does::Ask(that)) = (&self.does, &other.does) else {
+            return false;
+        };
+        let (this, that) = (this.target.prefix(), that.target.prefix());
+        this.starts_with(that) || that.starts_with(this)
+    }
+
     /// Whether the whole fails with it.
     pub const fn is_required(&self) -> bool {
         self.fallback.is_none()

@@ -14,6 +14,7 @@ mod plan;
 mod reason;
 mod run;
 mod shape;
+mod sound;
 pub mod value;
 
 #[cfg(test)]

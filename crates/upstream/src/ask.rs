@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use crate::{
     Pools, Service,
-    service::HostRule,
     worker::{Answer, Call, Failure, Rules, Tried},
 };
 
@@ -148,20 +147,10 @@ impl Ask<'_> {
     }
 }
 
-/// What is asked is no client's request, whose `Host` could be kept: the service's own rule, or else
-/// its first endpoint.
+/// What is asked is no client's request, whose `Host` could be kept.
 fn name_host(service: &Service, headers: &mut HeaderMap) {
-    if headers.contains_key(header::HOST) {
-        return;
-    }
-    let spec = service.spec();
-    let host = match (&spec.host, spec.endpoints.first()) {
-        (HostRule::Fixed(host), _) => Some(host.clone()),
-        (_, Some(endpoint)) => endpoint.authority().parse().ok(),
-        (_, None) => spec.name.parse().ok(),
-    };
-    if let Some(host) = host {
-        headers.insert(header::HOST, host);
+    if let Some(host) = service.host() {
+        headers.entry(header::HOST).or_insert_with(|| host.clone());
     }
 }
 

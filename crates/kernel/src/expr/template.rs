@@ -134,6 +134,14 @@ impl Template {
         }
     }
 
+    /// What the text begins with, whatever the request.
+    pub fn prefix(&self) -> &str {
+        match self.parts.first() {
+            Some(Part::Text(text)) => text,
+            _ => "",
+        }
+    }
+
     /// The text as it is written.
     pub fn source(&self) -> String {
         let parts = self.parts.iter().map(|part| match part {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use lintel_compose::{Caller, Calling, Missed, Reason, Reply, Request};
 use lintel_http::http1::Timer;
 use lintel_kernel::{Exchange, Kind, trace::Trace};
@@ -39,10 +39,12 @@ pub(super) struct Calls<'a> {
     pub(super) deadline: Instant,
     /// The spans of the legs that were called.
     pub(super) spans: RefCell<Vec<(usize, u64)>>,
+    /// What went along with the call before.
+    pub(super) along: RefCell<Option<Along<'a>>>,
 }
 
 impl Caller for Calls<'_> {
-    fn call(&self, leg: usize, request: Request) -> Calling<'_> {
+    fn call(&self, leg: usize, mut request: Request) -> Calling<'_> {
         let terms = self.compose.calls.get(leg).and_then(Option::as_ref);
         let to = terms.and_then(|terms| Some((terms, self.services.get(terms.service)?)));
         let Some((terms, service)) = to else {
@@ -51,14 +53,7 @@ impl Caller for Calls<'_> {
         let own = terms.timeout.map(|timeout| Instant::now() + timeout);
         let harmless = request.method.is_safe();
         let ask = Ask {
-            head: self.head(
-                leg,
-                terms,
-                request.method,
-                request.target,
-                request.headers,
-                &request.body,
-            ),
+            head: self.head(leg, terms, service, &mut request),
             body: request.body,
             key: service.key(self.exchange),
             until: own.map_or(self.deadline, |own| own.min(self.deadline)),
@@ -84,36 +79,39 @@ impl Caller for Calls<'_> {
     }
 }
 
-impl Calls<'_> {
-    /// The head of a call: what the leg says, what goes along, and its place in the trace.
+/// What goes along with calls.
+pub(super) struct Along<'a> {
+    /// The fields of the client's request that the legs forward.
+    forward: &'a [HeaderName],
+    /// Fields of a call, with places kept for those that differ from one to the next.
+    fields: HeaderMap,
+    /// Whether the client's own `Host` is among them.
+    host: bool,
+}
+
+impl<'a> Calls<'a> {
+    /// The head of a call: what goes along, what the leg says itself, and its place in the trace.
     fn head(
         &self,
         leg: usize,
-        terms: &Terms,
-        method: http::Method,
-        target: http::Uri,
-        own: HeaderMap,
-        body: &[u8],
-    ) -> http::request::Parts {
+        terms: &'a Terms,
+        service: &Service,
+        request: &mut Request,
+    ) -> Parts {
         let (mut head, ()) = http::Request::new(()).into_parts();
-        (head.method, head.uri, head.headers) = (method, target, own);
-        let client = &self.exchange.request.headers;
-        let along = terms.forward.iter().chain(&ALWAYS);
-        for name in along.chain([&self.rules.request_id]) {
-            if head.headers.contains_key(name) {
-                continue;
-            }
-            for value in client.get_all(name) {
-                head.headers.append(name, value.clone());
-            }
+        (head.method, head.uri) = (request.method.clone(), request.target.clone());
+        let (mut headers, kept) = self.along(terms);
+        match service.host() {
+            Some(host) if !kept => drop(headers.insert(header::HOST, host.clone())),
+            None if !kept => drop(headers.remove(header::HOST)),
+            _ => {}
         }
-        let headers = &mut head.headers;
-        let mut tell = |name: HeaderName, value: HeaderValue| {
-            headers.entry(name).or_insert(value);
-        };
-        tell(header::ACCEPT, JSON);
-        if !body.is_empty() {
-            tell(header::CONTENT_TYPE, JSON);
+        for (name, value) in std::mem::take(&mut request.headers) {
+            // Each name comes once.
+            name.and_then(|name| headers.insert(name, value));
+        }
+        if !request.body.is_empty() {
+            headers.entry(header::CONTENT_TYPE).or_insert(JSON);
         }
         let span = Trace {
             span_id: fastrand::u64(1..),
@@ -121,7 +119,41 @@ impl Calls<'_> {
         };
         self.spans.borrow_mut().push((leg, span.span_id));
         headers.insert(TRACEPARENT, span.to_header());
+        head.headers = headers;
         head
+    }
+
+    /// What goes along with a call, and whether the client's `Host` is in it. Gathered once for the
+    /// calls that forward the same.
+    fn along(&self, terms: &'a Terms) -> (HeaderMap, bool) {
+        let mut along = self.along.borrow_mut();
+        let gathered = along.take().filter(|along| along.forward == terms.forward);
+        let along = along.insert(gathered.unwrap_or_else(|| self.gather(terms)));
+        (along.fields.clone(), along.host)
+    }
+
+    fn gather(&self, terms: &'a Terms) -> Along<'a> {
+        let client = &self.exchange.request.headers;
+        let mut fields = HeaderMap::with_capacity(16);
+        let along = terms.forward.iter().chain(&ALWAYS);
+        for name in along.chain([&self.rules.request_id]) {
+            if fields.contains_key(name) {
+                continue;
+            }
+            for value in client.get_all(name) {
+                fields.append(name, value.clone());
+            }
+        }
+        fields.entry(header::ACCEPT).or_insert(JSON);
+        let host = fields.contains_key(header::HOST);
+        for name in [header::HOST, TRACEPARENT] {
+            fields.entry(name).or_insert(HeaderValue::from_static(""));
+        }
+        Along {
+            forward: &terms.forward,
+            fields,
+            host,
+        }
     }
 }
 

@@ -78,6 +78,7 @@ pub(crate) async fn dispatch(
         retry: route.terms.retry.as_ref(),
         deadline,
         spans: Default::default(),
+        along: Default::default(),
     };
     let begun = Instant::now();
     let results = lintel_compose::run(&compose.plan, &active.exchange, &calls).await;

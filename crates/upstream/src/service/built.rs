@@ -36,6 +36,8 @@ pub struct Service {
     pub(crate) usage: Arc<Usage>,
     pub(crate) guard: Guard,
     pub(crate) http1: client::Options,
+    /// What stands in `Host` where there is no client whose own could be kept.
+    host: Option<HeaderValue>,
 }
 
 impl Service {
@@ -83,6 +85,7 @@ impl Service {
         };
         Ok(Arc::new(Self {
             slot: SLOTS.take(),
+            host: spec.own_host(),
             spec,
             members,
             tls,
@@ -105,6 +108,12 @@ impl Service {
     /// A small index that no other living service has, for tables that workers keep.
     pub const fn slot(&self) -> usize {
         self.slot.index()
+    }
+
+    /// The `Host` of questions on the gateway's own account: the service's own rule, or else its first
+    /// endpoint, or else its name. None where none of them is fit for a field.
+    pub const fn host(&self) -> Option<&HeaderValue> {
+        self.host.as_ref()
     }
 
     /// The endpoints in use now.

@@ -194,6 +194,15 @@ pub enum Addresses {
 }
 
 impl ServiceSpec {
+    /// The `Host` of requests that are no client's. None where nothing is fit for a field.
+    pub(super) fn own_host(&self) -> Option<HeaderValue> {
+        match (&self.host, self.endpoints.first()) {
+            (HostRule::Fixed(host), _) => Some(host.clone()),
+            (_, Some(endpoint)) => endpoint.authority().parse().ok(),
+            (_, None) => self.name.parse().ok(),
+        }
+    }
+
     /// A service with the given endpoints and defaults for everything else.
     pub fn new(name: impl Into<Arc<str>>, endpoints: Vec<EndpointSpec>) -> Self {
         Self {

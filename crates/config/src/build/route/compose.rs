@@ -38,13 +38,7 @@ pub(super) fn build(
             forward: fields(leg.forward.as_ref().unwrap_or(&compose.forward)),
         }));
     }
-    for (place, leg) in legs.iter_mut().enumerate() {
-        let own = calls.get(place).and_then(Option::as_ref);
-        let alike = |other: &Option<Terms>| own.is_some() && other.as_ref() == own;
-        if calls.iter().filter(|other| alike(other)).count() > 1 {
-            leg.kin = calls.iter().position(alike);
-        }
-    }
+    relate(&mut legs, &calls);
     let body = match &compose.body {
         Some(filter) => self::filter(filter, &names).map_err(|fault| fault.under("body"))?,
         None => Body::all(names.iter().copied()),
@@ -67,6 +61,23 @@ pub(super) fn build(
         error: error.transpose()?,
         partial: compose.header.0.clone(),
     })
+}
+
+/// Finds the legs that may make the same call.
+fn relate(legs: &mut [Leg], calls: &[Option<Terms>]) {
+    let kin: Vec<Option<usize>> = (0..legs.len())
+        .map(|place| {
+            let (leg, terms) = (legs.get(place)?, calls.get(place)?.as_ref()?);
+            let alike = |other: &Option<Terms>| other.as_ref() == Some(terms);
+            let mut others = legs.iter().zip(calls).enumerate();
+            let any = others
+                .any(|(at, (other, call))| at != place && alike(call) && leg.may_ask_like(other));
+            any.then(|| calls.iter().position(alike))?
+        })
+        .collect();
+    for (leg, kin) in legs.iter_mut().zip(kin) {
+        leg.kin = kin;
+    }
 }
 
 /// The names of the legs, in their order.
