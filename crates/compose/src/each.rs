@@ -70,6 +70,14 @@ pub(crate) struct Planned {
     places: Vec<Option<usize>>,
 }
 
+impl Planned {
+    /// The calls, those for the same elements in the same order.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
+        let places = self.places.iter().flatten();
+        places.filter_map(|place| self.requests.get(*place))
+    }
+}
+
 impl Each {
     /// The calls to be made.
     ///

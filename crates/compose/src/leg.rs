@@ -36,6 +36,8 @@ pub struct Leg {
     /// What stands in its place where it fails or is skipped. Without it, its failure is that of the
     /// whole.
     pub fallback: Option<Bytes>,
+    /// Where its service has no answer, the last good one stands in its place.
+    pub last_good: bool,
     /// Legs of the same number are called in the same way: of those that ask for the same only one is
     /// called. None where there is no other.
     pub kin: Option<usize>,

@@ -43,6 +43,22 @@ impl Reason {
         Self::Filter,
     ];
 
+    /// Whether the service had no answer, rather than one that is no success; `status` is that of the
+    /// answer. 408 and 429 say to come back (RFC 9110 §15.5.9, RFC 6585 §4).
+    pub fn is_outage(self, status: Option<u16>) -> bool {
+        match self {
+            Self::Timeout
+            | Self::Unreachable
+            | Self::Unavailable
+            | Self::TooLarge
+            | Self::NotJson => true,
+            Self::Status => {
+                status.is_some_and(|status| status >= 500 || [408, 429].contains(&status))
+            }
+            _ => false,
+        }
+    }
+
     /// The word for it.
     pub const fn code(self) -> &'static str {
         match self {

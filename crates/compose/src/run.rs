@@ -59,6 +59,21 @@ pub type Calling<'a> = Pin<Box<dyn Future<Output = Result<Reply, Missed>> + 'a>>
 pub trait Caller {
     /// Begins the call of a leg. Dropping the future gives it up.
     fn call(&self, leg: usize, request: Request) -> Calling<'_>;
+
+    /// Adds to a key all that the answer to a request depends on: the request, and what of the client
+    /// goes along with it.
+    fn add_key(&self, _leg: usize, _request: &Request, _key: &mut Vec<u8>) {}
+
+    /// This is a good answer to a request.
+    fn keep(&self, _leg: usize, _key: &[u8], _value: &Bytes) {}
+
+    /// The last good answer, and how old it is.
+    fn last_good(&self, _leg: usize, _key: &[u8]) -> Option<(Bytes, Duration)> {
+        None
+    }
+
+    /// There is no good answer any more.
+    fn forget(&self, _leg: usize, _key: &[u8]) {}
 }
 
 /// What became of a leg.
@@ -68,6 +83,8 @@ pub struct Outcome {
     pub value: Bytes,
     /// Why it failed.
     pub error: Option<Reason>,
+    /// How old the answer is that stands in its place.
+    pub last_good: Option<Duration>,
     /// Whether its condition did not hold.
     pub skipped: bool,
     /// The status of the answer.
@@ -98,6 +115,8 @@ pub struct Results<'p> {
     failed: Option<usize>,
     /// Calls whose answers others may want.
     shared: Vec<Shared>,
+    /// What the answers of legs depend on whose last good one is kept.
+    keys: Vec<(usize, Vec<u8>)>,
 }
 
 /// A call that may answer several legs.
@@ -127,7 +146,7 @@ pub async fn run<'p>(plan: &'p Plan, exchange: &Exchange, caller: &impl Caller) 
         if results.failed.is_some() || calls.is_empty() {
             return results;
         }
-        poll_fn(|cx| results.poll(&mut calls, cx)).await;
+        poll_fn(|cx| results.poll(&mut calls, caller, cx)).await;
     }
 }
 
@@ -161,6 +180,7 @@ impl<'p> Results<'p> {
             size: 0,
             failed: None,
             shared: Vec::new(),
+            keys: Vec::new(),
         }
     }
 
@@ -183,18 +203,22 @@ impl<'p> Results<'p> {
                 }
                 *begun = Some(Instant::now());
                 match self.start(leg, exchange) {
-                    Start::Call(request) => match self.share(index, leg, &request) {
-                        Sharing::No => calls.push((index, caller.call(index, request))),
-                        Sharing::Later => {}
-                        Sharing::Now(answer) => {
-                            self.answered(index, answer);
-                            again = true;
+                    Start::Call(request) => {
+                        self.note(index, leg, caller, [&request]);
+                        match self.share(index, leg, &request) {
+                            Sharing::No => calls.push((index, caller.call(index, request))),
+                            Sharing::Later => {}
+                            Sharing::Now(answer) => {
+                                self.answered(index, caller, answer);
+                                again = true;
+                            }
                         }
-                    },
+                    }
                     Start::Calls(planned) => {
                         if let Does::Ask(ask) = &leg.does
                             && let Some(each) = &ask.each
                         {
+                            self.note(index, leg, caller, planned.requests());
                             let max = plan.max_body();
                             calls.push((index, each.run(caller, (index, ask), planned, max)));
                         }
@@ -205,6 +229,41 @@ impl<'p> Results<'p> {
                     }
                 }
             }
+        }
+    }
+
+    /// Notes what the answer of a leg depends on, where the last good one is kept.
+    fn note<'r>(
+        &mut self,
+        index: usize,
+        leg: &Leg,
+        caller: &impl Caller,
+        requests: impl IntoIterator<Item = &'r Request>,
+    ) {
+        if leg.last_good {
+            let mut key = Vec::new();
+            for request in requests {
+                caller.add_key(index, request, &mut key);
+            }
+            self.keys.push((index, key));
+        }
+    }
+
+    /// Keeps what a leg has brought, or lets what it brought last stand in its place.
+    fn look_back(&self, index: usize, caller: &impl Caller, outcome: &mut Outcome) {
+        let key = self.keys.iter().find(|(leg, _)| *leg == index);
+        let Some((_, key)) = key else {
+            return;
+        };
+        match outcome.error {
+            None => caller.keep(index, key, &outcome.value),
+            Some(reason) if reason.is_outage(outcome.status) => {
+                if let Some((value, age)) = caller.last_good(index, key) {
+                    (outcome.value, outcome.last_good) = (value, Some(age));
+                }
+            }
+            Some(Reason::Status) => caller.forget(index, key),
+            Some(_) => {}
         }
     }
 
@@ -272,7 +331,12 @@ impl<'p> Results<'p> {
     }
 
     /// Ready once a call is done; all that are done are taken.
-    fn poll(&mut self, calls: &mut Calls<'_>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(
+        &mut self,
+        calls: &mut Calls<'_>,
+        caller: &impl Caller,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let mut done = SmallVec::<[(usize, Result<Reply, Missed>); 8]>::new();
         calls.retain(|(leg, call)| match call.as_mut().poll(cx) {
             Poll::Ready(answer) => {
@@ -285,23 +349,23 @@ impl<'p> Results<'p> {
             return Poll::Pending;
         }
         for (leg, answer) in done {
-            self.answered(leg, answer);
+            self.answered(leg, caller, answer);
         }
         Poll::Ready(())
     }
 
-    fn answered(&mut self, index: usize, answer: Result<Reply, Missed>) {
+    fn answered(&mut self, index: usize, caller: &impl Caller, answer: Result<Reply, Missed>) {
         let mut shared = self.shared.iter_mut();
         if let Some(shared) = shared.find(|shared| shared.leg == index) {
             shared.answer = Some(answer.clone());
             for other in std::mem::take(&mut shared.also) {
-                self.answered(other, answer.clone());
+                self.answered(other, caller, answer.clone());
             }
         }
         let Some(leg) = self.plan.legs().get(index) else {
             return;
         };
-        let outcome = match answer {
+        let mut outcome = match answer {
             Err(missed) => Outcome {
                 endpoint: missed.endpoint,
                 attempts: missed.attempts,
@@ -323,6 +387,9 @@ impl<'p> Results<'p> {
                 }
             }
         };
+        if leg.last_good {
+            self.look_back(index, caller, &mut outcome);
+        }
         self.settle(index, outcome);
     }
 
@@ -347,7 +414,8 @@ impl<'p> Results<'p> {
             outcome.began = begun.saturating_duration_since(self.since);
             outcome.took = begun.elapsed();
         }
-        if outcome.error.is_some() && leg.is_required() {
+        let lost = outcome.error.is_some() && outcome.last_good.is_none();
+        if lost && leg.is_required() {
             self.failed.get_or_insert(index);
         }
         if let Some(place) = self.outcomes.get_mut(index) {
@@ -377,6 +445,11 @@ impl<'p> Results<'p> {
     pub fn errors(&self) -> impl Iterator<Item = (&'p str, Reason)> {
         let legs = self.plan.legs().iter().enumerate();
         legs.filter_map(|(index, leg)| Some((&*leg.name, self.outcome(index)?.error?)))
+    }
+
+    /// How old what stands in the place of a leg is, where its last good answer does.
+    pub fn last_good(&self, leg: &str) -> Option<Duration> {
+        self.outcome(self.plan.find(leg)?)?.last_good
     }
 
     /// The names of the legs.
@@ -433,6 +506,10 @@ impl<'p> Results<'p> {
             jq::string(leg.as_bytes(), out);
             out.extend_from_slice(b",\"code\":");
             jq::string(reason.code().as_bytes(), out);
+            if let Some(age) = self.last_good(leg) {
+                out.extend_from_slice(b",\"last_good\":");
+                out.extend_from_slice(itoa::Buffer::new().format(age.as_secs()).as_bytes());
+            }
             out.push(b'}');
         }
         out.extend_from_slice(b"]}");
@@ -444,6 +521,7 @@ impl Outcome {
         Self {
             value,
             error: None,
+            last_good: None,
             skipped: false,
             status: None,
             headers: HeaderMap::new(),

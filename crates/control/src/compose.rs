@@ -27,6 +27,8 @@ pub(crate) fn plan(snapshot: &Snapshot, compose: &Compose) -> Value {
             "target": ask(leg).map(|ask| ask.target.source()),
             "timeout_ms": terms.and_then(|terms| terms.timeout).map(|timeout| timeout.as_millis()),
             "when": leg.when.as_ref().map(lintel_kernel::expr::Expr::source),
+            "last_good_ms": terms.and_then(|terms| terms.copies.as_ref())
+                .map(|copies| copies.spec().max_age.as_millis()),
             "fallback": leg.fallback.as_deref().map(parsed),
         })
     });
@@ -95,6 +97,10 @@ fn facts(legs: &[Leg], leg: &Leg, terms: Option<&Terms>) -> String {
     };
     if let Some(timeout) = terms.and_then(|terms| terms.timeout) {
         let _ = write!(text, ", {} ms", timeout.as_millis());
+    }
+    if let Some(copies) = terms.and_then(|terms| terms.copies.as_ref()) {
+        let age = lintel_kernel::Duration::from(copies.spec().max_age);
+        let _ = write!(text, ", its last good answer for {age}");
     }
     if let Some(each) = ask(leg).and_then(|ask| ask.each.as_ref()) {
         let _ = write!(

@@ -28,6 +28,8 @@ pub struct LegRecord {
     pub endpoint: Option<SocketAddr>,
     /// Tries sent upstream.
     pub attempts: u8,
+    /// How old its last good answer is, where that stands in its place.
+    pub last_good: Option<Duration>,
     /// Why it failed, in words for the operator; never for the client.
     pub cause: Option<Box<str>>,
 }

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     future::poll_fn,
     rc::Rc,
     sync::Arc,
@@ -87,6 +88,7 @@ pub(super) fn get(name: &str, target: &str) -> Leg {
         after: Vec::new(),
         when: None,
         fallback: None,
+        last_good: false,
         kin: None,
     }
 }
@@ -153,6 +155,8 @@ pub(super) struct Fake {
     pub(super) events: Rc<RefCell<Vec<Event>>>,
     ready: Rc<RefCell<Vec<usize>>>,
     pub(super) open: Rc<RefCell<Vec<usize>>>,
+    /// Last good answers, by what they depend on: they are 42 seconds old.
+    pub(super) kept: Option<RefCell<HashMap<Vec<u8>, Bytes>>>,
 }
 
 /// Notes that a call was given up, unless it was done.
@@ -216,9 +220,30 @@ impl Caller for Fake {
             comes
         })
     }
+
+    fn add_key(&self, _: usize, request: &crate::Request, key: &mut Vec<u8>) {
+        key.extend_from_slice(request.target.to_string().as_bytes());
+    }
+
+    fn keep(&self, _: usize, key: &[u8], value: &Bytes) {
+        self.with_kept(|kept| kept.insert(key.to_vec(), value.clone()));
+    }
+
+    fn last_good(&self, _: usize, key: &[u8]) -> Option<(Bytes, Duration)> {
+        let value = self.with_kept(|kept| kept.get(key).cloned())??;
+        Some((value, Duration::from_secs(42)))
+    }
+
+    fn forget(&self, _: usize, key: &[u8]) {
+        self.with_kept(|kept| kept.remove(key));
+    }
 }
 
 impl Fake {
+    fn with_kept<R>(&self, work: impl FnOnce(&mut HashMap<Vec<u8>, Bytes>) -> R) -> Option<R> {
+        self.kept.as_ref().map(|kept| work(&mut kept.borrow_mut()))
+    }
+
     pub(super) fn new(comes: Vec<Comes>) -> Self {
         Self {
             comes,

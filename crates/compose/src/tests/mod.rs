@@ -4,6 +4,7 @@ mod bounds;
 mod each;
 mod fake;
 mod filters;
+mod last_good;
 mod plans;
 mod runs;
 mod values;

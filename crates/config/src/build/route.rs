@@ -181,7 +181,11 @@ fn action(builder: &Builder<'_>, route: &str, to: &To) -> Result<Action, Fault> 
             Action::Grpc(grpc::build(builder.loaded, route, to, service)?)
         }
         To::Action(model::Action::Compose(to)) => {
-            let compose = compose::build(to, find);
+            let before = before(builder, route).and_then(|route| match &route.action {
+                Action::Compose(compose) => Some(&**compose),
+                _ => None,
+            });
+            let compose = compose::build(to, before, find);
             Action::Compose(Box::new(compose.map_err(|fault| fault.under("compose"))?))
         }
         To::Action(model::Action::Respond(respond)) => {
@@ -203,10 +207,12 @@ fn guarded(builder: &Builder<'_>, name: &str, route: &model::Route) -> Option<Ar
         requests: route.max_concurrent,
         ..breaker.unwrap_or_default()
     };
-    let before = builder.previous.and_then(|previous| {
-        let routes = &previous.generation.snapshot.routes;
-        let route = routes.iter().find(|route| &*route.name == name)?;
-        route.terms.guard.as_ref()
-    });
+    let before = before(builder, name).and_then(|route| route.terms.guard.as_ref());
     Some(Guarded::build(&name.into(), spec, before))
+}
+
+/// The route of this name in the configuration before.
+fn before<'b>(builder: &Builder<'b>, name: &str) -> Option<&'b Route> {
+    let routes = &builder.previous?.generation.snapshot.routes;
+    routes.iter().find(|route| &*route.name == name)
 }

@@ -57,6 +57,10 @@ pub(super) fn check(check: &mut Check<'_>, route: &str, settings: &Route, compos
             let path = [&base[..], &["legs", name.as_str(), "timeout"]].concat();
             check.positive(&path, timeout);
         }
+        if let Some(kept) = &leg.last_good {
+            let keys = ["legs", name.as_str(), "last_good", "max_age"];
+            check.positive(&[&base[..], &keys].concat(), kept.max_age);
+        }
     }
 }
 
@@ -212,6 +216,29 @@ impl Place<'_> {
                 )
                 .also(self.scope.loaded.locate_key(&fallback), "the value")
                 .help("remove `optional: false`, or remove `fallback`"),
+            );
+        }
+        if leg.fallback.as_ref().and_then(Value::as_str) == Some("last_good") {
+            let keys = ["legs", name, "fallback"];
+            found.push(
+                self.error(code::INVALID_VALUE, &keys, "the word `last_good` would be the value")
+                    .help("write `last_good: {}` beside it, or in its place: the last good answer then comes first"),
+            );
+        }
+        let writes = leg.put.is_some() || leg.patch.is_some() || leg.delete.is_some();
+        if leg.last_good.is_some() && (writes || leg.value.is_some()) {
+            let keys = ["legs", name, "last_good"];
+            let what = match writes {
+                true => "changes something, for which no earlier answer can stand",
+                false => "has a fixed value, and never fails",
+            };
+            found.push(
+                self.error(code::CONFLICT, &keys, format!("leg `{name}` {what}"))
+                    .at(
+                        self.scope.loaded.locate_key(&self.path(&keys)),
+                        "never used",
+                    )
+                    .help("remove `last_good`"),
             );
         }
         for (statuses, value) in &leg.expect {

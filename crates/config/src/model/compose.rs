@@ -172,6 +172,15 @@ pub struct Leg {
     #[schemars(example = serde_json::json!([]))]
     pub fallback: Option<Value>,
 
+    /// Lets the last good answer to the same request stand in the place of the leg where its service
+    /// has none: for `timeout`, `unreachable`, `unavailable`, `too_large`, `not_json`, and `status`
+    /// with 5xx, 408 or 429. `fallback` stands in where there is no such answer. The same request is
+    /// one with the same method, path, query, body and host, and the same header fields of the leg's
+    /// own and of `forward`: where the answer depends on who asks, the leg has to say who asks.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "max_age": "10m" }))]
+    pub last_good: Option<LastGood>,
+
     /// Statuses that count as success, beside 2xx, and what the leg brings then: `body` for the body
     /// of the answer, or else this value. `{ 404: null }` makes nothing of what is not there.
     #[serde(default)]
@@ -201,6 +210,18 @@ impl Leg {
     pub fn is_optional(&self) -> bool {
         self.fallback.is_some() || self.optional == Some(true)
     }
+}
+
+/// Which last good answers are kept.
+#[config]
+pub struct LastGood {
+    /// How old one may be.
+    #[serde(default = "ten_minutes")]
+    pub max_age: Duration,
+
+    /// How much memory those of the leg may take, for all workers together. The least used go first.
+    #[serde(default = "eight_mebibytes")]
+    pub max_size: ByteSize,
 }
 
 /// What a client gets when a required leg fails.
@@ -236,6 +257,10 @@ impl ComposeError {
 /// A value that is there, even if it is `null`.
 fn present<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(reader).map(Some)
+}
+
+const fn ten_minutes() -> Duration {
+    Duration::from_secs(600)
 }
 
 const fn hundred() -> u32 {

@@ -29,6 +29,7 @@ mod http2;
 mod identity;
 mod introspection;
 mod issuers;
+mod last_good;
 mod lifecycle;
 mod limits;
 mod logins;

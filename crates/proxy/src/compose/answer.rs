@@ -60,6 +60,10 @@ fn partial(results: &Results<'_>) -> Option<HeaderValue> {
         text.extend(leg.chars().map(|c| c.to_ascii_lowercase()));
         text.push('=');
         text.push_str(reason.code());
+        if let Some(age) = results.last_good(leg) {
+            text.push_str(";last_good=");
+            text.push_str(itoa::Buffer::new().format(age.as_secs()));
+        }
     }
     match text.is_empty() {
         true => None,

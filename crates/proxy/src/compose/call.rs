@@ -1,7 +1,8 @@
 //! The calls of legs, over the connections of the worker.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use lintel_compose::{Caller, Calling, Missed, Reason, Reply, Request};
 use lintel_http::http1::Timer;
@@ -9,7 +10,7 @@ use lintel_kernel::{Exchange, Kind, trace::Trace};
 use lintel_upstream::{Ask, Pools, Rules, Service, Unanswered, retry::Retry};
 use tokio::time::Instant;
 
-use super::{Compose, JSON, Terms};
+use super::{Compose, Copies, JSON, Terms};
 use crate::snapshot::ListenerRules;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -77,6 +78,62 @@ impl Caller for Calls<'_> {
             }
         })
     }
+
+    fn add_key(&self, leg: usize, request: &Request, key: &mut Vec<u8>) {
+        add(key, request.method.as_str().as_bytes());
+        add(key, request.target.to_string().as_bytes());
+        add(key, &self.exchange.host);
+        add(key, &request.body);
+        for (name, value) in &request.headers {
+            add(key, name.as_str().as_bytes());
+            add(key, value.as_bytes());
+        }
+        add(key, b"");
+        let terms = self.compose.calls.get(leg).and_then(Option::as_ref);
+        let along = terms.into_iter().flat_map(|terms| &terms.forward);
+        let client = &self.exchange.request.headers;
+        for name in along.chain(&ALWAYS) {
+            if OF_THE_WAY.contains(name) || request.headers.contains_key(name) {
+                continue;
+            }
+            for value in client.get_all(name) {
+                add(key, name.as_str().as_bytes());
+                add(key, value.as_bytes());
+            }
+        }
+        add(key, b"");
+    }
+
+    fn keep(&self, leg: usize, key: &[u8], value: &Bytes) {
+        if let Some(copies) = self.copies(leg) {
+            copies.put(key, value, Instant::now().into_std());
+        }
+    }
+
+    fn last_good(&self, leg: usize, key: &[u8]) -> Option<(Bytes, Duration)> {
+        self.copies(leg)?.find(key, Instant::now().into_std())
+    }
+
+    fn forget(&self, leg: usize, key: &[u8]) {
+        if let Some(copies) = self.copies(leg) {
+            copies.forget(key);
+        }
+    }
+}
+
+/// Fields that say who asks by which way, and when: what they say makes no other answer.
+static OF_THE_WAY: [HeaderName; 5] = [
+    HeaderName::from_static("x-forwarded-for"),
+    header::FORWARDED,
+    header::VIA,
+    HeaderName::from_static("tracestate"),
+    TRACEPARENT,
+];
+
+/// A part of a key that can't be taken for another one.
+fn add(key: &mut Vec<u8>, part: &[u8]) {
+    key.extend_from_slice(&part.len().to_le_bytes());
+    key.extend_from_slice(part);
 }
 
 /// What goes along with calls.
@@ -90,6 +147,10 @@ pub(super) struct Along<'a> {
 }
 
 impl<'a> Calls<'a> {
+    fn copies(&self, leg: usize) -> Option<&Copies> {
+        self.compose.calls.get(leg)?.as_ref()?.copies.as_deref()
+    }
+
     /// The head of a call: what goes along, what the leg says itself, and its place in the trace.
     fn head(
         &self,

@@ -2,9 +2,10 @@
 
 mod answer;
 mod call;
+mod copies;
 mod record;
 
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 use lintel_compose::Plan;
@@ -19,6 +20,8 @@ use crate::{
     snapshot::{Page, Route},
 };
 use call::Calls;
+
+pub use copies::{Copies, CopiesSpec};
 
 /// What a route composes.
 pub struct Compose {
@@ -37,7 +40,7 @@ pub struct Compose {
 }
 
 /// How a leg is called.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Terms {
     /// The service, by its index.
     pub service: usize,
@@ -47,7 +50,20 @@ pub struct Terms {
     pub max_body: usize,
     /// Fields of the client's request that go along.
     pub forward: Vec<HeaderName>,
+    /// Its last good answers, where they are kept.
+    pub copies: Option<Arc<Copies>>,
 }
+
+impl PartialEq for Terms {
+    fn eq(&self, other: &Self) -> bool {
+        let spec = |terms: &Self| terms.copies.as_ref().map(|copies| copies.spec().clone());
+        let own = (self.service, self.timeout, self.max_body, &self.forward);
+        own == (other.service, other.timeout, other.max_body, &other.forward)
+            && spec(self) == spec(other)
+    }
+}
+
+impl Eq for Terms {}
 
 pub(crate) const STEP: &str = "compose";
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use lintel_compose::{Leg, Outcome, Results};
 use lintel_kernel::{LegRecord, LegRecords};
-use lintel_telemetry::metrics::family::{COMPOSE_ANSWERS, COMPOSE_LEG_DURATION, COMPOSE_LEGS};
+use lintel_telemetry::metrics::family::{
+    COMPOSE_ANSWERS, COMPOSE_LAST_GOOD, COMPOSE_LEG_DURATION, COMPOSE_LEGS,
+};
 
 use super::Compose;
 use crate::active::Active;
@@ -57,6 +59,12 @@ fn count(active: &Active, index: usize, record: &LegRecord) {
     let labels = [name, &record.leg, record.result];
     let key = [route, number(index), result];
     active.local.count(&COMPOSE_LEGS, key, &labels);
+    if record.last_good.is_some() {
+        let key = [route, number(index), 0];
+        active
+            .local
+            .count(&COMPOSE_LAST_GOOD, key, &[name, &*record.leg]);
+    }
     if record.span_id != 0 {
         let labels = [name, &*record.leg];
         let key = [route, number(index), 0];
@@ -93,6 +101,7 @@ fn done(leg: &Leg, outcome: &Outcome) -> LegRecord {
         took: outcome.took,
         endpoint: outcome.endpoint,
         attempts: outcome.attempts,
+        last_good: outcome.last_good,
         cause: outcome.cause.as_deref().map(Box::from),
         ..blank(leg, result)
     }
@@ -109,6 +118,7 @@ fn blank(leg: &Leg, result: &'static str) -> LegRecord {
         took: Default::default(),
         endpoint: None,
         attempts: 0,
+        last_good: None,
         cause: None,
     }
 }

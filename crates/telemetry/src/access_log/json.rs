@@ -119,6 +119,10 @@ fn legs(out: &mut Vec<u8>, record: &Record<'_>) {
         millis(out, leg.began);
         out.extend_from_slice(b",\"duration_ms\":");
         millis(out, leg.took);
+        if let Some(age) = leg.last_good {
+            out.extend_from_slice(b",\"last_good\":");
+            integer(out, age.as_secs());
+        }
         text(
             out,
             b",\"cause\":",

@@ -118,6 +118,8 @@ families! {
         "Answers of compositions: `whole`, `partial` where an optional leg failed, `failed` where a required one did.";
     COMPOSE_LEGS = Kind::Counter, "lintel_compose_legs_total" ["route", "leg", "result"]
         "Legs of compositions, by what became of them: `answered`, `skipped`, `cancelled` where another one failed first, or the reason of their failure.";
+    COMPOSE_LAST_GOOD = Kind::Counter, "lintel_compose_last_good_total" ["route", "leg"]
+        "Legs of compositions that failed, in whose place their last good answer stood.";
     COMPOSE_LEG_DURATION = Kind::Histogram(&REQUEST_BOUNDS), "lintel_compose_leg_duration_seconds" ["route", "leg"]
         "Time that legs took from their call to the end of their answer.";
     FAULTS_INJECTED = Kind::Counter, "lintel_faults_injected_total" ["route", "fault"]

@@ -9,7 +9,7 @@ use lintel_kernel::{
     Fault,
     expr::{Expr, Template},
 };
-use lintel_proxy::compose::{Compose, Terms};
+use lintel_proxy::compose::{Compose, Copies, CopiesSpec, Terms};
 use serde_json::Value;
 
 use crate::{
@@ -18,9 +18,11 @@ use crate::{
     text::{FieldName, Filter, LegTemplate},
 };
 
-/// The composition of a route; `find` has the index of a service.
+/// The composition of a route; `before` is that of the configuration before, `find` has the index of
+/// a service.
 pub(super) fn build(
     compose: &model::Compose,
+    before: Option<&Compose>,
     find: impl Fn(&str) -> Result<usize, Fault>,
 ) -> Result<Compose, Fault> {
     let names = names(compose);
@@ -36,6 +38,7 @@ pub(super) fn build(
             timeout: leg.timeout.map(lintel_kernel::Duration::to_std),
             max_body: leg.max_body.as_usize(),
             forward: fields(leg.forward.as_ref().unwrap_or(&compose.forward)),
+            copies: copies(compose, name.as_str(), leg, before),
         }));
     }
     relate(&mut legs, &calls);
@@ -150,8 +153,29 @@ fn leg(name: &str, leg: &model::Leg, names: &[&str]) -> Result<Leg, Fault> {
             .transpose()
             .map_err(|error| Fault::from(error).under("when"))?,
         fallback,
+        last_good: leg.last_good.is_some(),
         kin: None,
     })
+}
+
+/// The last good answers of a leg. They live on while the leg is the same.
+fn copies(
+    compose: &model::Compose,
+    name: &str,
+    leg: &model::Leg,
+    before: Option<&Compose>,
+) -> Option<Arc<Copies>> {
+    let kept = leg.last_good.as_ref()?;
+    let spec = CopiesSpec {
+        of: format!("{:?} {leg:?}", compose.forward),
+        max_age: kept.max_age.to_std(),
+        max_size: kept.max_size.as_usize(),
+    };
+    let before = before.and_then(|before| {
+        let terms = before.calls.get(before.plan.find(name)?)?.as_ref()?;
+        terms.copies.as_ref()
+    });
+    Some(Copies::build(spec, before))
 }
 
 fn ask(leg: &model::Leg, names: &[&str]) -> Result<Ask, Fault> {
