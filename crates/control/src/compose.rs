@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use lintel_compose::{Ask, Does, Instead, Leg};
 use lintel_proxy::{
     Snapshot,
-    compose::{Compose, Terms},
+    compose::{Coalesce, Compose, Terms},
 };
 use serde_json::{Value, json};
 
@@ -83,11 +83,36 @@ fn text(snapshot: &Snapshot, compose: &Compose) -> String {
         None => "an object of all legs".to_owned(),
     };
     let _ = writeln!(text, "answer    {made}");
+    if let Some(coalesce) = &compose.coalesce {
+        let by: Vec<&str> = coalesce
+            .by
+            .iter()
+            .map(lintel_kernel::expr::Expr::source)
+            .collect();
+        let _ = writeln!(
+            text,
+            "          shared by requests that are the same in {}",
+            words(coalesce, &by)
+        );
+    }
     if let Some(page) = &compose.error {
         let status = page.status.as_u16();
         let _ = writeln!(text, "          {status} if a required leg fails");
     }
     text
+}
+
+fn words(coalesce: &Coalesce, by: &[&str]) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    let more = [
+        (coalesce.whole, "all that the client sends"),
+        (coalesce.target, "host, path and query"),
+        (coalesce.caller, "the caller"),
+    ];
+    words.extend(more.into_iter().filter_map(|(is, word)| is.then_some(word)));
+    words.extend(coalesce.fields.iter().map(http::HeaderName::as_str));
+    words.extend(by);
+    words.join(", ")
 }
 
 fn facts(legs: &[Leg], leg: &Leg, terms: Option<&Terms>) -> String {

@@ -105,6 +105,8 @@ pub struct Detour {
     /// Whether it was sent to several endpoints at once, and if so whether a later try gave the
     /// answer: `won` or `lost`.
     pub hedge: Option<&'static str>,
+    /// Whether it has the answer that another request has asked for.
+    pub coalesced: bool,
     /// What fault injection does to it.
     pub faults: Faults,
     /// What is left of the tightest of the limits it was counted by.

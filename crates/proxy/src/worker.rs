@@ -16,6 +16,7 @@ use lintel_upstream::Pools;
 use rustc_hash::FxHashMap;
 
 use crate::{
+    compose::Flights,
     shed::{Readings, Shed},
     snapshot::{ListenerRules, Snapshot},
 };
@@ -44,6 +45,8 @@ pub struct Local {
     counters: RefCell<FxHashMap<CounterKey, WorkerCounter>>,
     times: RefCell<FxHashMap<CounterKey, WorkerHistogram>>,
     mirrored: RefCell<FxHashMap<u32, Rc<Cell<u32>>>>,
+    /// Runs of compositions that several requests wait for.
+    pub(crate) flights: Flights,
 }
 
 /// The family's name, and what stands for each of its labels.
@@ -110,6 +113,7 @@ impl Local {
             counters: RefCell::default(),
             times: RefCell::default(),
             mirrored: RefCell::default(),
+            flights: Flights::default(),
         }
     }
 

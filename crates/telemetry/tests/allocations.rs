@@ -107,6 +107,7 @@ fn logging_a_request_allocates_one_buffer_a_batch() {
         variant: "",
         fallback: "",
         hedge: "",
+        coalesced: false,
         faults: Default::default(),
         legs: Vec::new(),
         bytes_in: 0,

@@ -1,6 +1,7 @@
 //! Routes.
 
 mod beside;
+mod coalesced;
 mod compose;
 mod grpc;
 mod overload;

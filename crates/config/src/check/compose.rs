@@ -6,11 +6,12 @@ use serde_json::Value;
 
 use super::{Check, expressions::Scope};
 use crate::{
+    Loaded,
     build::{circular, leg_names, waits},
     diagnostic::{Diagnostic, code},
     model::{Compose, Leg, Route},
     shape::nearest,
-    text::{Filter, LegTemplate},
+    text::{Filter, LegTemplate, MethodName},
 };
 
 pub(super) fn check(check: &mut Check<'_>, route: &str, settings: &Route, compose: &Compose) {
@@ -43,6 +44,7 @@ pub(super) fn check(check: &mut Check<'_>, route: &str, settings: &Route, compos
         let key = super::expressions::written(check.loaded, &headers, &name.to_string());
         found.extend(place.template(&["headers", key.unwrap_or_default()], value));
     }
+    coalesce(check.loaded, &place, settings, compose, &mut found);
     let after: Vec<Vec<usize>> = compose
         .legs
         .values()
@@ -61,6 +63,56 @@ pub(super) fn check(check: &mut Check<'_>, route: &str, settings: &Route, compos
             let keys = ["legs", name.as_str(), "last_good", "max_age"];
             check.positive(&[&base[..], &keys].concat(), kept.max_age);
         }
+    }
+}
+
+/// Requests that are the same.
+fn coalesce(
+    loaded: &Loaded,
+    place: &Place<'_>,
+    route: &Route,
+    compose: &Compose,
+    found: &mut Vec<Diagnostic>,
+) {
+    let Some(same) = &compose.coalesce else {
+        return;
+    };
+    for (at, expr) in same.by.iter().flatten().enumerate() {
+        let at = at.to_string();
+        if let Ok(compiled) = expr.compile() {
+            found.extend(place.expr(&["coalesce", "by", &at], expr.source(), &compiled));
+        }
+    }
+    if same.across_callers && same.by.is_none() {
+        let keys = ["coalesce", "across_callers"];
+        found.push(
+            place
+                .error(
+                    code::CONFLICT,
+                    &keys,
+                    "it is not said what the answer depends on instead of the caller",
+                )
+                .at(
+                    loaded.locate_key(&place.path(&keys)),
+                    "callers may get each other's answers",
+                )
+                .help("add `by: [EXPRESSION, …]`, such as `by: [request.path]`"),
+        );
+    }
+    let methods = route.matches.methods();
+    let reads = |method: &MethodName| matches!(method.0, http::Method::GET | http::Method::HEAD);
+    if !methods.is_empty() && !methods.iter().any(reads) {
+        let keys = ["coalesce"];
+        found.push(
+            place
+                .error(
+                    code::CONFLICT,
+                    &keys,
+                    "only `GET` and `HEAD` requests share a run, and the route takes none",
+                )
+                .at(loaded.locate_key(&place.path(&keys)), "never used")
+                .help("remove `coalesce`"),
+        );
     }
 }
 

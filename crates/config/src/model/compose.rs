@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Respond, Table};
-use crate::text::{FieldName, Filter, LegExpr, LegName, LegTemplate, Name, StatusRange};
+use crate::text::{ExprText, FieldName, Filter, LegExpr, LegName, LegTemplate, Name, StatusRange};
 
 /// Makes one answer of several calls. The calls, its legs, run side by side; a leg that reads what
 /// another one brings waits for it.
@@ -54,6 +54,11 @@ pub struct Compose {
     #[serde(default)]
     #[schemars(example = ["authorization", "accept-language"])]
     pub forward: Vec<FieldName>,
+
+    /// Lets requests that are the same and come at the same time be answered by one run of the legs:
+    /// `GET` and `HEAD` without a body, of one worker. Default: each runs its own.
+    #[serde(default)]
+    pub coalesce: Option<Coalesce>,
 
     /// How much all legs together may bring. The leg that goes beyond fails as `too_large`.
     #[serde(default = "eight_mebibytes")]
@@ -212,6 +217,27 @@ impl Leg {
     }
 }
 
+/// Which requests are the same.
+#[config]
+pub struct Coalesce {
+    /// Expressions that have the same values for them. Default: host, path and query, and whatever
+    /// expressions of the composition read. In both cases they are of the same caller (consumer,
+    /// credential, claims), and the fields of `forward` are alike.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = ["path.id", "request.headers[\"accept-language\"]"])]
+    pub by: Option<Vec<ExprText>>,
+
+    /// Whether requests of different callers are the same, if they are alike otherwise: where the
+    /// answer depends on nothing but `by`.
+    #[serde(default)]
+    pub across_callers: bool,
+
+    /// How many requests may wait for one. Those beyond run their own legs.
+    #[serde(default = "thousand")]
+    #[schemars(range(min = 1))]
+    pub max_waiting: u32,
+}
+
 /// Which last good answers are kept.
 #[config]
 pub struct LastGood {
@@ -261,6 +287,10 @@ fn present<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Value>, D::Err
 
 const fn ten_minutes() -> Duration {
     Duration::from_secs(600)
+}
+
+const fn thousand() -> u32 {
+    1000
 }
 
 const fn hundred() -> u32 {

@@ -34,7 +34,7 @@ pub use action::{
     Action, CohortCookie, Redirect, Respond, Split, To, ToService, VariantOverride, Weight,
 };
 pub use admin::Admin;
-pub use compose::{Compose, ComposeError, Leg};
+pub use compose::{Coalesce, Compose, ComposeError, Leg};
 pub use defaults::{Defaults, ErrorPage};
 pub use expectation::{
     Expectation, Expected, ExpectedRequest, SampleAnswer, SampleRequest, SampleStatus,

@@ -12,6 +12,7 @@ mod admin;
 mod authz;
 mod beside;
 mod clients;
+mod coalesce;
 mod commands;
 mod compose;
 mod compose_services;

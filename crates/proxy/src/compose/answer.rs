@@ -1,10 +1,10 @@
 //! What the client gets of what the legs have brought.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use lintel_compose::{Reason, Results};
 use lintel_http::Body;
-use lintel_kernel::{Facts, Kind, Rejection, Side, exchange::Refused, expr::Scope};
+use lintel_kernel::{Exchange, Facts, Kind, Rejection, Side, exchange::Refused, expr::Scope};
 
 use super::{Compose, JSON, STEP};
 use crate::{active::Active, dispatch::NoAnswer, respond};
@@ -16,37 +16,106 @@ const UNWRITTEN: Rejection = Rejection::new(
     "The answer could not be made.",
 );
 
-/// The answer of what the legs have brought.
-pub(super) fn whole(
-    active: &mut Active,
-    compose: &Compose,
-    results: &Results<'_>,
-) -> Result<Response<Body>, Box<NoAnswer>> {
-    let body = results.body().map_err(|cause| {
-        active.exchange.cause = Some(cause.into_boxed_str());
-        UNWRITTEN
-    })?;
-    let scope = Scope::among(&active.exchange, results);
-    let mut response = Response::new(Body::from(Bytes::from(body)));
-    let status = compose
-        .status
-        .as_ref()
-        .and_then(|status| status.text(scope));
-    if let Some(status) = status.and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok()) {
-        *response.status_mut() = status;
-    }
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, JSON);
-    for (name, value) in &compose.headers {
-        let value = value.render(scope);
-        if let Some(value) = value.and_then(|text| HeaderValue::from_str(&text).ok()) {
-            headers.insert(name, value);
+/// What came of the legs. Several requests may get it.
+pub(super) enum Answered {
+    /// This.
+    Made {
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+        /// Whether an optional leg failed.
+        partial: bool,
+    },
+    /// It could not be written; why, for the operator.
+    Unwritten(String),
+    /// A required leg failed.
+    Failed { reason: Reason, cause: String },
+}
+
+impl Answered {
+    /// What the legs of a request came to.
+    pub(super) fn of(exchange: &Exchange, compose: &Compose, results: &Results<'_>) -> Self {
+        if let Some(leg) = results.failed() {
+            let outcome = results.outcome(leg);
+            let reason = outcome.and_then(|outcome| outcome.error);
+            let cause = outcome.and_then(|outcome| outcome.cause.as_deref());
+            let name = compose.plan.legs().get(leg).map_or("", |leg| &leg.name);
+            return Self::Failed {
+                reason: reason.unwrap_or(Reason::Unreachable),
+                cause: format!("leg `{name}`: {}", cause.unwrap_or_default()),
+            };
+        }
+        match results.body() {
+            Ok(body) => Self::made(exchange, compose, results, body.into()),
+            Err(cause) => Self::Unwritten(cause),
         }
     }
-    if let Some(partial) = partial(results) {
-        headers.insert(&compose.partial, partial);
+
+    fn made(exchange: &Exchange, compose: &Compose, results: &Results<'_>, body: Bytes) -> Self {
+        let scope = Scope::among(exchange, results);
+        let status = compose
+            .status
+            .as_ref()
+            .and_then(|status| status.text(scope))
+            .and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+        let mut headers = HeaderMap::with_capacity(compose.headers.len() + 2);
+        headers.insert(header::CONTENT_TYPE, JSON);
+        for (name, value) in &compose.headers {
+            let value = value.render(scope);
+            if let Some(value) = value.and_then(|text| HeaderValue::from_str(&text).ok()) {
+                headers.insert(name, value);
+            }
+        }
+        let failed = partial(results);
+        let is_partial = failed.is_some();
+        if let Some(failed) = failed {
+            headers.insert(&compose.partial, failed);
+        }
+        Self::Made {
+            status: status.unwrap_or_default(),
+            headers,
+            body,
+            partial: is_partial,
+        }
     }
-    Ok(response)
+
+    /// `whole`, `partial` or `failed`, as metrics show it, with its number.
+    pub(super) const fn result(&self) -> (u32, &'static str) {
+        match self {
+            Self::Made { partial: false, .. } => (0, "whole"),
+            Self::Made { partial: true, .. } => (1, "partial"),
+            Self::Unwritten(_) | Self::Failed { .. } => (2, "failed"),
+        }
+    }
+
+    /// The answer to a request.
+    pub(super) fn give(
+        &self,
+        active: &mut Active,
+        compose: &Compose,
+    ) -> Result<Response<Body>, Box<NoAnswer>> {
+        match self {
+            Self::Made {
+                status,
+                headers,
+                body,
+                ..
+            } => {
+                let mut response = Response::new(Body::from(body.clone()));
+                *response.status_mut() = *status;
+                *response.headers_mut() = headers.clone();
+                Ok(response)
+            }
+            Self::Unwritten(cause) => {
+                active.exchange.cause = Some(cause.as_str().into());
+                Err(UNWRITTEN.into())
+            }
+            Self::Failed { reason, cause } => {
+                active.exchange.cause = Some(cause.as_str().into());
+                failed(active, compose, *reason)
+            }
+        }
+    }
 }
 
 /// `recs=timeout, balance=status` (a dictionary of RFC 9651 §3.2).
@@ -72,20 +141,12 @@ fn partial(results: &Results<'_>) -> Option<HeaderValue> {
 }
 
 /// The answer where a required leg has failed.
-pub(super) fn failed(
+fn failed(
     active: &mut Active,
     compose: &Compose,
-    results: &Results<'_>,
-    leg: usize,
+    reason: Reason,
 ) -> Result<Response<Body>, Box<NoAnswer>> {
-    let outcome = results.outcome(leg);
-    let reason = outcome.and_then(|outcome| outcome.error);
-    let reason = reason.unwrap_or(Reason::Unreachable);
     let rejection = rejection(reason);
-    let name = compose.plan.legs().get(leg).map_or("", |leg| &leg.name);
-    let cause = outcome.and_then(|outcome| outcome.cause.as_deref());
-    let cause = format!("leg `{name}`: {}", cause.unwrap_or_default());
-    active.exchange.cause = Some(cause.into_boxed_str());
     match &compose.error {
         Some(page) if !active.exchange.grpc => {
             active.exchange.refused = Some(Refused {
@@ -115,7 +176,7 @@ const fn facts(reason: Reason) -> Option<Facts> {
     Some(Facts::new(kind, Side::Upstream))
 }
 
-const fn rejection(reason: Reason) -> Rejection {
+pub(super) const fn rejection(reason: Reason) -> Rejection {
     let (status, code, detail) = match reason {
         Reason::Timeout => (
             StatusCode::GATEWAY_TIMEOUT,

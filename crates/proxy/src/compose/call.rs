@@ -10,7 +10,7 @@ use lintel_kernel::{Exchange, Kind, trace::Trace};
 use lintel_upstream::{Ask, Pools, Rules, Service, Unanswered, retry::Retry};
 use tokio::time::Instant;
 
-use super::{Compose, Copies, JSON, Terms};
+use super::{Compose, Copies, JSON, Terms, coalesce::add};
 use crate::snapshot::ListenerRules;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -122,19 +122,13 @@ impl Caller for Calls<'_> {
 }
 
 /// Fields that say who asks by which way, and when: what they say makes no other answer.
-static OF_THE_WAY: [HeaderName; 5] = [
+pub(super) static OF_THE_WAY: [HeaderName; 5] = [
     HeaderName::from_static("x-forwarded-for"),
     header::FORWARDED,
     header::VIA,
     HeaderName::from_static("tracestate"),
     TRACEPARENT,
 ];
-
-/// A part of a key that can't be taken for another one.
-fn add(key: &mut Vec<u8>, part: &[u8]) {
-    key.extend_from_slice(&part.len().to_le_bytes());
-    key.extend_from_slice(part);
-}
 
 /// What goes along with calls.
 pub(super) struct Along<'a> {

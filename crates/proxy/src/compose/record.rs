@@ -5,10 +5,10 @@ use std::sync::Arc;
 use lintel_compose::{Leg, Outcome, Results};
 use lintel_kernel::{LegRecord, LegRecords};
 use lintel_telemetry::metrics::family::{
-    COMPOSE_ANSWERS, COMPOSE_LAST_GOOD, COMPOSE_LEG_DURATION, COMPOSE_LEGS,
+    COMPOSE_ANSWERS, COMPOSE_COALESCED, COMPOSE_LAST_GOOD, COMPOSE_LEG_DURATION, COMPOSE_LEGS,
 };
 
-use super::Compose;
+use super::{Compose, answer::Answered};
 use crate::active::Active;
 
 pub(super) fn record(
@@ -16,7 +16,6 @@ pub(super) fn record(
     compose: &Compose,
     results: &Results<'_>,
     spans: &[(usize, u64)],
-    answered: bool,
 ) {
     let mut records = LegRecords::default();
     for (index, leg) in compose.plan.legs().iter().enumerate() {
@@ -35,19 +34,28 @@ pub(super) fn record(
         count(active, index, &record);
         records.0.push(record);
     }
-    let result = match (results.failed(), answered, results.errors().next()) {
-        (None, true, None) => 0,
-        (None, true, Some(_)) => 1,
-        _ => 2,
-    };
-    let route = active.exchange.route.unwrap_or(u32::MAX);
-    let word = ["whole", "partial", "failed"].get(result).copied();
-    let labels = [active.exchange.route_name(), word.unwrap_or_default()];
-    let key = [route, u32::try_from(result).unwrap_or(u32::MAX), 0];
-    active.local.count(&COMPOSE_ANSWERS, key, &labels);
     let attempts = records.0.iter().map(|record| record.attempts);
     active.exchange.attempts = attempts.fold(0, u8::saturating_add);
     active.exchange.legs = Some(Box::new(records));
+}
+
+/// Counts what came of a request.
+pub(super) fn count_answer(active: &Active, answered: &Answered) {
+    let (result, word) = answered.result();
+    let route = active.exchange.route.unwrap_or(u32::MAX);
+    let labels = [active.exchange.route_name(), word];
+    active
+        .local
+        .count(&COMPOSE_ANSWERS, [route, result, 0], &labels);
+}
+
+/// Counts a request that waits for another one.
+pub(super) fn joined(active: &Active) {
+    let route = active.exchange.route.unwrap_or(u32::MAX);
+    let labels = [active.exchange.route_name()];
+    active
+        .local
+        .count(&COMPOSE_COALESCED, [route, 0, 0], &labels);
 }
 
 fn count(active: &Active, index: usize, record: &LegRecord) {

@@ -84,6 +84,9 @@ fn answer(out: &mut Vec<u8>, record: &Record<'_>) {
         }
         out.push(b']');
     }
+    if record.coalesced {
+        out.extend_from_slice(b",\"coalesced\":true");
+    }
     if !record.legs.is_empty() {
         legs(out, record);
     }

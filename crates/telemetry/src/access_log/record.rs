@@ -68,6 +68,8 @@ pub struct Record<'a> {
     pub fallback: &'a str,
     /// Whether a second try beside a slow first one gave the answer, where there was one.
     pub hedge: &'a str,
+    /// Whether it has the answer that another request has asked for.
+    pub coalesced: bool,
     /// What fault injection did.
     pub faults: Faults,
     /// The legs of the composition that answered, with the names of their services.
@@ -124,6 +126,7 @@ impl<'a> Record<'a> {
             variant: exchange.variant_name(),
             fallback: exchange.detour.fallback.unwrap_or_default(),
             hedge: exchange.detour.hedge.unwrap_or_default(),
+            coalesced: exchange.detour.coalesced,
             faults: exchange.detour.faults,
             legs: legs(exchange),
             bytes_in: ending.bytes_in,

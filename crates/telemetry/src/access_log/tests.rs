@@ -45,6 +45,7 @@ fn record() -> Record<'static> {
         attempts: 1,
         variant: "",
         hedge: "",
+        coalesced: false,
         fallback: "",
         faults: Faults::default(),
         legs: Vec::new(),
@@ -143,6 +144,7 @@ fn detours_are_told() {
         variant: "shop_v2",
         fallback: "timeout",
         hedge: "won",
+        coalesced: true,
         faults,
         ..record()
     };

@@ -116,6 +116,8 @@ families! {
         "Pairs of answers compared: `same`, or what differs: `status` or `body`.";
     COMPOSE_ANSWERS = Kind::Counter, "lintel_compose_answers_total" ["route", "result"]
         "Answers of compositions: `whole`, `partial` where an optional leg failed, `failed` where a required one did.";
+    COMPOSE_COALESCED = Kind::Counter, "lintel_compose_coalesced_total" ["route"]
+        "Requests that waited for the run of another one that was the same.";
     COMPOSE_LEGS = Kind::Counter, "lintel_compose_legs_total" ["route", "leg", "result"]
         "Legs of compositions, by what became of them: `answered`, `skipped`, `cancelled` where another one failed first, or the reason of their failure.";
     COMPOSE_LAST_GOOD = Kind::Counter, "lintel_compose_last_good_total" ["route", "leg"]

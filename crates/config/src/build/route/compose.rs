@@ -12,6 +12,7 @@ use lintel_kernel::{
 use lintel_proxy::compose::{Compose, Copies, CopiesSpec, Terms};
 use serde_json::Value;
 
+use super::coalesced;
 use crate::{
     build::page,
     model,
@@ -52,6 +53,13 @@ pub(super) fn build(
     let status = status
         .transpose()
         .map_err(|error| Fault::from(error).under("status"))?;
+    let made = templates(&compose.headers).map_err(|fault| fault.under("headers"))?;
+    let coalesce = compose.coalesce.as_ref().map(|same| {
+        let exprs = status
+            .iter()
+            .chain(made.iter().flat_map(|(_, made)| made.exprs()));
+        coalesced::build(compose, same, &plan, exprs)
+    });
     let error = compose.error.as_ref().map(|error| {
         let page = page::respond(&error.respond());
         page.map_err(|fault| fault.under("error"))
@@ -60,7 +68,10 @@ pub(super) fn build(
         plan: plan.with_errors(compose.errors.as_deref().map(Arc::from)),
         calls,
         status,
-        headers: templates(&compose.headers).map_err(|fault| fault.under("headers"))?,
+        headers: made,
+        coalesce: coalesce
+            .transpose()
+            .map_err(|fault| fault.under("coalesce"))?,
         error: error.transpose()?,
         partial: compose.header.0.clone(),
     })
