@@ -48,6 +48,7 @@ fn record() -> Record<'static> {
         variant: "",
         fallback: "",
         hedge: "",
+        coalesced: false,
         faults: Default::default(),
         legs: Vec::new(),
         bytes_in: 0,

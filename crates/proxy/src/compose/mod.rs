@@ -4,32 +4,20 @@ mod answer;
 mod call;
 mod coalesce;
 mod copies;
+mod dispatch;
 mod record;
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue};
-use lintel_compose::{Plan, Reason};
-use lintel_http::Body;
-use lintel_kernel::{
-    Rejection,
-    expr::{Expr, Template},
-};
-use tokio::time::Instant;
+use lintel_compose::Plan;
+use lintel_kernel::expr::{Expr, Template};
 
-use crate::{
-    active::Active,
-    dispatch::{self, Dispatched, NoAnswer},
-    request::Context,
-    snapshot::{Page, Route},
-};
-use answer::Answered;
-use call::Calls;
-use coalesce::Turn;
-
+use crate::snapshot::Page;
 pub use coalesce::Coalesce;
 pub(crate) use coalesce::Flights;
 pub use copies::{Copies, CopiesSpec};
+pub(crate) use dispatch::dispatch;
 
 /// What a route composes.
 pub struct Compose {
@@ -78,100 +66,3 @@ impl Eq for Terms {}
 pub(crate) const STEP: &str = "compose";
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-pub(crate) async fn dispatch(
-    active: &mut Active,
-    route: &Route,
-    compose: &Compose,
-    body: Body,
-    context: &Context<'_>,
-) -> Result<Dispatched, Box<NoAnswer>> {
-    dispatch::set_out(active, route, context)?;
-    let bodiless = http_body::Body::is_end_stream(&body);
-    let pair = match &route.mirror {
-        Some(mirror) if context.wire.upgrade.is_none() => mirror.begin(active, body, false).1,
-        _ => None,
-    };
-    let alone = active.told.is_some();
-    let key = match &compose.coalesce {
-        Some(coalesce) if !alone => coalesce.key(&active.exchange, bodiless),
-        _ => None,
-    };
-    let answered = match (key, &compose.coalesce) {
-        (Some(key), Some(coalesce)) => {
-            let most = coalesce.max_waiting;
-            Box::pin(together(active, route, compose, context, (key, most))).await?
-        }
-        _ => Rc::new(run(active, route, compose, context).await),
-    };
-    let response = answered.give(active, compose)?;
-    Ok(Dispatched::from(match pair {
-        Some(pair) => pair.watch(response),
-        None => response,
-    }))
-}
-
-/// Runs the legs, or waits for another request that does.
-async fn together(
-    active: &mut Active,
-    route: &Route,
-    compose: &Compose,
-    context: &Context<'_>,
-    (key, most): (Vec<u8>, usize),
-) -> Result<Rc<Answered>, Rejection> {
-    let local = Rc::clone(&active.local);
-    let lead = match local.flights.turn(key, most) {
-        Turn::Alone => return Ok(Rc::new(run(active, route, compose, context).await)),
-        Turn::Lead(lead) => lead,
-        Turn::Wait(wait) => {
-            record::joined(active);
-            let begun = Instant::now();
-            let deadline = context.wire.received + route.timeout;
-            let landed = context.wire.timer.timeout_at(deadline, wait.landed()).await;
-            active.exchange.upstream_time += begun.elapsed();
-            match landed.map_err(|_elapsed| answer::rejection(Reason::Timeout))? {
-                Ok(answered) => {
-                    active.exchange.detour.coalesced = true;
-                    record::count_answer(active, &answered);
-                    return Ok(answered);
-                }
-                Err(lead) => lead,
-            }
-        }
-    };
-    let answered = Rc::new(run(active, route, compose, context).await);
-    lead.land(&answered);
-    Ok(answered)
-}
-
-/// Runs the legs.
-async fn run(
-    active: &mut Active,
-    route: &Route,
-    compose: &Compose,
-    context: &Context<'_>,
-) -> Answered {
-    let (local, pools) = (Rc::clone(&active.local), Rc::clone(&active.worker().pools));
-    let deadline = context.wire.received + route.timeout;
-    let deadline = active.told.map_or(deadline, |told| told.at.min(deadline));
-    let calls = Calls {
-        compose,
-        exchange: &active.exchange,
-        rules: crate::receive::listener_rules(&local, context.connection),
-        services: &local.snapshot.services,
-        pools: &pools,
-        timer: &context.wire.timer,
-        retry: route.terms.retry.as_ref(),
-        deadline,
-        spans: Default::default(),
-        along: Default::default(),
-    };
-    let begun = Instant::now();
-    let results = lintel_compose::run(&compose.plan, &active.exchange, &calls).await;
-    let spans = calls.spans.into_inner();
-    active.exchange.upstream_time += begun.elapsed();
-    let answered = Answered::of(&active.exchange, compose, &results);
-    record::record(active, compose, &results, &spans);
-    record::count_answer(active, &answered);
-    answered
-}

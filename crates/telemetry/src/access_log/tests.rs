@@ -152,13 +152,14 @@ fn detours_are_told() {
     assert_eq!(json["variant"], "shop_v2");
     assert_eq!(json["fallback"], "timeout");
     assert_eq!(json["hedge"], "won");
+    assert_eq!(json["coalesced"], true);
     assert_eq!(json["faults"], serde_json::json!(["delay", "reset"]));
     let human = line(Format::Human, &detoured);
     assert!(
         human.contains(" variant=shop_v2 fallback=timeout hedge=won fault=delay fault=reset tls=")
     );
     let plain: Value = serde_json::from_str(&line(Format::Json, &record())).unwrap();
-    for absent in ["variant", "fallback", "hedge", "faults"] {
+    for absent in ["variant", "fallback", "hedge", "coalesced", "faults"] {
         assert_eq!(plain.get(absent), None, "{absent}");
     }
 }
