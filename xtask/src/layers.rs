@@ -19,6 +19,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "lintel-upstream",
     "lintel-grpc",
     "lintel-compose",
+    "lintel-xml",
     "lintel-policies",
     "lintel-proxy",
     "lintel-server",
@@ -54,6 +55,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ),
     ("httparse", &["lintel-http1", "lintel-bench"]),
     ("axum", &["lintel-control"]),
+    ("quick-xml", &["lintel-xml"]),
 ];
 
 pub(crate) fn check(root: &Path) -> Result<(), String> {

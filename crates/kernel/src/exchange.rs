@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     net::{IpAddr, SocketAddr},
-    num::NonZeroU64,
+    num::{NonZeroU8, NonZeroU64},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -116,6 +116,9 @@ pub struct Detour {
     /// What load shedding learns from how it is answered, if it does; a number that means something to
     /// that policy alone.
     pub learns: Option<NonZeroU64>,
+    /// What the answer is to be translated into, if it is; a number that means something to the policy
+    /// alone that does it.
+    pub translates: Option<NonZeroU8>,
 }
 
 /// What is left of a limit after a request.

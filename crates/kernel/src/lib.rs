@@ -16,6 +16,7 @@ pub mod facts;
 pub mod fault;
 pub mod hash;
 pub mod identity;
+pub mod json;
 pub mod leg;
 pub mod phase;
 pub mod priority;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Response;
 use lintel_http::Body;
-use lintel_kernel::{Ending, Exchange, Fault, Flow, Phase};
+use lintel_kernel::{Ending, Exchange, Fault, Flow, Phase, Rejection};
 
 use lintel_upstream::Control;
 
@@ -113,15 +113,37 @@ impl Chain {
         Flow::Next
     }
 
-    /// Runs an answer back through the policies that its request passed.
+    /// Runs an answer back through the policies that its request passed. Moves `depth` along. Stops at
+    /// one that must read the answer whole, and says so: [`remake`](Self::remake) it, and go on.
     pub fn on_response(
+        &self,
+        depth: &mut Depth,
+        exchange: &mut Exchange,
+        response: &mut Response<Body>,
+    ) -> bool {
+        let passed = std::mem::take(&mut depth.0);
+        for (at, link) in self.links.iter().enumerate().take(passed).rev() {
+            if link.on_response(exchange, response) {
+                depth.0 = at;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Lets the policy that [`on_response`](Self::on_response) stopped at make another answer.
+    ///
+    /// # Errors
+    /// The answer is not what it has to be; the client gets the refusal in its place.
+    pub async fn remake(
         &self,
         depth: Depth,
         exchange: &mut Exchange,
         response: &mut Response<Body>,
-    ) {
-        for link in self.links.iter().take(depth.0).rev() {
-            link.on_response(exchange, response);
+    ) -> Result<(), Rejection> {
+        match self.links.get(depth.0) {
+            Some(link) => link.remake(exchange, response).await,
+            None => Ok(()),
         }
     }
 

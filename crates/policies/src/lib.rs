@@ -6,6 +6,7 @@
 mod ask;
 mod backend;
 mod bearer;
+mod beginning;
 mod callers;
 mod chain;
 mod challenge;
@@ -80,6 +81,8 @@ registry::registry! {
     Transform rewrite => Rewrite;
     /// Sets, adds and removes header fields, both ways.
     Transform headers => Headers;
+    /// Translates between JSON and XML or SOAP, both ways.
+    Transform xml_json => XmlJson;
     /// Exchanges callers' tokens for ones that services are meant to see.
     Transform token_exchange => TokenExchange;
     /// Tells services who is calling, in a token that the gateway signs.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::poll_fn, path::PathBuf, rc::Rc, sync::A
 use http::{HeaderValue, Response};
 use lintel_http::{Body, http1::Timer};
 use lintel_kernel::{
-    Ending, Exchange, Fault, Flow, Priority,
+    Ending, Exchange, Fault, Flow, Priority, Rejection,
     expr::{Expr, Template},
 };
 use lintel_state::{
@@ -105,6 +105,22 @@ pub trait Policy: Sized + Send + Sync {
     /// Whether it makes sense only where a policy of the phase *authenticate* runs before.
     fn needs_identity(&self) -> bool {
         false
+    }
+
+    /// Whether it must read this answer whole before anything of it goes out. If so,
+    /// [`remake`](Self::remake) is called, and [`on_response`](Self::on_response) is not.
+    fn remakes(&self, _exchange: &Exchange, _response: &Response<Body>) -> bool {
+        false
+    }
+
+    /// Makes another answer of one, or refuses it. The future is boxed by the chain, and dropped as
+    /// that of [`resume`](Self::resume) is.
+    fn remake(
+        &self,
+        _exchange: &mut Exchange,
+        _response: &mut Response<Body>,
+    ) -> impl Future<Output = Result<(), Rejection>> {
+        std::future::ready(Ok(()))
     }
 
     /// Sees the answer on its way out; also answers that the gateway made itself.

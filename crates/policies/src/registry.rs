@@ -132,8 +132,22 @@ macro_rules! registry {
                 match self { $( Self::$type(policy) => $crate::Policy::resume(policy, exchange, body, wait).await, )+ Self::Gate(_) => ::lintel_kernel::Flow::Next }
             }
 
-            pub(crate) fn on_response(&self, exchange: &mut ::lintel_kernel::Exchange, response: &mut ::http::Response<::lintel_http::Body>) {
-                match self { $( Self::$type(policy) => $crate::Policy::on_response(policy, exchange, response), )+ Self::Gate(_) => {} }
+            /// Sees an answer on its way out, unless it has to be read whole first: then it says so.
+            pub(crate) fn on_response(&self, exchange: &mut ::lintel_kernel::Exchange, response: &mut ::http::Response<::lintel_http::Body>) -> bool {
+                match self {
+                    $( Self::$type(policy) => {
+                        let remakes = $crate::Policy::remakes(policy, exchange, response);
+                        if !remakes {
+                            $crate::Policy::on_response(policy, exchange, response);
+                        }
+                        remakes
+                    } )+
+                    Self::Gate(_) => false,
+                }
+            }
+
+            pub(crate) async fn remake(&self, exchange: &mut ::lintel_kernel::Exchange, response: &mut ::http::Response<::lintel_http::Body>) -> Result<(), ::lintel_kernel::Rejection> {
+                match self { $( Self::$type(policy) => $crate::Policy::remake(policy, exchange, response).await, )+ Self::Gate(_) => Ok(()) }
             }
 
             pub(crate) fn on_end(&self, exchange: &::lintel_kernel::Exchange, ending: &::lintel_kernel::Ending) {

@@ -157,7 +157,9 @@ pub(crate) async fn pass_and_answer(chain: &Chain, exchange: &mut Exchange) -> u
             detail: no.detail,
         });
     }
-    chain.on_response(depth, exchange, &mut response);
+    while chain.on_response(&mut depth, exchange, &mut response) {
+        chain.remake(depth, exchange, &mut response).await.unwrap();
+    }
     response.status().as_u16()
 }
 

@@ -137,10 +137,7 @@ impl Active {
         if let Some(refused) = &exchange.refused {
             metrics.reject(refused.by, refused.code);
         }
-        if let Some(route) = exchange
-            .route
-            .and_then(|index| self.local.snapshot.routes.get(index as usize))
-        {
+        if let Some(route) = self.local.route_of(exchange) {
             route.chain.on_end(exchange, &ending);
         } else {
             self.local.snapshot.unmatched.on_end(exchange, &ending);

@@ -42,6 +42,13 @@ pub(crate) const POLICY_TIMEOUT: Rejection = Rejection::new(
     "The request could not be admitted in time.",
 );
 
+pub(crate) const ANSWER_TIMEOUT: Rejection = Rejection::new(
+    "policies",
+    StatusCode::GATEWAY_TIMEOUT,
+    "upstream_timeout",
+    "The service did not answer in time.",
+);
+
 /// The value of `Allow` (RFC 9110 §10.2.1).
 pub(crate) fn allow_value(allow: &lintel_router::Allow) -> HeaderValue {
     // Methods are tokens: always a valid field value.

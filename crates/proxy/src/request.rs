@@ -58,15 +58,9 @@ pub async fn serve(connection: &Connection, wire: &Wire<'_>, request: Request) -
     };
 
     // Answers run backwards through the policies that the request passed.
-    let local = std::rc::Rc::clone(&active.local);
-    if let Some(route) = active
-        .exchange
-        .route
-        .and_then(|route| local.snapshot.routes.get(route as usize))
-    {
-        route
-            .chain
-            .on_response(depth, &mut active.exchange, &mut response);
+    while back(&mut active, &mut depth, &mut response) {
+        // Boxed: few answers are read whole here.
+        response = Box::pin(remade(&mut active, depth, response, wire)).await;
     }
     let now = std::time::Instant::now();
     dispatch::finish_head(&active, connection, &mut response, now);
@@ -152,6 +146,39 @@ async fn wait(
         .resume(context.depth, &mut active.exchange, body, &waits);
     let resumed = timer.timeout_at(deadline, resumed).await;
     resumed.map_err(|_elapsed| refuse::POLICY_TIMEOUT)
+}
+
+/// Runs an answer back through the policies, up to one that must read it whole.
+fn back(active: &mut Active, depth: &mut Depth, response: &mut http::Response<Body>) -> bool {
+    let local = std::rc::Rc::clone(&active.local);
+    let Some(route) = local.route_of(&active.exchange) else {
+        return false;
+    };
+    let exchange = &mut active.exchange;
+    route.chain.on_response(depth, exchange, response)
+}
+
+/// An answer that a policy makes another one of, up to the timeout of the route.
+async fn remade(
+    active: &mut Active,
+    depth: Depth,
+    mut response: http::Response<Body>,
+    wire: &Wire<'_>,
+) -> http::Response<Body> {
+    let local = std::rc::Rc::clone(&active.local);
+    let Some(route) = local.route_of(&active.exchange) else {
+        return response;
+    };
+    let deadline = wire.received + route.timeout;
+    let begun = tokio::time::Instant::now();
+    let exchange = &mut active.exchange;
+    let remade = route.chain.remake(depth, exchange, &mut response);
+    let remade = wire.timer.timeout_at(deadline, remade).await;
+    active.exchange.upstream_time += begun.elapsed();
+    match remade.unwrap_or(Err(refuse::ANSWER_TIMEOUT)) {
+        Ok(()) => response,
+        Err(rejection) => refuse::response(active, rejection),
+    }
 }
 
 fn route_match(active: &mut Active) -> Result<usize, Rejection> {

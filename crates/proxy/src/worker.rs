@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lintel_kernel::Names;
+use lintel_kernel::{Exchange, Names};
 use lintel_telemetry::{
     ListenerMetrics, RouteMetrics, ServiceMetrics, WorkerMetrics,
     metrics::{Family, WorkerCounter, WorkerHistogram},
@@ -18,7 +18,7 @@ use rustc_hash::FxHashMap;
 use crate::{
     compose::Flights,
     shed::{Readings, Shed},
-    snapshot::{ListenerRules, Snapshot},
+    snapshot::{ListenerRules, Route, Snapshot},
 };
 
 /// One worker's state. Never leaves its thread.
@@ -103,6 +103,11 @@ impl Worker {
 }
 
 impl Local {
+    /// The route that a request matched.
+    pub(crate) fn route_of(&self, exchange: &Exchange) -> Option<&Route> {
+        self.snapshot.routes.get(exchange.route? as usize)
+    }
+
     fn new(snapshot: Arc<Snapshot>, metrics: WorkerMetrics) -> Self {
         Self {
             snapshot,

@@ -1,5 +1,6 @@
 //! Examples in Markdown that are tests: fenced `yaml`, `http request`, `upstream` and
-//! `http response` blocks. Where several services take part, a block is `upstream NAME`.
+//! `http response` blocks. Where several services take part, a block is `upstream NAME`; what the body
+//! is that reaches the upstream is told in an `upstream body` block.
 
 use crate::{
     client::Reply,
@@ -113,6 +114,12 @@ impl Scenario {
             let (seen, answer) = parts.expect("an answer after a blank line");
             (Expected::parse(seen), Message::parse(answer))
         };
+        if kind == "upstream body" {
+            let seen = exchange.upstream.as_mut();
+            let seen = seen.expect("an `upstream` block comes before its body");
+            seen.body = Some(text.to_owned());
+            return;
+        }
         if let Some(name) = kind.strip_prefix("upstream ") {
             let (seen, answer) = told();
             exchange.named.push((name.to_owned(), seen, answer));

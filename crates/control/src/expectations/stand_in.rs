@@ -1,25 +1,18 @@
 //! The stand-in for every service: answers what it is told to, and remembers what it got.
 
-use std::{
-    cell::RefCell,
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    rc::Rc,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{cell::RefCell, convert::Infallible, io, net::SocketAddr, rc::Rc, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use lintel_config::{Built, model::SampleAnswer};
 use lintel_grpc::Transcoder;
-use lintel_http::http1::{
-    Refusal, RequestLine,
-    server::{Drain, Handle, Incoming, Meta, Options, Reply, Service, serve},
+use lintel_http::{
+    Whole,
+    http1::{
+        Refusal, RequestLine,
+        server::{Drain, Handle, Incoming, Meta, Options, Reply, Service, serve},
+    },
 };
 use lintel_proxy::snapshot::Action;
 use tokio::{
@@ -28,6 +21,9 @@ use tokio::{
 };
 
 use super::call::{CallAnswer, SeenCall};
+
+/// A body, and behind that of a call its status.
+type Sent = Whole<Infallible>;
 
 /// A request as a service sees it.
 #[derive(Clone, Debug)]
@@ -55,13 +51,6 @@ struct Script {
     methods: RefCell<Vec<Arc<Transcoder>>>,
     /// Why the answer can't be given as the configuration writes it.
     unfit: RefCell<Option<String>>,
-}
-
-/// A body, and behind that of a call its status.
-#[derive(Default)]
-struct Sent {
-    data: Option<Bytes>,
-    trailers: Option<HeaderMap>,
 }
 
 impl StandIn {
@@ -154,11 +143,11 @@ impl Service<TcpStream> for Script {
         // An answer of another status is that of a proxy on the way.
         let call = call.filter(|_| script.status == 200);
         let mut answer = match call.map(|call| call.answer(&script)) {
-            None => Response::new(Sent::new(script.body.clone().into(), None)),
+            None => Response::new(Whole::new(script.body.clone().into(), None)),
             Some(Ok(answer)) => answered(answer),
             Some(Err(why)) => {
                 self.unfit.borrow_mut().get_or_insert(why);
-                Response::new(Sent::default())
+                Response::new(Whole::new(Bytes::new(), None))
             }
         };
         // A status in the configuration is from 200 to 599.
@@ -177,43 +166,8 @@ impl Service<TcpStream> for Script {
 }
 
 fn answered(call: CallAnswer) -> Response<Sent> {
-    let mut answer = Response::new(Sent::new(call.body, Some(call.trailers)));
+    let mut answer = Response::new(Whole::new(call.body, Some(call.trailers)));
     let media = HeaderValue::from_static("application/grpc");
     answer.headers_mut().insert(header::CONTENT_TYPE, media);
     answer
-}
-
-impl Sent {
-    fn new(data: Bytes, trailers: Option<HeaderMap>) -> Self {
-        Self {
-            data: Some(data).filter(|data| !data.is_empty()),
-            trailers,
-        }
-    }
-}
-
-impl Body for Sent {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let data = self.data.take().map(Frame::data);
-        let frame = data.or_else(|| self.trailers.take().map(Frame::trailers));
-        Poll::Ready(frame.map(Ok))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.trailers.is_none()
-    }
-
-    /// Only a body without trailers says how long it is: one with a length has no place for them.
-    fn size_hint(&self) -> SizeHint {
-        match self.trailers {
-            None => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
-            Some(_) => SizeHint::default(),
-        }
-    }
 }

@@ -1,11 +1,9 @@
 //! Message → JSON: the wire format is read and ProtoJSON written, without a tree between.
 
+use lintel_kernel::json::MAX_DEPTH;
 use smallvec::SmallVec;
 
-use super::{
-    lexer::MAX_DEPTH,
-    scalar::{self, Value},
-};
+use super::scalar::{self, Value};
 use crate::{
     schema::{Field, Form, Kind, Label, Message, MessageId, Schema},
     wire::{Fields, Garbled, Raw},

@@ -1,12 +1,9 @@
 //! JSON → message: ProtoJSON is read and the wire format written in one go, without a tree between.
 
+use lintel_kernel::json::{Lexer, MAX_DEPTH, Mismatch, Read};
 use smallvec::SmallVec;
 
-use super::{
-    lexer::{Lexer, MAX_DEPTH},
-    mismatch::{Mismatch, Read},
-    scalar,
-};
+use super::scalar;
 use crate::{
     schema::{Field, Form, Kind, Label, Message, MessageId, Schema},
     wire,

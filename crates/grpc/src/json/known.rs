@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use lintel_kernel::json::{Lexer, MAX_DEPTH, Mismatch, Read};
+
 use super::{
     encode::{Encoder, Unknown},
-    lexer::{Lexer, MAX_DEPTH},
-    mismatch::{Mismatch, Read},
     scalar, time,
 };
 use crate::{

@@ -4,8 +4,6 @@
 mod decode;
 mod encode;
 mod known;
-mod lexer;
-mod mismatch;
 mod number;
 mod scalar;
 mod shown;
@@ -13,11 +11,13 @@ mod time;
 
 pub use decode::{Style, Unwritable};
 pub use encode::Unknown;
-pub use mismatch::Mismatch;
+pub use lintel_kernel::json::Mismatch;
 
 pub(crate) use encode::enum_number;
 pub(crate) use known::text as known_text;
 pub(crate) use scalar::parse as parse_scalar;
+
+use lintel_kernel::json::Lexer;
 
 use crate::schema::{Field, MessageId, Schema};
 
@@ -32,7 +32,7 @@ pub fn encode(
     unknown: Unknown,
     out: &mut Vec<u8>,
 ) -> Result<(), Box<Mismatch>> {
-    let mut lexer = lexer::Lexer::new(text);
+    let mut lexer = Lexer::new(text);
     encoder(schema, unknown).message(id, &mut lexer, 0, out)?;
     lexer.end()
 }
@@ -48,7 +48,7 @@ pub fn encode_field(
     unknown: Unknown,
     out: &mut Vec<u8>,
 ) -> Result<(), Box<Mismatch>> {
-    let mut lexer = lexer::Lexer::new(text);
+    let mut lexer = Lexer::new(text);
     encoder(schema, unknown).field(field, &mut lexer, 0, out)?;
     lexer.end()
 }

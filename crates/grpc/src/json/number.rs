@@ -3,10 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{
-    lexer::{Lexer, number_length},
-    mismatch::{Mismatch, Read},
-};
+use lintel_kernel::json::{Lexer, Mismatch, Read, number_length};
 
 /// The text of a number, plain or as a string, and where it is.
 pub(crate) fn text<'a>(lexer: &mut Lexer<'a>, expected: &str) -> Read<(Cow<'a, str>, usize)> {

@@ -7,11 +7,9 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-use super::{
-    lexer::Lexer,
-    mismatch::{Mismatch, Read},
-    number,
-};
+use lintel_kernel::json::{Lexer, Mismatch, Read};
+
+use super::number;
 use crate::{
     schema::{Kind, Schema},
     wire::{self, Fields, Garbled, Raw},

@@ -1,8 +1,9 @@
 //! The well-known types → JSON, where it is not that of their fields.
 
+use lintel_kernel::json::MAX_DEPTH;
+
 use super::{
     decode::{Decoder, Written, close, unwritable},
-    lexer::MAX_DEPTH,
     scalar::{self, Value},
     time,
 };

@@ -13,6 +13,7 @@ mod oracle;
 mod reflection;
 mod refusals;
 mod statuses;
+mod well_known;
 
 use prost_reflect::DescriptorPool;
 

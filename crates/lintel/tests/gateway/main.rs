@@ -48,6 +48,7 @@ mod revocations;
 mod scale;
 mod shedding;
 mod signatures;
+mod soap;
 mod splits;
 mod stores;
 mod support;

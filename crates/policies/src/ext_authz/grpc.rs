@@ -13,7 +13,6 @@ use lintel_upstream::deadline::GRPC_TIMEOUT;
 use prost::Message as _;
 
 use super::{
-    body::Beginning,
     messages::{
         Address, AppendAction, AttributeContext, CheckRequest, CheckResponse, DeniedHttpResponse,
         HeaderValueOption, HttpRequest, HttpResponse, OkHttpResponse, Peer, Request, SocketAddress,
@@ -22,7 +21,7 @@ use super::{
     names::Names,
     verdict::{Allowed, Denied, Edit, How, Verdict, changeable},
 };
-use crate::{Backend, Question, Reply, Unanswered};
+use crate::{Backend, Question, Reply, Unanswered, beginning::Beginning};
 
 const METHOD: &str = "/envoy.service.auth.v3.Authorization/Check";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");

@@ -1,6 +1,5 @@
 #![doc = include_str!("README.md")]
 
-mod body;
 mod config;
 mod counted;
 mod grpc;

@@ -5,11 +5,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, uri::PathAnd
 use lintel_kernel::{Exchange, expr::Expr, expr::Scope};
 
 use super::{
-    body::Beginning,
     names::Names,
     verdict::{Allowed, Denied, Edit, How, Verdict, changeable},
 };
-use crate::{Backend, Question, Reply, Unanswered};
+use crate::{Backend, Question, Reply, Unanswered, beginning::Beginning};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

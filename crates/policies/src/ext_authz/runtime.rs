@@ -9,13 +9,15 @@ use lintel_kernel::{Exchange, Rejection};
 use lintel_telemetry::log::OncePer;
 
 use super::{
-    body::{self, Beginning},
     grpc::{self, Grpc},
     plain::Plain,
     reject,
     verdict::Verdict,
 };
-use crate::{Backend, Unanswered, Wait};
+use crate::{
+    Backend, Unanswered, Wait,
+    beginning::{Beginning, begin},
+};
 
 /// Whom to ask, and how.
 pub(super) struct Check {
@@ -96,7 +98,7 @@ impl Check {
         if !rule.cut && body.size_hint().lower() > rule.max as u64 {
             return Err(Undecided::TooLarge);
         }
-        let beginning = body::begin(body, rule.max).await.map_err(|error| {
+        let beginning = begin(body, rule.max).await.map_err(|error| {
             let refusal = reject::unreadable(error.facts.status());
             Undecided::Body(refusal.with_cause("request_body"))
         })?;

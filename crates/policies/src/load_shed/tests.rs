@@ -52,7 +52,7 @@ fn exchange(chain: &Chain, count: usize, status: u16, make: impl Fn() -> Exchang
         one.service = Some(0);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
-        chain.on_response(depth, &mut one, &mut response);
+        chain.on_response(&mut depth, &mut one, &mut response);
         false
     };
     (0..count).filter(|_| refused(make())).count()

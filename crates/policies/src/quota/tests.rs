@@ -39,7 +39,7 @@ fn fields(chain: &Chain, exchange: &mut Exchange) -> Vec<(String, String)> {
     let mut response = Response::new(Body::empty());
     let mut depth = Depth::default();
     let _ = chain.on_request(&mut depth, &mut get(), &mut Body::empty());
-    chain.on_response(depth, exchange, &mut response);
+    chain.on_response(&mut depth, exchange, &mut response);
     let all = response.headers().iter();
     let told = all.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
     told.collect()

@@ -186,7 +186,7 @@ fn answers_tell_what_is_left() {
         let (mut exchange, mut depth) = (get(), Depth::default());
         let flow = chain.on_request(&mut depth, &mut exchange, &mut Body::empty());
         let mut response = Response::new(Body::empty());
-        chain.on_response(depth, &mut exchange, &mut response);
+        chain.on_response(&mut depth, &mut exchange, &mut response);
         let field = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         (
             matches!(flow, Flow::Next),

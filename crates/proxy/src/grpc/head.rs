@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request};
 use lintel_grpc::Binding;
-use lintel_http::Body;
+use lintel_http::{Body, media};
 use lintel_kernel::Rejection;
 
 use super::STEP;
@@ -43,15 +43,10 @@ pub(super) fn check_media(
     let Some(media) = media.filter(|_| binding.takes_body()) else {
         return Ok(());
     };
-    let essence = media.as_bytes().split(|byte| *byte == b';').next();
-    let essence = essence
-        .unwrap_or_default()
-        .trim_ascii()
-        .to_ascii_lowercase();
-    let is_json = essence.ends_with(b"/json")
-        || essence.ends_with(b"+json")
-        || essence.ends_with(b"ndjson")
-        || essence.ends_with(b"/jsonl");
+    let essence = media::essence(media).unwrap_or_default();
+    let is_json = ["/json", "+json", "ndjson", "/jsonl"]
+        .iter()
+        .any(|end| essence.ends_with(end));
     if is_json || http_body::Body::is_end_stream(body) {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! What a stream of messages looks like over HTTP, by what the client accepts.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
+use lintel_http::media::accepted;
 
 /// A body of many messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,22 +17,14 @@ pub(super) enum Form {
 impl Form {
     /// The form that the client likes best (RFC 9110 §12.5.1): an array unless it says otherwise.
     pub(super) fn wanted(headers: &HeaderMap) -> Self {
-        let ranges = headers.get_all(header::ACCEPT).into_iter();
-        let ranges = ranges
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','));
         let mut best = (Self::Array, 0.0);
-        for range in ranges {
-            let mut parts = range.split(';');
-            let media = parts.next().unwrap_or_default().trim();
-            let form = match media.to_ascii_lowercase().as_str() {
+        for (media, quality) in accepted(headers) {
+            let form = match media.as_str() {
                 "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Self::Lines,
                 "text/event-stream" => Self::Events,
                 "application/json" | "application/*" | "*/*" => Self::Array,
                 _ => continue,
             };
-            let quality = parts.find_map(|part| part.trim().strip_prefix("q="));
-            let quality = quality.map_or(1.0, |quality| quality.parse::<f32>().unwrap_or(0.0));
             if quality > best.1 {
                 best = (form, quality);
             }
@@ -50,6 +43,8 @@ impl Form {
 
 #[cfg(test)]
 mod tests {
+    use http::header;
+
     use super::*;
 
     #[test]

@@ -1,21 +1,23 @@
-//! Why a text does not fit a message.
+//! Why a text is not what it has to be.
 
 use std::{borrow::Cow, fmt};
 
-/// Where and why a JSON text does not fit a message. Made for the eyes of whoever sent it.
+/// Where and why a JSON text is not what it has to be. Made for the eyes of whoever sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// The names and indexes from the message down to the value.
+    /// The names and indexes from the outermost value down to the value.
     path: Vec<Cow<'static, str>>,
     /// Byte offset within the text.
     offset: usize,
     detail: Cow<'static, str>,
 }
 
-pub(crate) type Read<T> = Result<T, Box<Mismatch>>;
+/// What is read, or why not.
+pub type Read<T> = Result<T, Box<Mismatch>>;
 
 impl Mismatch {
-    pub(crate) fn at(offset: usize, detail: impl Into<Cow<'static, str>>) -> Box<Self> {
+    /// What is wrong at a byte of the text.
+    pub fn at(offset: usize, detail: impl Into<Cow<'static, str>>) -> Box<Self> {
         Box::new(Self {
             path: Vec::new(),
             offset,
@@ -24,7 +26,8 @@ impl Mismatch {
     }
 
     /// The same, seen from one level further up.
-    pub(crate) fn under(mut self: Box<Self>, name: impl fmt::Display) -> Box<Self> {
+    #[must_use]
+    pub fn under(mut self: Box<Self>, name: impl fmt::Display) -> Box<Self> {
         self.path.insert(0, Cow::Owned(name.to_string()));
         self
     }

@@ -5,21 +5,23 @@ use std::borrow::Cow;
 use super::mismatch::{Mismatch, Read};
 
 /// How deep values may lie in each other: what protobuf's own implementations allow.
-pub(crate) const MAX_DEPTH: u32 = 100;
+pub const MAX_DEPTH: u32 = 100;
 
 /// A place in a JSON text.
 #[derive(Clone)]
-pub(crate) struct Lexer<'a> {
+pub struct Lexer<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    pub(crate) const fn new(text: &'a str) -> Self {
+    /// At the beginning of a text.
+    pub const fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
-    pub(crate) const fn offset(&self) -> usize {
+    /// Byte offset within the text.
+    pub const fn offset(&self) -> usize {
         self.at
     }
 
@@ -31,7 +33,7 @@ impl<'a> Lexer<'a> {
 
     /// The byte that the next value begins with.
     #[inline]
-    pub(crate) fn peek(&mut self) -> Option<u8> {
+    pub fn peek(&mut self) -> Option<u8> {
         loop {
             match self.byte()? {
                 b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
@@ -47,7 +49,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// That nothing follows but white space.
-    pub(crate) fn end(&mut self) -> Read<()> {
+    ///
+    /// # Errors
+    /// Something does.
+    pub fn end(&mut self) -> Read<()> {
         match self.peek() {
             None => Ok(()),
             Some(_) => Err(self.unexpected("the end")),
@@ -55,12 +60,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// What is wrong at the place.
-    pub(crate) fn error(&self, detail: impl Into<Cow<'static, str>>) -> Box<Mismatch> {
+    pub fn error(&self, detail: impl Into<Cow<'static, str>>) -> Box<Mismatch> {
         Mismatch::at(self.at, detail)
     }
 
     /// That something else was expected.
-    pub(crate) fn unexpected(&mut self, expected: &str) -> Box<Mismatch> {
+    pub fn unexpected(&mut self, expected: &str) -> Box<Mismatch> {
         let found = match self.peek() {
             None => "the text ends",
             Some(b'{') => "an object is there",
@@ -75,7 +80,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// `null`, if it is there.
-    pub(crate) fn null(&mut self) -> Read<bool> {
+    ///
+    /// # Errors
+    /// Something else is there that begins as `null` does.
+    pub fn null(&mut self) -> Read<bool> {
         if self.peek() == Some(b'n') {
             self.word("null")?;
             return Ok(true);
@@ -83,7 +91,11 @@ impl<'a> Lexer<'a> {
         Ok(false)
     }
 
-    pub(crate) fn boolean(&mut self) -> Read<bool> {
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    /// Something else is there.
+    pub fn boolean(&mut self) -> Read<bool> {
         match self.peek() {
             Some(b't') => self.word("true").map(|()| true),
             Some(b'f') => self.word("false").map(|()| false),
@@ -101,7 +113,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// The text of a number, as RFC 8259 §6 has it.
-    pub(crate) fn number(&mut self) -> Read<&'a str> {
+    ///
+    /// # Errors
+    /// None is there.
+    pub fn number(&mut self) -> Read<&'a str> {
         if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
             return Err(self.unexpected("a number"));
         }
@@ -112,7 +127,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// A string, borrowed where nothing in it is escaped.
-    pub(crate) fn string(&mut self) -> Read<Cow<'a, str>> {
+    ///
+    /// # Errors
+    /// None is there, or one that is not as RFC 8259 §7 has it.
+    pub fn string(&mut self) -> Read<Cow<'a, str>> {
         if self.peek() != Some(b'"') {
             return Err(self.unexpected("a string"));
         }
@@ -200,7 +218,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// An object: `member` reads the value of each name.
-    pub(crate) fn object(
+    ///
+    /// # Errors
+    /// None is there, or `member` fails.
+    pub fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Read<()>,
     ) -> Read<()> {
@@ -227,7 +248,10 @@ impl<'a> Lexer<'a> {
 
     /// The string that the first member of an object holds, if that member has this name. Reads up
     /// to its end if so; otherwise nothing is read.
-    pub(crate) fn leading_member(&mut self, name: &str) -> Read<Option<Cow<'a, str>>> {
+    ///
+    /// # Errors
+    /// It holds something else.
+    pub fn leading_member(&mut self, name: &str) -> Read<Option<Cow<'a, str>>> {
         let begin = self.at;
         if self.take(b'{') && self.peek() == Some(b'"') && self.string()? == name && self.take(b':')
         {
@@ -239,7 +263,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// An array: `element` reads each value.
-    pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
+    ///
+    /// # Errors
+    /// None is there, or `element` fails.
+    pub fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
         if !self.take(b'[') {
             return Err(self.unexpected("an array"));
         }
@@ -258,7 +285,10 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads over a value, whatever it is.
-    pub(crate) fn skip(&mut self, depth: u32) -> Read<()> {
+    ///
+    /// # Errors
+    /// It is no JSON, or too deep.
+    pub fn skip(&mut self, depth: u32) -> Read<()> {
         if depth > MAX_DEPTH {
             return Err(self.too_deep());
         }
@@ -272,7 +302,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    pub(crate) fn too_deep(&self) -> Box<Mismatch> {
+    /// That values lie too deep in each other.
+    pub fn too_deep(&self) -> Box<Mismatch> {
         self.error(format!(
             "values lie more than {MAX_DEPTH} deep in each other"
         ))
@@ -280,7 +311,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// The length of the number that a text begins with.
-pub(crate) fn number_length(text: &str) -> Option<usize> {
+pub fn number_length(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let digits = |mut at: usize| {
         while bytes.get(at).is_some_and(u8::is_ascii_digit) {

@@ -1,4 +1,4 @@
-//! Looking into a request's body before it goes on.
+//! Looking into a body before it goes on.
 
 use std::{collections::VecDeque, future::poll_fn, pin::Pin};
 
@@ -10,16 +10,16 @@ use crate::replayed::Replayed;
 
 /// The beginning of a body, and whether it is all of it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Beginning {
-    pub(super) bytes: Bytes,
-    pub(super) whole: bool,
+pub(crate) struct Beginning {
+    pub(crate) bytes: Bytes,
+    pub(crate) whole: bool,
 }
 
 /// Reads up to `max` bytes of a body, which afterwards is as if nobody had.
 ///
 /// # Errors
 /// The body broke before that.
-pub(super) async fn begin(body: &mut Body, max: usize) -> Result<Beginning, BodyError> {
+pub(crate) async fn begin(body: &mut Body, max: usize) -> Result<Beginning, BodyError> {
     let (mut frames, mut size) = (VecDeque::new(), 0_usize);
     let mut whole = body.is_end_stream();
     while !whole && size <= max {
