@@ -42,26 +42,9 @@ impl Binding {
         message: &[u8],
         style: Style,
     ) -> Result<RestRequest, String> {
-        let style = Style {
-            defaults: false,
-            ..style
-        };
-        let mut text = Vec::new();
-        json::decode(schema, self.method.input, message, style, &mut text)
-            .map_err(|error| format!("The message can't be read: {}.", error.detail))?;
-        let value = serde_json::from_slice(&text);
-        let Ok(Value::Object(mut fields)) = value else {
-            return Err("The message is no JSON object.".to_owned());
-        };
+        let (mut fields, style) = self.fields_of(schema, message, style)?;
         let mut target = self.path_of(schema, &mut fields, style)?;
-        let body = match self.body {
-            BodyTo::Nothing => None,
-            BodyTo::Message => Some(Value::Object(std::mem::take(&mut fields))),
-            BodyTo::Field(at) => {
-                let name = at.field(schema).map(|field| shown(field, style));
-                name.and_then(|name| fields.shift_remove(name))
-            }
-        };
+        let body = self.held(schema, &mut fields, style);
         let mut query = String::new();
         for (name, value) in &fields {
             flatten(name, value, &mut query)?;
@@ -75,6 +58,62 @@ impl Binding {
             target,
             body: body.map(|body| body.to_string().into_bytes()),
         })
+    }
+
+    /// The body that a message makes which is not the first of its stream: what its path and its query
+    /// would be has been said.
+    ///
+    /// # Errors
+    /// The message can't be read.
+    pub fn body_of(
+        &self,
+        schema: &Schema,
+        message: &[u8],
+        style: Style,
+    ) -> Result<Vec<u8>, String> {
+        let (mut fields, style) = self.fields_of(schema, message, style)?;
+        for target in &self.variables {
+            let _ = take(schema, &mut fields, &target.path, style);
+        }
+        let body = self.held(schema, &mut fields, style);
+        Ok(body.unwrap_or_default().to_string().into_bytes())
+    }
+
+    /// The fields of a message as JSON has them, those with their default value left out.
+    fn fields_of(
+        &self,
+        schema: &Schema,
+        message: &[u8],
+        style: Style,
+    ) -> Result<(Map<String, Value>, Style), String> {
+        let style = Style {
+            defaults: false,
+            ..style
+        };
+        let mut text = Vec::new();
+        json::decode(schema, self.method.input, message, style, &mut text)
+            .map_err(|error| format!("The message can't be read: {}.", error.detail))?;
+        match serde_json::from_slice(&text) {
+            Ok(Value::Object(fields)) => Ok((fields, style)),
+            _ => Err("The message is no JSON object.".to_owned()),
+        }
+    }
+
+    /// What goes into the body, which is taken out of the message.
+    fn held(
+        &self,
+        schema: &Schema,
+        fields: &mut Map<String, Value>,
+        style: Style,
+    ) -> Option<Value> {
+        match self.body {
+            BodyTo::Nothing => None,
+            BodyTo::Message => Some(Value::Object(std::mem::take(fields))),
+            BodyTo::Field(at) => {
+                let name = at.field(schema).map(|field| shown(field, style));
+                name.and_then(|name| fields.shift_remove(name))
+            }
+        }
     }
 
     /// The path, with the fields in it, which are taken out of the message.

@@ -18,6 +18,7 @@ pub mod schema;
 pub mod status;
 pub mod template;
 mod transcoder;
+pub mod web;
 mod wire;
 
 pub use binding::{Binding, Method};

@@ -96,7 +96,6 @@ fn json(check: &mut Check<'_>, route: &Name, to: &ToGrpc, service: &Service) {
         check.push(diagnostic);
     }
     let others = [
-        ("web", to.web),
         ("websocket", to.websocket.is_some()),
         ("openapi", to.openapi.is_some()),
     ];

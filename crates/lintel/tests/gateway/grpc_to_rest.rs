@@ -25,6 +25,10 @@ fn answer(seen: &Seen) -> Answer {
             &[JSON],
             r#"{"books": [{"title": "a"}, {"title": "b"}]}"#,
         ),
+        ("POST", "/v1/shelves/1/books:import") => {
+            let count = seen.body.iter().filter(|byte| **byte == b'\n').count();
+            Answer::new(200, &[JSON], format!("{{\"books\": {count}}}"))
+        }
         ("POST", "/v1/shelves/1/books") => Answer::new(201, &[JSON], r#"{"name": "made"}"#),
         ("PATCH", _) => Answer::new(204, &[], ""),
         ("GET", "/v1/shelves/1/books/2/cover") => {
@@ -92,8 +96,15 @@ fn calls_become_requests_and_their_answers_messages() {
     for absent in ["content-type", "grpc-timeout", "grpc-accept-encoding"] {
         assert_eq!(first.header(absent), None, "{absent}");
     }
+    let import = seen
+        .iter()
+        .find(|one| one.target.ends_with(":import"))
+        .unwrap();
+    assert_eq!(import.header("content-type"), Some("application/x-ndjson"));
+    assert_eq!(import.body, b"{\"title\":\"a\"}\n{\"title\":\"b\"}\n{}\n");
     let body = |method: &str| -> Value {
-        let request = seen.iter().find(|one| one.method == method).unwrap();
+        let single = |one: &&Seen| one.method == method && one.target != import.target;
+        let request = seen.iter().find(single).unwrap();
         assert_eq!(request.header("content-type"), Some("application/json"));
         serde_json::from_slice(&request.body).unwrap()
     };
@@ -101,6 +112,75 @@ fn calls_become_requests_and_their_answers_messages() {
     assert_eq!(body("PATCH"), json!({"isbn": "5"}));
     let update = seen.iter().find(|one| one.method == "PATCH").unwrap();
     assert_eq!(update.target, "/v1/shelves/1/books/2?updateMask=isbn");
+}
+
+/// The service of grpcio behind two gateways: one that speaks JSON to it, and one that speaks JSON to that.
+#[test]
+fn streams_go_both_ways_at_once() {
+    let library = Peer::start("library_server.py", &[&protos()]);
+    let url = format!("http://127.0.0.1:{}", library.port());
+    let services = |url: &str, more: &str| {
+        format!(
+            "services: {{ library: {{ endpoints: [\"{url}\"], descriptors: [\"{}/library.proto\"]{more} }} }}\n",
+            protos()
+        )
+    };
+    let rest = Gateway::start(&with_routes(&format!(
+        "{}routes: {{ library: {{ match: {{ path: \"/*\" }}, to: {{ grpc: {{ service: library }} }} }} }}",
+        services(&url, ", protocol: grpc")
+    )));
+    let url = format!("http://{}", rest.public());
+    let gateway = Gateway::start(&with_routes(&format!(
+        "{}routes: {{ library: {{ match: {{ path: \"/*\" }}, to: {{ grpc: {{ service: library, speaks: json }} }} }} }}",
+        services(&url, "")
+    )));
+    let port = gateway.public().port().to_string();
+    Peer::run("library_streams.py", &[&protos(), &port]);
+}
+
+#[test]
+fn scripts_in_browsers_reach_it_too() {
+    let origin = Origin::start(answer);
+    let (url, protos) = (origin.url(), protos());
+    let gateway = Gateway::start(&with_routes(&format!(
+        "services: {{ library: {{ endpoints: [\"{url}\"], descriptors: [\"{protos}/library.proto\"] }} }}\n\
+         routes: {{ library: {{ match: {{ path: \"/*\" }}, to: {{ grpc: {{ service: library, speaks: json, web: true }} }} }} }}"
+    )));
+    let call = |media: &str, body: &[u8]| {
+        let head = format!(
+            "POST /library.v1.Library/GetBook HTTP/1.1\r\nHost: test\r\nContent-Type: {media}\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let request = [head.as_bytes(), body].concat();
+        let reply = gateway.client().send(&request).reply();
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (200, Some(media))
+        );
+        reply
+    };
+    let message = b"\0\0\0\0\x13\n\x11shelves/1/books/2";
+    let reply = call("application/grpc-web+proto", message);
+    let trailers = b"\x80\0\0\0\x10grpc-status: 0\r\n";
+    assert!(reply.body.ends_with(trailers), "{:?}", reply.text());
+    assert!(reply.body.starts_with(b"\0\0\0\0"), "{:?}", reply.text());
+    // The same in base64, each part by itself.
+    let reply = call(
+        "application/grpc-web-text",
+        b"AAAAABMKEXNoZWx2ZXMvMS9ib29rcy8y",
+    );
+    assert!(
+        reply.text().ends_with("gAAAABBncnBjLXN0YXR1czogMA0K"),
+        "{}",
+        reply.text()
+    );
+    let gone = call(
+        "application/grpc-web",
+        b"\0\0\0\0\x19\n\x17shelves/1/books/missing",
+    );
+    assert_eq!(gone.header("grpc-status").or(Some("5")), Some("5"));
+    assert!(gone.header("grpc-status").is_some() || gone.text().contains("grpc-status: 5"));
 }
 
 #[test]

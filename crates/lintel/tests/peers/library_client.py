@@ -70,6 +70,7 @@ def streams(library):
         same(next(books).title, "a")
         refused(code, words, lambda: next(books))
     refused(grpc.StatusCode.NOT_FOUND, "no shelf", lambda: next(watch("missing")))
+    same(imported(library, ["a", "b", ""]).books, 3)
 
 
 def failures(library):
@@ -88,11 +89,15 @@ def failures(library):
     refused(code.UNAVAILABLE, "The service gave an invalid answer.", get("garbage"))
     refused(code.INVALID_ARGUMENT, "`name` does not fit the path.", get(".."))
     refused(code.INVALID_ARGUMENT, "`name` does not fit the path.", get("a/b"))
-    refused(
-        code.UNIMPLEMENTED,
-        "A stream of the client can't be sent to this service.",
-        lambda: library.ImportBooks(iter([messages.CreateBookRequest()]), timeout=PATIENCE),
-    )
+    refused(code.INVALID_ARGUMENT, "`parent` does not fit the path.", lambda: imported(library, []))
+
+
+def imported(library, books, parent="shelves/1"):
+    """Sends books, of which the first says where they go."""
+    requests = [messages.CreateBookRequest(book=messages.Book(title=title)) for title in books]
+    if requests:
+        requests[0].parent = parent
+    return library.ImportBooks(iter(requests), timeout=PATIENCE)
 
 
 def main():

@@ -77,10 +77,16 @@ pub(crate) async fn dispatch(
     body: Body,
     context: &Context<'_>,
 ) -> Result<Dispatched, Box<NoAnswer>> {
+    let deadline = context.wire.received + route.timeout;
+    if grpc.web
+        && let Some(dialect) = web::Dialect::of(&active.exchange.request.headers)
+    {
+        let call = (body, dialect);
+        return web::dispatch(active, route, grpc, call, context, deadline).await;
+    }
     if grpc.rest {
         return rest::dispatch(active, route, grpc, body, context).await;
     }
-    let deadline = context.wire.received + route.timeout;
     let errand = |body, call| Errand {
         service: grpc.service,
         body,
@@ -91,12 +97,6 @@ pub(crate) async fn dispatch(
     if active.exchange.grpc {
         // A caller that speaks gRPC needs no other language.
         return dispatch::forward(active, route, errand(body, false), context).await;
-    }
-    if let Some(dialect) = web::Dialect::of(&active.exchange.request.headers)
-        && grpc.web
-    {
-        let call = (body, dialect);
-        return web::dispatch(active, route, grpc, call, context, deadline).await;
     }
     if !grpc.known {
         return Err(UNKNOWN.into());

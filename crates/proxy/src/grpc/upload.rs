@@ -34,6 +34,11 @@ impl Told {
         }
         lost
     }
+
+    /// Notes what was wrong.
+    pub(super) fn tell(&self, detail: String) {
+        *self.0.borrow_mut() = Some(detail);
+    }
 }
 
 struct Upload {
@@ -92,7 +97,8 @@ impl Upload {
 
     fn refuse(&mut self, detail: &str) -> BodyError {
         let number = self.lines.number.max(1);
-        *self.told.0.borrow_mut() = Some(format!("Line {number} of the body: {detail}"));
+        self.told
+            .tell(format!("Line {number} of the body: {detail}"));
         self.lines.clear();
         self.body = Body::empty();
         BodyError {

@@ -8,24 +8,21 @@ use std::{
     task::{Context, Poll},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::{Frame, SizeHint};
-use lintel_http::{Body, BodyError};
+use lintel_grpc::web::{self, NotBase64, Text};
+use lintel_http::{Body, BodyError, media::essence};
 use lintel_kernel::{Facts, Kind, Side};
 use tokio::time::Instant;
 
-use super::Grpc;
+use super::{Grpc, rest};
 use crate::{
     active::Active,
     dispatch::{self, Dispatched, Errand, NoAnswer},
     request,
     snapshot::Route,
 };
-
-/// The flag of the message that holds the trailers.
-const TRAILERS: u8 = 0x80;
 
 /// What a caller speaks.
 pub(super) struct Dialect {
@@ -37,8 +34,7 @@ pub(super) struct Dialect {
 impl Dialect {
     /// The dialect of a request, if it is one of gRPC-Web.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let media = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        let essence = media.split(';').next()?.trim().to_ascii_lowercase();
+        let essence = essence(headers.get(header::CONTENT_TYPE)?)?;
         let rest = essence.strip_prefix("application/grpc-web")?;
         let (text, suffix) = match rest.strip_prefix("-text") {
             Some(suffix) => (true, suffix),
@@ -74,26 +70,34 @@ pub(super) async fn dispatch(
     let headers = &mut active.exchange.request.headers;
     let kept = route.fallback.as_ref().map(|_| headers.clone());
     set_head(headers, &dialect);
-    let body = body.metered(&active.bytes_in);
+    let body = match grpc.rest {
+        // Counted where it is read.
+        true => body,
+        false => body.metered(&active.bytes_in),
+    };
     let body = if dialect.text && !http_body::Body::is_end_stream(&body) {
         Body::boxed(Decoded {
             body,
-            left: BytesMut::new(),
+            text: Text::default(),
         })
     } else {
         body
     };
-    let errand = Errand {
-        service: grpc.service,
-        body,
-        deadline,
-        again: false,
-        call: true,
-    };
     // The caller says how long it waits as one of gRPC does; what is refused here it reads from
     // the status of HTTP.
     active.exchange.grpc = true;
-    let answered = dispatch::forward(active, route, errand, context).await;
+    let answered = if grpc.rest {
+        rest::dispatch(active, route, grpc, body, context).await
+    } else {
+        let errand = Errand {
+            service: grpc.service,
+            body,
+            deadline,
+            again: false,
+            call: true,
+        };
+        dispatch::forward(active, route, errand, context).await
+    };
     active.exchange.grpc = false;
     if let Some(kept) = kept {
         active.exchange.request.headers = kept;
@@ -142,30 +146,13 @@ fn set_head(headers: &mut HeaderMap, dialect: &Dialect) {
     headers.insert(header::CONTENT_TYPE, dialect.media(false));
 }
 
-/// A body without its base64. Each part that was encoded by itself may end with padding.
+/// A body without its base64.
 struct Decoded {
     body: Body,
-    left: BytesMut,
+    text: Text,
 }
 
 type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
-
-impl Decoded {
-    /// Decodes the groups of four characters that are whole.
-    fn take(&mut self) -> Result<Bytes, BodyError> {
-        let whole = self.left.len() - self.left.len() % 4;
-        let text = self.left.split_to(whole);
-        let mut out = Vec::with_capacity(whole / 4 * 3);
-        // Up to and with the padding that ends a part.
-        let groups = text.as_chunks::<4>().0;
-        for part in groups.split_inclusive(|group| group.ends_with(b"=")) {
-            STANDARD
-                .decode_vec(part.as_flattened(), &mut out)
-                .map_err(|_| broken("the body is not base64"))?;
-        }
-        Ok(Bytes::from(out))
-    }
-}
 
 fn broken(cause: &str) -> BodyError {
     BodyError {
@@ -185,14 +172,16 @@ impl http_body::Body for Decoded {
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };
-                    self.left.extend_from_slice(&data);
-                    match self.take() {
+                    match self.text.push(&data) {
                         Ok(decoded) if decoded.is_empty() => {}
-                        decoded => return Poll::Ready(Some(decoded.map(Frame::data))),
+                        Ok(decoded) => return Poll::Ready(Some(Ok(Frame::data(decoded)))),
+                        Err(NotBase64) => {
+                            return Poll::Ready(Some(Err(broken("the body is not base64"))));
+                        }
                     }
                 }
-                Poll::Ready(None) if !self.left.is_empty() => {
-                    self.left.clear();
+                Poll::Ready(None) if self.text.end().is_err() => {
+                    self.text = Text::default();
                     return Poll::Ready(Some(Err(broken("the base64 of the body is cut off"))));
                 }
                 polled => return polled,
@@ -215,7 +204,7 @@ struct Encoded {
 impl Encoded {
     fn encode(&self, data: Bytes) -> Bytes {
         if self.text {
-            return Bytes::from(STANDARD.encode(data));
+            return web::text(&data);
         }
         data
     }
@@ -235,7 +224,7 @@ impl http_body::Body for Encoded {
                 Err(frame) => {
                     self.ended = true;
                     let trailers = frame.into_trailers().unwrap_or_default();
-                    let message = Bytes::from(message(&trailers));
+                    let message = web::trailers(&trailers);
                     Poll::Ready(Some(Ok(Frame::data(self.encode(message)))))
                 }
             },
@@ -256,26 +245,8 @@ impl http_body::Body for Encoded {
     }
 }
 
-/// Trailers as a message: a block of fields as HTTP/1 has them, with names in lower case.
-fn message(trailers: &HeaderMap) -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in trailers {
-        block.extend_from_slice(name.as_str().as_bytes());
-        block.extend_from_slice(b": ");
-        block.extend_from_slice(value.as_bytes());
-        block.extend_from_slice(b"\r\n");
-    }
-    let mut out = vec![TRAILERS];
-    // Header lists are bounded far below 4 GiB.
-    let length = u32::try_from(block.len()).unwrap_or_default();
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(&block);
-    out
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     #[test]
@@ -322,31 +293,6 @@ mod tests {
             "",
         ] {
             assert_eq!(of(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn base64_may_be_in_parts_however_they_are_cut() {
-        let parts = [b"a".as_slice(), b"bcd", b"efghi", b""];
-        let text: String = parts.iter().map(|part| STANDARD.encode(part)).collect();
-        for cut in 1..text.len() {
-            let mut decoded = Decoded {
-                body: Body::empty(),
-                left: BytesMut::new(),
-            };
-            let mut out = Vec::new();
-            for piece in text.as_bytes().chunks(cut) {
-                decoded.left.extend_from_slice(piece);
-                out.extend(decoded.take().unwrap());
-            }
-            assert_eq!(out, b"abcdefghi", "{cut}");
-        }
-        for bad in ["a===", "ab=c", "a!bc", "===="] {
-            let mut decoded = Decoded {
-                body: Body::empty(),
-                left: BytesMut::from(bad),
-            };
-            assert!(decoded.take().is_err(), "{bad}");
         }
     }
 }

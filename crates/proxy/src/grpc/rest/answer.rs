@@ -1,20 +1,16 @@
 //! The answer to a request that a call became.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::{future::poll_fn, pin::Pin};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 use lintel_grpc::{
     Binding, Transcoder, frame,
     json::Unknown,
     status::{self, Status},
 };
-use lintel_http::{Body, BodyError};
+use lintel_http::{Body, BodyError, Whole};
 use lintel_kernel::Rejection;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -63,10 +59,7 @@ pub(super) async fn unary(
         binding.read_answer(schema, (media, &body), Unknown::Ignore, out)
     })
     .map_err(|cause| problem::invalid(active, cause))?;
-    let body = Ended {
-        data: Some(Bytes::from(out)),
-        trailers: Some(Status::ok().fields()),
-    };
+    let body = Whole::new(Bytes::from(out), Some(Status::ok().fields()));
     Ok(begun(head.headers, Body::boxed(body)))
 }
 
@@ -172,33 +165,5 @@ pub(super) fn told(transcoder: &Transcoder, http: Option<StatusCode>, value: &Va
     match inner.get("details") {
         Some(details @ Value::Array(_)) => status.with_details(transcoder, details),
         _ => status,
-    }
-}
-
-/// A message, and what ends the call.
-struct Ended {
-    data: Option<Bytes>,
-    trailers: Option<HeaderMap>,
-}
-
-impl http_body::Body for Ended {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let data = self.data.take().map(Frame::data);
-        let frame = data.or_else(|| self.trailers.take().map(Frame::trailers));
-        Poll::Ready(frame.map(Ok))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.trailers.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
     }
 }

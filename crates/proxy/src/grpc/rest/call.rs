@@ -24,7 +24,7 @@ pub(super) const UNFIT: Rejection = Rejection::new(
     "The message does not fit the method.",
 )
 .with_grpc(GrpcCode::InvalidArgument);
-const LATE: Rejection = Rejection::new(
+pub(super) const LATE: Rejection = Rejection::new(
     STEP,
     StatusCode::REQUEST_TIMEOUT,
     "body_timeout",
@@ -39,13 +39,7 @@ pub(super) async fn read(
     body: Body,
     (context, deadline): (&Context<'_>, Instant),
 ) -> Result<Bytes, Rejection> {
-    let name = active.exchange.request.headers.get("grpc-encoding");
-    let encoding = Encoding::of(name.map(HeaderValue::as_bytes)).ok_or_else(|| {
-        UNFIT
-            .with_detail("Messages are compressed in an unknown way.")
-            .with_grpc(GrpcCode::Unimplemented)
-    })?;
-    let mut reader = Messages::new(encoding, grpc.max_message);
+    let mut reader = reader(active, grpc)?;
     let mut body = body.metered(&active.bytes_in);
     let reading = async {
         let mut message = None;
@@ -70,7 +64,18 @@ pub(super) async fn read(
         .map_err(|_elapsed| LATE)?
 }
 
-fn wrong(error: &FrameError) -> Rejection {
+/// What takes the messages of a call apart.
+pub(super) fn reader(active: &Active, grpc: &Grpc) -> Result<Messages, Rejection> {
+    let name = active.exchange.request.headers.get("grpc-encoding");
+    let encoding = Encoding::of(name.map(HeaderValue::as_bytes)).ok_or_else(|| {
+        UNFIT
+            .with_detail("Messages are compressed in an unknown way.")
+            .with_grpc(GrpcCode::Unimplemented)
+    })?;
+    Ok(Messages::new(encoding, grpc.max_message))
+}
+
+pub(super) fn wrong(error: &FrameError) -> Rejection {
     let refused = UNFIT.with_detail(format!("The call can't be read: {error}."));
     match error {
         FrameError::TooLarge => refused.with_grpc(GrpcCode::ResourceExhausted),
@@ -78,7 +83,7 @@ fn wrong(error: &FrameError) -> Rejection {
     }
 }
 
-fn broken(error: &BodyError) -> Rejection {
+pub(super) fn broken(error: &BodyError) -> Rejection {
     let detail = dispatch::detail(error.facts);
     Rejection::new(STEP, error.facts.status(), "body_incomplete", detail)
 }
@@ -131,7 +136,10 @@ pub(super) fn set(
     };
     head.headers
         .insert(header::ACCEPT, HeaderValue::from_static(accept));
-    if let Some(body) = &request.body {
+    if binding.method.client_streaming {
+        let lines = HeaderValue::from_static("application/x-ndjson");
+        head.headers.insert(header::CONTENT_TYPE, lines);
+    } else if let Some(body) = &request.body {
         let json = HeaderValue::from_static("application/json");
         head.headers.insert(header::CONTENT_TYPE, json);
         head.headers
