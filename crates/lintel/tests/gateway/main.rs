@@ -22,6 +22,7 @@ mod edges;
 mod endpoints;
 mod exchange;
 mod faults;
+mod graphql;
 mod groups;
 mod grpc;
 mod grpc_to_rest;

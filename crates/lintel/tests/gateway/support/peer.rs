@@ -37,6 +37,13 @@ impl Peer {
         peer
     }
 
+    /// Runs a script of Node.js to its end, which must be a good one.
+    pub(crate) fn run_node(script: &str, arguments: &[&str]) {
+        let modules = text(installed().join("node_modules"));
+        let arguments = [&[&*modules], arguments].concat();
+        Self::spawn_by("node".into(), script, &arguments).ends_well();
+    }
+
     /// Runs a script to its end, which must be a good one.
     pub(crate) fn run(script: &str, arguments: &[&str]) {
         Self::spawn(script, arguments).ends_well();
