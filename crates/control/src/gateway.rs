@@ -123,7 +123,7 @@ impl Gateway {
         status.applied(1, &loaded.version, warnings(&loaded, &built));
         let state = Mutex::new(State {
             loaded: Arc::new(loaded.built()),
-            reflecting: Reflecting::start_all(&built),
+            reflecting: Reflecting::start_all(&built, &catalogue),
             built,
             resolutions,
             supervisions,
@@ -191,7 +191,7 @@ impl Gateway {
         let supervisions = supervise(&built, before, &self.catalogue);
         *state = State {
             loaded: Arc::new(loaded.built()),
-            reflecting: Reflecting::start_all(&built),
+            reflecting: Reflecting::start_all(&built, &self.catalogue),
             built,
             resolutions,
             supervisions,

@@ -1,6 +1,9 @@
 //! Asks services what their methods are, again and again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header, request};
@@ -11,6 +14,13 @@ use lintel_grpc::{
     status::{STATUS, Status},
 };
 use lintel_kernel::GrpcCode;
+use lintel_telemetry::{
+    Catalogue,
+    metrics::{
+        SharedGauge,
+        family::{DESCRIPTOR_REFRESHES, DESCRIPTORS_FAILING, DESCRIPTORS_LAST_SUCCESS},
+    },
+};
 use lintel_upstream::aside::{Aside, ask};
 use tokio::{sync::Notify, time};
 
@@ -24,18 +34,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) struct Reflecting {
     again: Arc<Notify>,
     _asking: Aside,
+    _counts: Arc<Counts>,
 }
 
 impl Reflecting {
     /// Begins it for every service of a configuration that wants it.
-    pub(crate) fn start_all(built: &Built) -> Vec<Self> {
+    pub(crate) fn start_all(built: &Built, catalogue: &Arc<Catalogue>) -> Vec<Self> {
         let all = built.reflected().iter();
         all.map(|reflected| {
             let again = Arc::new(Notify::new());
+            // Held here, too, so that they are there before those of the last configuration go.
+            let counts = Arc::new(Counts::new(reflected.service.name(), catalogue));
             let (asked, reflected) = (Arc::clone(&again), Arc::clone(reflected));
+            let counted = Arc::clone(&counts);
             Self {
                 again,
-                _asking: Aside::start(move || keep_asking(reflected, asked)),
+                _asking: Aside::start(move || keep_asking(reflected, asked, counted)),
+                _counts: counts,
             }
         })
         .collect()
@@ -47,11 +62,57 @@ impl Reflecting {
     }
 }
 
-async fn keep_asking(reflected: Arc<Reflected>, again: Arc<Notify>) {
+/// What is counted; the gauges go when nobody asks any more.
+struct Counts {
+    service: Arc<str>,
+    catalogue: Arc<Catalogue>,
+    last_success: SharedGauge,
+    failing: SharedGauge,
+}
+
+impl Counts {
+    fn new(service: &Arc<str>, catalogue: &Arc<Catalogue>) -> Self {
+        Self {
+            service: Arc::clone(service),
+            last_success: catalogue.gauge(&DESCRIPTORS_LAST_SUCCESS, &[service]),
+            failing: catalogue.gauge(&DESCRIPTORS_FAILING, &[service]),
+            catalogue: Arc::clone(catalogue),
+        }
+    }
+
+    fn count(&self, learned: &Result<bool, String>) {
+        let result = match learned {
+            Ok(true) => "changed",
+            Ok(false) => "unchanged",
+            Err(_) => "failed",
+        };
+        let labels = [&*self.service, result];
+        self.catalogue.counter(&DESCRIPTOR_REFRESHES, &labels).inc();
+        self.failing.set(i64::from(learned.is_err()));
+        if learned.is_ok() {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            let seconds = since.unwrap_or_default().as_secs();
+            self.last_success
+                .set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+impl Drop for Counts {
+    fn drop(&mut self) {
+        for family in [&DESCRIPTORS_LAST_SUCCESS, &DESCRIPTORS_FAILING] {
+            self.catalogue.release(family, &[&self.service]);
+        }
+    }
+}
+
+async fn keep_asking(reflected: Arc<Reflected>, again: Arc<Notify>, counts: Arc<Counts>) {
     let name = Arc::clone(reflected.service.name());
     let (mut pause, mut first) = (FIRST_PAUSE, true);
     loop {
-        let wait = match learn(&reflected).await {
+        let learned = learn(&reflected).await;
+        counts.count(&learned);
+        let wait = match learned {
             Ok(news) => {
                 if news || first {
                     tracing::info!(

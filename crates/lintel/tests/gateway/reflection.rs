@@ -62,10 +62,39 @@ fn a_service_that_is_away_at_first_is_waited_for() {
     let early = gateway.client().get("/v1/isbn/7");
     assert_eq!((early.status, &*code(&early)), (503, "methods_unknown"));
     assert_eq!(early.header("retry-after"), Some("1"));
+    assert_eq!(metric(&gateway, "lintel_descriptors_failing"), Some(1));
+    let last = "lintel_descriptors_last_success_timestamp_seconds";
+    assert_eq!(metric(&gateway, last), Some(0));
     let (_, port) = nobody.rsplit_once(':').unwrap();
     let _service = service(port, "v1");
     knows(&gateway);
     assert_eq!(gateway.client().get("/v1/isbn/7").status, 200);
+    until("the answer is counted", || {
+        (metric(&gateway, "lintel_descriptors_failing") == Some(0)).then_some(())
+    });
+    assert!(metric(&gateway, last) > Some(1_700_000_000));
+    let refreshes = gateway.ask("/metrics").text();
+    for result in ["failed", "changed"] {
+        let series =
+            format!("lintel_descriptor_refreshes_total{{service=\"library\",result=\"{result}\"}}");
+        assert!(refreshes.contains(&series), "{series}");
+    }
+    // What nobody asks any more is not shown.
+    gateway.write(&with_routes(
+        "routes: { all: { match: { path: / }, to: { respond: { status: 204 } } } }",
+    ));
+    assert_eq!(gateway.reload().status.code(), Some(0));
+    assert_eq!(metric(&gateway, last), None);
+}
+
+/// A gauge of the service.
+fn metric(gateway: &Gateway, name: &str) -> Option<i64> {
+    let metrics = gateway.ask("/metrics").text();
+    let series = format!("{name}{{service=\"library\"}} ");
+    let value = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(&series))?;
+    Some(value.parse().unwrap())
 }
 
 /// What was known stays known: at a reload while the service is away, and for a gateway that starts

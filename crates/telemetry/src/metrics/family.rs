@@ -224,6 +224,13 @@ families! {
         "When the keys of an issuer were last fetched, in seconds since 1970.";
     KEYS_FAILING = Kind::Gauge, "lintel_keys_failing" ["source"]
         "1 while the keys of an issuer can't be fetched and the last good ones are used.";
+    DESCRIPTOR_REFRESHES = Kind::Counter, "lintel_descriptor_refreshes_total" ["service", "result"]
+        "Times that a service was asked what its methods are (reflection), by what came of it: `changed`, `unchanged` or `failed`.";
+    DESCRIPTORS_LAST_SUCCESS = Kind::Gauge, "lintel_descriptors_last_success_timestamp_seconds" ["service"]
+        "When a service last said what its methods are, in seconds since 1970; 0 where it has not since the start, and at best a file is known of it.";
+    DESCRIPTORS_FAILING = Kind::Gauge, "lintel_descriptors_failing" ["service"]
+        "1 while a service does not say what its methods are, and what it said last is used.";
+
     IDENTITY_TOKENS_SIGNED = Kind::Counter, "lintel_identity_tokens_signed_total" []
         "Tokens that were signed to tell services who is calling. A caller's is used until it is about to end: many more than callers means that callers come with ever new credentials.";
 
