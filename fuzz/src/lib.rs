@@ -35,10 +35,13 @@ macro_rules! targets {
 }
 
 targets! {
+    compose_value,
     config,
     expression,
     grpc_json,
+    grpc_request,
     grpc_template,
+    grpc_web,
     http1_client,
     http1_server,
     key_set,
@@ -47,6 +50,7 @@ targets! {
     router_patterns,
     signature_input,
     token,
+    xml_json,
 }
 
 /// Target of this name.

@@ -10,6 +10,11 @@ use lintel_fuzz::{TARGETS, Target};
 const RUNS: usize = 20_000;
 
 #[test]
+fn compose_value() {
+    briefly("compose_value");
+}
+
+#[test]
 fn config() {
     briefly("config");
 }
@@ -25,8 +30,18 @@ fn grpc_json() {
 }
 
 #[test]
+fn grpc_request() {
+    briefly("grpc_request");
+}
+
+#[test]
 fn grpc_template() {
     briefly("grpc_template");
+}
+
+#[test]
+fn grpc_web() {
+    briefly("grpc_web");
 }
 
 #[test]
@@ -67,6 +82,11 @@ fn signature_input() {
 #[test]
 fn token() {
     briefly("token");
+}
+
+#[test]
+fn xml_json() {
+    briefly("xml_json");
 }
 
 /// A target that is added and not run here is noticed.
