@@ -102,6 +102,18 @@ fn text(snapshot: &Snapshot, compose: &Compose) -> String {
     text
 }
 
+/// What a leg does, in a few words.
+pub(crate) fn does(snapshot: &Snapshot, compose: &Compose, leg: usize) -> String {
+    let terms = compose.calls.get(leg).and_then(Option::as_ref);
+    match (compose.plan.legs().get(leg).and_then(ask), terms) {
+        (Some(ask), Some(terms)) => {
+            let service = service(snapshot, terms);
+            format!("{service}: {} {}", ask.method, ask.target.source())
+        }
+        _ => "a fixed value".to_owned(),
+    }
+}
+
 fn words(coalesce: &Coalesce, by: &[&str]) -> String {
     let mut words: Vec<&str> = Vec::new();
     let more = [

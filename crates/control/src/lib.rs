@@ -6,6 +6,7 @@ mod compose;
 pub mod expectations;
 pub mod explain;
 mod gateway;
+mod picture;
 mod reflection;
 pub mod status;
 mod watch;

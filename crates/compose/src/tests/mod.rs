@@ -6,5 +6,6 @@ mod fake;
 mod filters;
 mod last_good;
 mod plans;
+mod properties;
 mod runs;
 mod values;

@@ -2,6 +2,7 @@
 //!
 //! Runs on the control runtime; nothing it does can hold up a worker.
 
+mod compositions;
 mod identity;
 mod issuers;
 mod listen;
@@ -55,6 +56,7 @@ fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
         .route("/issuers", get(issuers::all))
         .route("/issuers/refresh", post(issuers::refresh))
         .route("/usage", get(usage::usage))
+        .merge(compositions::routes())
         .merge(services::routes())
         .merge(quotas::routes())
         .merge(revocations::routes())

@@ -222,3 +222,56 @@ fn a_composed_answer_is_compared_with_another_service() {
         Ok("/home?x")
     );
 }
+
+#[test]
+fn a_composition_is_drawn_with_a_request() {
+    let fast = Origin::saying("{\"id\":7}");
+    let (bad, yaml) = (
+        Origin::start(|_| Answer::new(500, &[], "no")),
+        |bad: &str, fast: &str| {
+            with_routes(&format!(
+                "services: {{ fast: {{ endpoints: [\"{fast}\"] }}, bad: {{ endpoints: [\"{bad}\"] }} }}\n\
+             routes:\n  home: {{ match: {{ path: /home }}, to: {{ compose: {{ legs: {{ profile: {{ service: fast, get: \"/a?x=1&y\" }}, recs: {{ service: bad, get: \"/r/${{legs.profile.body.id}}\", optional: true }} }} }} }} }}\n  plain: {{ match: {{ path: /plain }}, to: fast }}"
+            ))
+        },
+    );
+    let gateway = Gateway::start(&yaml(&bad.url(), &fast.url()));
+    let plan =
+        || serde_json::from_str::<serde_json::Value>(&gateway.ask("/routes/home/compose").text());
+    let before = plan().unwrap();
+    assert_eq!(before["legs"].as_array().unwrap().len(), 2);
+    assert_eq!(before["samples"], serde_json::json!([]));
+    let drawn = gateway.ask("/routes/home/compose.svg");
+    assert!(drawn.text().contains("No request has been seen yet."));
+    assert_eq!(gateway.get("/home").status, 200);
+    let after = plan().unwrap();
+    let sample = &after["samples"][0];
+    assert_eq!(sample["result"], "partial");
+    assert_eq!(sample["legs"][0]["result"], "answered");
+    assert_eq!(sample["legs"][1]["status"], 500);
+    let (first, second) = (&sample["legs"][0], &sample["legs"][1]);
+    let end = first["at_ms"].as_f64().unwrap() + first["took_ms"].as_f64().unwrap();
+    assert!(second["at_ms"].as_f64().unwrap() >= end, "{sample}");
+    let drawn = gateway.ask("/routes/home/compose.svg");
+    assert_eq!(drawn.header("content-type"), Some("image/svg+xml"));
+    let svg = drawn.text();
+    for part in [
+        "<svg ",
+        ">profile<",
+        "fast: GET /a?x=1&amp;y",
+        "status</text>",
+        "</svg>",
+    ] {
+        assert!(svg.contains(part), "{part}: {svg}");
+    }
+    // One edge from leg to leg, and one to the answer.
+    assert_eq!(svg.matches("class=\"edge\"").count(), 2);
+    for (target, status) in [
+        ("/routes/plain/compose", 404),
+        ("/routes/none/compose.svg", 404),
+        ("/routes/home/compose.svg?sample=9", 200),
+        ("/routes/home/compose.svg?sample=x", 400),
+    ] {
+        assert_eq!(gateway.ask(target).status, status, "{target}");
+    }
+}

@@ -105,9 +105,11 @@ async fn run(
     let begun = Instant::now();
     let results = lintel_compose::run(&compose.plan, &active.exchange, &calls).await;
     let spans = calls.spans.into_inner();
-    active.exchange.upstream_time += begun.elapsed();
+    let took = begun.elapsed();
+    active.exchange.upstream_time += took;
     let answered = Answered::of(&active.exchange, compose, &results);
     record::record(active, compose, &results, &spans);
     record::count_answer(active, &answered);
+    record::sample(active, compose, &answered, took);
     answered
 }

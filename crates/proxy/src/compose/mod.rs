@@ -6,6 +6,7 @@ mod coalesce;
 mod copies;
 mod dispatch;
 mod record;
+mod samples;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ pub use coalesce::Coalesce;
 pub(crate) use coalesce::Flights;
 pub use copies::{Copies, CopiesSpec};
 pub(crate) use dispatch::dispatch;
+pub use samples::{Sample, Samples};
 
 /// What a route composes.
 pub struct Compose {
@@ -33,6 +35,8 @@ pub struct Compose {
     pub error: Option<Page>,
     /// Which requests share a run, if any do.
     pub coalesce: Option<Coalesce>,
+    /// Requests that are kept to be looked at.
+    pub samples: Samples,
     /// The field that tells which legs failed.
     pub partial: HeaderName,
 }

@@ -1,6 +1,9 @@
 //! What is logged and counted of the legs of a request.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use lintel_compose::{Leg, Outcome, Results};
 use lintel_kernel::{LegRecord, LegRecords};
@@ -8,7 +11,7 @@ use lintel_telemetry::metrics::family::{
     COMPOSE_ANSWERS, COMPOSE_COALESCED, COMPOSE_LAST_GOOD, COMPOSE_LEG_DURATION, COMPOSE_LEGS,
 };
 
-use super::{Compose, answer::Answered};
+use super::{Compose, Sample, answer::Answered};
 use crate::active::Active;
 
 pub(super) fn record(
@@ -37,6 +40,17 @@ pub(super) fn record(
     let attempts = records.0.iter().map(|record| record.attempts);
     active.exchange.attempts = attempts.fold(0, u8::saturating_add);
     active.exchange.legs = Some(Box::new(records));
+}
+
+/// Keeps the request to be looked at, now and then.
+pub(super) fn sample(active: &Active, compose: &Compose, answered: &Answered, took: Duration) {
+    compose.samples.offer(|| Sample {
+        at: SystemTime::now(),
+        request_id: active.exchange.id.as_str().to_owned(),
+        result: answered.result().1,
+        took,
+        legs: active.exchange.legs.as_deref().cloned().unwrap_or_default(),
+    });
 }
 
 /// Counts what came of a request.

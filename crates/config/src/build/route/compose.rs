@@ -9,7 +9,7 @@ use lintel_kernel::{
     Fault,
     expr::{Expr, Template},
 };
-use lintel_proxy::compose::{Compose, Copies, CopiesSpec, Terms};
+use lintel_proxy::compose::{Compose, Copies, CopiesSpec, Samples, Terms};
 use serde_json::Value;
 
 use super::coalesced;
@@ -73,6 +73,7 @@ pub(super) fn build(
             .transpose()
             .map_err(|fault| fault.under("coalesce"))?,
         error: error.transpose()?,
+        samples: Samples::default(),
         partial: compose.header.0.clone(),
     })
 }
