@@ -60,6 +60,10 @@ pub(crate) enum Job {
     Transcode,
     /// Make one answer of six calls.
     Compose,
+    /// Verify a token, and let policies in Rego decide.
+    Rego,
+    /// Verify a token, and let policies in Cedar decide.
+    Cedar,
 }
 
 impl Job {
@@ -72,6 +76,8 @@ impl Job {
             Self::Keys => Some("keys"),
             Self::Transcode => Some("transcode"),
             Self::Compose => Some("compose"),
+            Self::Rego => Some("rego"),
+            Self::Cedar => Some("cedar"),
         }
     }
 }

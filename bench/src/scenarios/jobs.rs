@@ -65,7 +65,9 @@ pub(crate) fn work(job: Job, credentials: &Credentials) -> Work {
         Job::None | Job::Limit => return Work::small(),
         Job::Transcode => return Work::Json,
         Job::Compose => return super::compose::home(),
-        Job::Token | Job::Gateway => ("authorization: Bearer", &credentials.tokens),
+        Job::Token | Job::Gateway | Job::Rego | Job::Cedar => {
+            ("authorization: Bearer", &credentials.tokens)
+        }
         Job::Keys => ("x-api-key:", &credentials.keys),
     };
     Work::As {
