@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::{Request, request};
 use lintel_http::Body;
 use lintel_http::http1::Timer;
 use lintel_kernel::{
-    Consumer, Detour, Exchange, Flow, Identity, Names, Rejection,
+    ClientCertificate, Consumer, Detour, Exchange, Flow, Identity, Names, Rejection,
     exchange::{Params, Refused},
     trace::{RequestId, Trace},
 };
@@ -128,6 +132,22 @@ pub(crate) fn of(request: request::Builder) -> Exchange {
         held: SmallVec::new(),
         cause: None,
         status: 0,
+    }
+}
+
+/// A certificate of a client; those of different numbers differ in their fingerprints alone.
+pub(crate) fn certificate(number: u8) -> ClientCertificate {
+    ClientCertificate {
+        subject: "C=DE, O=Example, CN=billing".to_owned(),
+        issuer: "CN=CA".to_owned(),
+        serial: "0a".to_owned(),
+        common_name: Some("billing".to_owned()),
+        dns_names: vec!["Billing.Example.com".to_owned(), "b.example.com".to_owned()],
+        uris: vec!["spiffe://example.com/billing".to_owned()],
+        emails: vec!["ops@example.com".to_owned()],
+        fingerprint: [number; 32],
+        not_after: SystemTime::now() + Duration::from_secs(3600),
+        der: vec![1, 2, 3],
     }
 }
 

@@ -102,6 +102,23 @@ fn a_token_is_asked_about_once_and_its_bearer_is_known() {
     }
 }
 
+/// Whoever tries tokens is held off, however they are judged.
+#[test]
+fn tokens_that_are_not_active_count_as_failures() {
+    let mut scene = Scene::new();
+    let gateway = scene.gateway("timeout: 60s\n      failed_auth: { attempts: 2, ban: 1h }");
+    let mut client = gateway.client();
+    // A server in trouble says nothing of the token.
+    scene.server.order("answer error");
+    for _ in 0..3 {
+        assert_eq!(ask(&mut client, "active-ada").status, 503);
+    }
+    scene.server.order("answer well");
+    let tried = ["stolen", "stolen", "active-ada"];
+    let told = tried.map(|token| ask(&mut client, token).status);
+    assert_eq!(told, [401, 401, 429]);
+}
+
 #[test]
 fn requests_that_come_together_cause_one_question() {
     let mut scene = Scene::new();

@@ -90,6 +90,17 @@ impl FailedAuth {
     }
 }
 
+/// Codes of refusals that mean: a credential was there and was wrong. `login_unknown` is an answer to a
+/// login that nobody began: whoever forges one guesses.
+const WRONG: [&str; 6] = [
+    "invalid_certificate",
+    "invalid_credentials",
+    "invalid_key",
+    "invalid_signature",
+    "invalid_token",
+    "login_unknown",
+];
+
 /// Whether a credential was there and was wrong. That none was there is no failure: browsers and
 /// scanners do so all day.
 fn has_failed(exchange: &Exchange) -> bool {
@@ -97,6 +108,6 @@ fn has_failed(exchange: &Exchange) -> bool {
         return false;
     };
     let mut all = REGISTRY.iter();
-    refused.code.starts_with("invalid_")
+    WRONG.contains(&refused.code)
         && all.any(|entry| entry.name == refused.by && entry.phase == Phase::Authenticate)
 }

@@ -5,19 +5,20 @@
     clippy::indexing_slicing
 )]
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, fs, net::IpAddr, path::Path, rc::Rc, time::Duration};
 
-use lintel_kernel::Exchange;
+use lintel_kernel::{Exchange, Phase};
 use proptest::prelude::*;
+use regex::Regex;
 use serde_json::json;
 
 use super::{
-    Config,
+    Config, WRONG,
     runtime::{Seen, Table, Terms, network},
 };
 use crate::{
-    Chain,
-    testing::{chain, exchange, pass_and_answer},
+    Chain, REGISTRY,
+    testing::{certificate, chain, exchange, pass_and_answer},
 };
 
 const TERMS: Terms = Terms {
@@ -234,18 +235,41 @@ fn mistakes_say_what_to_write() {
 #[tokio::test]
 async fn a_wrong_credential_counts_whatever_its_kind() {
     let secret = "a-secret-of-at-least-thirty-two-bytes";
-    for (at, (policy, config, field)) in [
+    let provider = "http://127.0.0.1:9";
+    for (at, (policy, config, target, field, status)) in [
         (
             "jwt",
             json!({ "secret": secret }),
+            "/",
             ("authorization", "Bearer x.y.z"),
+            401,
         ),
-        ("api_key", json!({}), ("x-api-key", "made-up")),
-        ("basic_auth", json!({}), ("authorization", "Basic YWRhOm5v")),
+        ("api_key", json!({}), "/", ("x-api-key", "made-up"), 401),
+        (
+            "basic_auth",
+            json!({}),
+            "/",
+            ("authorization", "Basic YWRhOm5v"),
+            401,
+        ),
         (
             "hmac",
             json!({ "format": "aws_sigv4", "aws": { "region": "eu-1", "service": "x" } }),
+            "/",
             ("authorization", "AWS4-HMAC-SHA256 Credential=nobody"),
+            401,
+        ),
+        ("mtls", json!({}), "/", CERTIFIED, 401),
+        (
+            "oidc",
+            json!({
+                "provider": provider, "client_id": "shop", "cookie_keys": [secret],
+                "redirect_uri": "https://shop.example.com/callback", "fetch": { "wait": "1ms" },
+                "endpoints": { "authorization": format!("{provider}/authorize") },
+            }),
+            "/callback?code=a&state=made-up",
+            ("x-a", "b"),
+            400,
         ),
     ]
     .into_iter()
@@ -255,18 +279,83 @@ async fn a_wrong_credential_counts_whatever_its_kind() {
         let ban = format!("{}s", 500 + at);
         let mut policies = json!({ "failed_auth": { "attempts": 1, "ban": ban } });
         policies[policy] = config;
-        let chain = crate::testing::chain(policies, json!({}));
+        let chain = chain(policies, json!({}));
         let mut statuses = Vec::new();
         for _ in 0..2 {
-            let mut exchange = crate::testing::exchange("/", &[field]);
-            statuses.push(crate::testing::pass_and_answer(&chain, &mut exchange).await);
+            let mut exchange = exchange(target, &[field]);
+            if field == CERTIFIED {
+                exchange.certificate = Some(Rc::new(certificate(7)));
+            }
+            statuses.push(pass_and_answer(&chain, &mut exchange).await);
         }
-        assert_eq!(statuses, [401, 429], "{policy}");
-        let mut nothing = crate::testing::exchange("/", &[]);
+        assert_eq!(statuses, [status, 429], "{policy}");
+        let mut nothing = exchange("/", &[]);
         nothing.client = [198, 51, 100, 7].into();
         for _ in 0..2 {
-            let status = crate::testing::pass_and_answer(&chain, &mut nothing).await;
-            assert_eq!(status, 401, "{policy}: nothing was tried");
+            let status = pass_and_answer(&chain, &mut nothing).await;
+            assert_ne!(status, 429, "{policy}: nothing was tried");
         }
+    }
+}
+
+/// A certificate in place of a field.
+const CERTIFIED: (&str, &str) = ("x-certificate", "7");
+
+/// Refusals that say nothing of the credential, or not that it was wrong.
+const NOT_WRONG: [&str; 13] = [
+    // There was none.
+    "no_credentials",
+    // It could not be judged.
+    "keys_unavailable",
+    "introspection_unavailable",
+    "verification_busy",
+    "provider_unavailable",
+    // The request it came with was not whole.
+    "content_incomplete",
+    "signed_content_late",
+    "signed_content_too_large",
+    // A login that the provider decided about, or that failed there.
+    "login_refused",
+    "login_failed",
+    "session_too_large",
+    // No credential at all: another site, or another method.
+    "foreign_logout",
+    "method_not_allowed",
+];
+
+/// Every refusal of the phase counts, or is declared not to: the sources are searched for them.
+#[test]
+fn every_refusal_of_a_credential_counts_or_is_declared_not_to() {
+    let sources = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    let mut files = vec![sources.join("bearer.rs"), sources.join("gate.rs")];
+    let mut policies = REGISTRY.iter();
+    while let Some(policy) = policies.find(|entry| entry.phase == Phase::Authenticate) {
+        let folder = fs::read_dir(sources.join(policy.name)).unwrap();
+        files.extend(folder.map(|file| file.unwrap().path()));
+    }
+    let code = Regex::new(r#"Rejection::new\(\s*[\w:."]+,\s*[\w:]+,\s*"(\w+)""#).unwrap();
+    let mut found = BTreeSet::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let text = fs::read_to_string(file).unwrap();
+        let all = text.matches("Rejection::new(").count();
+        let written: Vec<String> = code
+            .captures_iter(&text)
+            .map(|code| code[1].to_owned())
+            .collect();
+        assert_eq!(
+            written.len(),
+            all,
+            "{}: a code is not written out",
+            file.display()
+        );
+        found.extend(written);
+    }
+    assert!(found.len() > 10, "{found:?}");
+    for code in &found {
+        let (wrong, not) = (WRONG.contains(&&**code), NOT_WRONG.contains(&&**code));
+        assert!(wrong != not, "`{code}` counts, or is declared not to");
+    }
+    for code in WRONG.iter().chain(&NOT_WRONG) {
+        assert!(found.contains(*code), "`{code}` is no code any more");
     }
 }

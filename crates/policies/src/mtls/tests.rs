@@ -13,22 +13,7 @@ use std::{
 use lintel_kernel::{ClientCertificate, Exchange};
 use serde_json::{Value, json};
 
-use crate::testing::{chain, exchange, pass};
-
-fn certificate(number: u8) -> ClientCertificate {
-    ClientCertificate {
-        subject: "C=DE, O=Example, CN=billing".to_owned(),
-        issuer: "CN=CA".to_owned(),
-        serial: "0a".to_owned(),
-        common_name: Some("billing".to_owned()),
-        dns_names: vec!["Billing.Example.com".to_owned(), "b.example.com".to_owned()],
-        uris: vec!["spiffe://example.com/billing".to_owned()],
-        emails: vec!["ops@example.com".to_owned()],
-        fingerprint: [number; 32],
-        not_after: SystemTime::now() + Duration::from_secs(3600),
-        der: vec![1, 2, 3],
-    }
-}
+use crate::testing::{certificate, chain, exchange, pass};
 
 /// What becomes of a request with a certificate, and why it was refused.
 async fn with(
