@@ -62,6 +62,14 @@ impl Place {
 }
 
 impl Place {
+    /// Where tokens are looked for, for the key `from`: behind `Bearer`, unless it says otherwise.
+    pub(crate) fn bearer(places: &[Self]) -> Result<Vec<Source>, Vec<Fault>> {
+        match places {
+            [] => Ok(vec![Source::Scheme("Bearer")]),
+            places => Self::build_all(places, "Bearer"),
+        }
+    }
+
     /// Compiles several places, for the key `from`.
     pub(crate) fn build_all(
         places: &[Self],

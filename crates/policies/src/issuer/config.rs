@@ -166,6 +166,11 @@ impl Fetch {
         }
     }
 
+    /// The file of certificates that vouch for the server.
+    pub(crate) fn ca(&self, context: &Context) -> Option<PathBuf> {
+        self.ca.as_ref().map(|ca| context.folder.join(ca))
+    }
+
     /// How, and how often.
     ///
     /// # Errors
@@ -181,7 +186,7 @@ impl Fetch {
         if min_age > max_age {
             return Err(Fault::new("`min_age` is longer than `max_age`").under("min_age"));
         }
-        let ca = self.ca.as_ref().map(|ca| context.folder.join(ca));
+        let ca = self.ca(context);
         if let Some(ca) = ca.as_ref().filter(|ca| !context.dry && !ca.is_file()) {
             let fault = Fault::new(format!("there is no file `{}`", ca.display()));
             return Err(fault.under("ca"));

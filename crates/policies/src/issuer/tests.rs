@@ -145,18 +145,20 @@ fn keys_are_fetched_once_for_all_who_use_them() {
     assert!(page.contains("result=\"changed\"} 1"), "{page}");
 }
 
+/// An issuer whose key is in use, and another that it does not show yet.
+fn in_use(cooldown: Duration) -> (Side, [Signer; 2], Shown, Origin, Arc<Issuer>) {
+    let (side, signers) = (side(), [(), ()].map(|()| Signer::generate().unwrap()));
+    let shown = Shown::of(set(&[&signers[0]]));
+    let origin = shown.origin();
+    let issuer = issuer(jwks(&origin), terms(cooldown));
+    issuer.start(&side.control);
+    until_keys(&issuer, &[signers[0].id()]);
+    (side, signers, shown, origin, issuer)
+}
+
 #[test]
 fn tokens_cause_one_refresh_in_each_cooldown() {
-    let (side, old, new) = (
-        side(),
-        Signer::generate().unwrap(),
-        Signer::generate().unwrap(),
-    );
-    let shown = Shown::of(set(&[&old]));
-    let origin = shown.origin();
-    let issuer = issuer(jwks(&origin), terms(Duration::from_millis(1)));
-    issuer.start(&side.control);
-    until_keys(&issuer, &[old.id()]);
+    let (side, [old, new], shown, origin, issuer) = in_use(Duration::from_millis(1));
     shown.set(200, set(&[&old, &new]));
     until("a token may ask", || issuer.published().ask().then_some(()));
     side.runtime.block_on(issuer.published().settled());
@@ -173,16 +175,7 @@ fn tokens_cause_one_refresh_in_each_cooldown() {
 
 #[test]
 fn an_operator_need_not_wait_for_the_cooldown() {
-    let (side, old, new) = (
-        side(),
-        Signer::generate().unwrap(),
-        Signer::generate().unwrap(),
-    );
-    let shown = Shown::of(set(&[&old]));
-    let origin = shown.origin();
-    let issuer = issuer(jwks(&origin), terms(Duration::from_secs(3600)));
-    issuer.start(&side.control);
-    until_keys(&issuer, &[old.id()]);
+    let (side, [_, new], shown, origin, issuer) = in_use(Duration::from_secs(3600));
     until("the refresh is over", || {
         (!issuer.published().ask()).then_some(())
     });

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Context,
     bearer::Challenges,
+    challenge,
     credential::Place,
     described,
     forward::Forward,
@@ -164,15 +165,14 @@ impl Config {
     pub(super) fn build(&self, context: &Context) -> Result<Jwt, Vec<Fault>> {
         let mut faults = Vec::new();
         let issuers = self.trusted(context).map_err(|found| faults.extend(found));
-        let places = self.places().map_err(|found| faults.extend(found)).ok();
+        let places = Place::bearer(&self.from)
+            .map_err(|found| faults.extend(found))
+            .ok();
         let forward = Forward::build(&self.forward, context);
         let forward = forward.map_err(|found| faults.extend(found)).ok();
         let challenges = Challenges::new(NAME, &self.realm, self.resource_metadata.as_deref());
         if challenges.is_none() {
-            faults.push(
-                Fault::new("a challenge can't hold quotes, backslashes or characters beyond ASCII")
-                    .under("realm"),
-            );
+            faults.push(challenge::unquotable("realm"));
         }
         match (issuers, places, forward, challenges) {
             (Ok(issuers), Some(places), Some(forward), Some(challenges)) if faults.is_empty() => {
@@ -292,27 +292,6 @@ impl Config {
             name,
             keys,
             scope_claim: self.scope_claim.clone(),
-        }
-    }
-
-    fn places(&self) -> Result<Vec<crate::credential::Source>, Vec<Fault>> {
-        let usual = [Place::Header("Authorization".to_owned())];
-        let places = if self.from.is_empty() {
-            &usual[..]
-        } else {
-            &self.from
-        };
-        let (mut built, mut faults) = (Vec::new(), Vec::new());
-        for (index, place) in places.iter().enumerate() {
-            match place.build("Bearer") {
-                Ok(place) => built.push(place),
-                Err(fault) => faults.push(fault.under(index.to_string()).under("from")),
-            }
-        }
-        if faults.is_empty() {
-            Ok(built)
-        } else {
-            Err(faults)
         }
     }
 }

@@ -12,10 +12,7 @@ use super::{
     introspector::{Introspector, Settings},
 };
 use crate::{
-    Backend, Context, ServiceRef,
-    bearer::Challenges,
-    credential::{Place, Source},
-    described,
+    Backend, Context, ServiceRef, bearer::Challenges, credential::Place, described,
     forward::Forward,
 };
 
@@ -200,7 +197,7 @@ impl Config {
         let mut faults = Vec::new();
         let backend = self.backend(context).map_err(|fault| faults.push(fault));
         let path = self.target().map_err(|fault| faults.push(fault));
-        let places = self.places().map_err(|found| faults.extend(found));
+        let places = Place::bearer(&self.from).map_err(|found| faults.extend(found));
         let forward = Forward::build(&self.forward, context);
         let forward = forward.map_err(|found| faults.extend(found));
         let challenges = Challenges::new(NAME, &self.realm, self.resource_metadata.as_deref());
@@ -247,16 +244,6 @@ impl Config {
                 .with_hint("a path begins with `/`, such as `/oauth2/introspect`; the server's address belongs to the service")
                 .under("path")
         })
-    }
-
-    fn places(&self) -> Result<Vec<Source>, Vec<Fault>> {
-        let usual = [Place::Header("Authorization".to_owned())];
-        let places = if self.from.is_empty() {
-            &usual[..]
-        } else {
-            &self.from
-        };
-        Place::build_all(places, "Bearer")
     }
 
     fn settings(&self, path: Uri, context: &Context) -> Settings {

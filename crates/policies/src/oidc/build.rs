@@ -1,6 +1,6 @@
 //! From what is written to what runs.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use lintel_kernel::{Duration, Fault, Secret};
 
@@ -142,14 +142,10 @@ impl Config {
         TokenEndpoint::shared(token_endpoint::Settings {
             issuer: Some(Arc::clone(issuer)),
             url,
-            ca: self.ca(context),
+            ca: self.fetch.ca(context),
             client,
             timeout: self.timeout.to_std(),
         })
-    }
-
-    fn ca(&self, context: &Context) -> Option<PathBuf> {
-        self.fetch.ca.as_ref().map(|ca| context.folder.join(ca))
     }
 
     fn urls(&self) -> Result<Urls, Fault> {

@@ -1,4 +1,4 @@
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use lintel_kernel::{ByteSize, Duration, Fault, Secret, config};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Context, Issuer,
-    credential::{Place, Source},
+    credential::Place,
     issuer::{AlgorithmName, Fetch, From as Asked, Source as IssuerSource, Url},
     token_endpoint::{self, Authentication, Client, ClientKeyConfig, TokenEndpoint, Written},
 };
@@ -143,7 +143,7 @@ impl Config {
             by: self.client_authentication,
         });
         let client = client.map_err(|fault| faults.push(fault));
-        let places = self.places().map_err(|found| faults.extend(found));
+        let places = Place::bearer(&self.from).map_err(|found| faults.extend(found));
         faults.extend(self.wanted().err());
         if self.timeout.is_zero() {
             let fault = Fault::new("`timeout` can't be zero");
@@ -155,7 +155,7 @@ impl Config {
                 let endpoint = TokenEndpoint::shared(token_endpoint::Settings {
                     issuer: issuer.clone(),
                     url,
-                    ca: self.ca(context),
+                    ca: self.fetch.ca(context),
                     client,
                     timeout: self.timeout.to_std(),
                 });
@@ -174,10 +174,6 @@ impl Config {
             }
             _ => Err(faults),
         }
-    }
-
-    fn ca(&self, context: &Context) -> Option<PathBuf> {
-        self.fetch.ca.as_ref().map(|ca| context.folder.join(ca))
     }
 
     fn server(&self, context: &Context) -> Result<(Option<Arc<Issuer>>, Option<Url>), Fault> {
@@ -204,15 +200,6 @@ impl Config {
                 "add `provider: https://auth.example.com/`, or `endpoint` with the URL of its token endpoint",
             )),
         }
-    }
-
-    fn places(&self) -> Result<Vec<Source>, Vec<Fault>> {
-        let usual = [Place::Header("Authorization".to_owned())];
-        let places = match self.from.as_slice() {
-            [] => &usual[..],
-            places => places,
-        };
-        Place::build_all(places, "Bearer")
     }
 
     /// A token for nobody in particular is no better than the caller's.
