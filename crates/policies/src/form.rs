@@ -1,5 +1,7 @@
 //! Forms, and queries.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lintel_kernel::Secret;
 
@@ -34,6 +36,16 @@ pub(crate) fn escaped(text: &str) -> percent_encoding::PercentEncode<'_> {
     percent_encoding::utf8_percent_encode(text, KEPT)
 }
 
+/// A name or a value of a form or a query as it is meant; `None` where it is no text.
+pub(crate) fn decoded(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(['%', '+']) {
+        return Some(Cow::Borrowed(text));
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
+    decoded.ok().map(|text| Cow::Owned(text.into_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +54,17 @@ mod tests {
     fn parameters_are_escaped() {
         let form = [("a", "1 +&=é".to_owned()), ("b", String::new())];
         assert_eq!(encoded(&form), "a=1%20%2B%26%3D%C3%A9&b=");
+    }
+
+    #[test]
+    fn parameters_are_read_as_they_are_meant() {
+        for (text, meant) in [
+            ("plain", Some("plain")),
+            ("a+b%2Bc", Some("a b+c")),
+            ("%C3%A9", Some("é")),
+            ("%FF", None),
+        ] {
+            assert_eq!(decoded(text).as_deref(), meant, "{text}");
+        }
     }
 }

@@ -17,6 +17,7 @@ mod form;
 mod forward;
 mod gate;
 mod issuer;
+mod judged;
 mod keep;
 pub mod keys;
 mod live;
@@ -31,6 +32,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod token_endpoint;
+mod verdict;
 
 pub use backend::{Backend, Question, Reply, ServiceRef, Unanswered};
 pub use chain::{Chain, Depth};
@@ -69,6 +71,10 @@ registry::registry! {
     Authorize authorize => Authorize;
     /// Asks a service whether a request may pass.
     Authorize ext_authz => ExtAuthz;
+    /// Lets requests pass that policies in the language Rego allow.
+    Authorize rego => Rego;
+    /// Lets requests pass that policies in the language Cedar permit.
+    Authorize cedar => Cedar;
     /// Holds callers to so many requests in a time.
     Admit rate_limit => RateLimit;
     /// Holds callers to so many requests at once.

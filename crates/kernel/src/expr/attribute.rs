@@ -173,6 +173,14 @@ impl Attribute {
         )
     }
 
+    /// The attribute's value as JSON, if it is there: claims as what they are, the others as texts.
+    pub(super) fn json(&self, scope: Scope<'_>) -> Option<Value> {
+        match self {
+            Self::Claim(path) => scope.exchange.identity.as_ref()?.claim(path).cloned(),
+            other => Some(Value::String(other.text(scope)?.into_owned())),
+        }
+    }
+
     /// The attribute's value, if it is there.
     pub fn text<'a>(&self, scope: Scope<'a>) -> Option<Cow<'a, str>> {
         let exchange = scope.exchange;

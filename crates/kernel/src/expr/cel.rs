@@ -8,6 +8,7 @@ use std::{cell::LazyCell, collections::HashMap, sync::Arc};
 use cel::{
     Context, Env, IdedExpr, Value,
     common::ast::{EntryExpr, Expr as Ast, LiteralValue},
+    objects::Key,
 };
 
 use super::{Attribute, ExprError, Leg, Scope, attribute::unknown};
@@ -93,6 +94,10 @@ impl Program {
             Value::Bool(value) => value.to_string(),
             _ => return None,
         })
+    }
+
+    pub(super) fn json(&self, scope: Scope<'_>) -> Option<serde_json::Value> {
+        to_json(&self.run(scope)?)
     }
 
     fn run(&self, scope: Scope<'_>) -> Option<Value> {
@@ -333,6 +338,27 @@ fn from_json(value: &serde_json::Value) -> Value {
             Value::from(map)
         }
     }
+}
+
+/// `None` for what JSON does not know, wherever in the value it stands.
+fn to_json(value: &Value) -> Option<serde_json::Value> {
+    Some(match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Int(number) => (*number).into(),
+        Value::UInt(number) => (*number).into(),
+        Value::Float(number) => serde_json::Number::from_f64(*number)?.into(),
+        Value::String(text) => text.as_str().into(),
+        Value::List(values) => values.iter().map(to_json).collect::<Option<_>>()?,
+        Value::Map(members) => {
+            let members = members.map.iter().map(|(key, value)| match key {
+                Key::String(name) => Some((name.to_string(), to_json(value)?)),
+                _ => None,
+            });
+            serde_json::Value::Object(members.collect::<Option<_>>()?)
+        }
+        _ => return None,
+    })
 }
 
 fn syntax_error(source: &str, errors: &cel::ParseErrors) -> ExprError {

@@ -63,6 +63,15 @@ impl Expr {
         }
     }
 
+    /// The value as JSON, lists and objects too; `None` where the attribute is absent, the expression
+    /// fails, or its value is of a kind that JSON does not know.
+    pub fn json(&self, scope: Scope<'_>) -> Option<serde_json::Value> {
+        match &self.form {
+            Form::Attribute(attribute) => attribute.json(scope),
+            Form::Cel(program) => program.json(scope),
+        }
+    }
+
     /// Whether it reads the answer, and so has no value before there is one.
     pub fn needs_response(&self) -> bool {
         match &self.form {

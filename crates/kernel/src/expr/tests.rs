@@ -269,3 +269,31 @@ fn conditions_see_claims_as_what_they_are() {
         assert!(!expr.holds(Scope::request(&nobody)), "{source} of nobody");
     }
 }
+
+#[test]
+fn values_are_told_as_json() {
+    let (somebody, nobody) = (identified(), exchange());
+    let json = |source: &str, exchange| Expr::parse(source).unwrap().json(Scope::request(exchange));
+    for (source, value) in [
+        ("claims.level", "3"),
+        ("claims.admin", "true"),
+        ("claims.groups", r#"["staff","ops"]"#),
+        ("claims.address", r#"{"country":"uk"}"#),
+        (
+            "claims.groups.filter(group, group != \"ops\")",
+            r#"["staff"]"#,
+        ),
+        ("[claims.level + 1, 0.5, null]", "[4,0.5,null]"),
+        ("{\"who\": claims.sub}", r#"{"who":"ada"}"#),
+        ("consumer.name", r#""acme""#),
+    ] {
+        let told = json(source, &somebody).map(|value| value.to_string());
+        assert_eq!(told.as_deref(), Some(value), "{source}");
+    }
+    // CEL's own kinds, and what is not there.
+    assert_eq!(json("{1: claims.sub}", &somebody), None);
+    assert_eq!(json("[b\"ab\"]", &somebody), None);
+    assert_eq!(json("claims.absent", &somebody), None);
+    assert_eq!(json("claims.level", &nobody), None);
+    assert_eq!(json("[claims.level]", &nobody), None);
+}

@@ -31,6 +31,7 @@ mod http2;
 mod identity;
 mod introspection;
 mod issuers;
+mod judged;
 mod last_good;
 mod lifecycle;
 mod limits;

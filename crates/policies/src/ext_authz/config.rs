@@ -8,11 +8,14 @@ use super::{
     counted::Counted,
     grpc::Grpc,
     memory::Remembered,
-    names::{Names, no_name, settable},
+    names::Names,
     plain::{Plain, Target},
     runtime::{BodyRule, Check, Failure, Way},
 };
-use crate::{Backend, Context, ServiceRef, described};
+use crate::{
+    Backend, Context, ServiceRef, described,
+    verdict::{no_name, settable},
+};
 
 /// Which service says whether a request may pass, and how it is asked: exactly one of `grpc` and
 /// `http`.

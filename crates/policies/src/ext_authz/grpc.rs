@@ -19,9 +19,12 @@ use super::{
         Timestamp,
     },
     names::Names,
+};
+use crate::{
+    Backend, Question, Reply, Unanswered,
+    beginning::Beginning,
     verdict::{Allowed, Denied, Edit, How, Verdict, changeable},
 };
-use crate::{Backend, Question, Reply, Unanswered, beginning::Beginning};
 
 const METHOD: &str = "/envoy.service.auth.v3.Authorization/Check";
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");

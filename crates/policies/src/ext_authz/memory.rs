@@ -10,8 +10,8 @@ use lintel_kernel::{
 use lintel_state::{Local, Memory};
 use tokio::time::Instant;
 
-use super::{config::Config, verdict::Verdict};
-use crate::live::Live;
+use super::config::Config;
+use crate::{live::Live, verdict::Verdict};
 
 /// What an entry costs beside the verdict: key, counts, table.
 const ENTRY: usize = 256;

@@ -7,12 +7,10 @@ mod memory;
 mod messages;
 mod names;
 mod plain;
-mod query;
 mod reject;
 mod runtime;
 #[cfg(test)]
 mod tests;
-mod verdict;
 
 use http::{HeaderName, Response};
 use lintel_http::Body;
@@ -26,7 +24,7 @@ use counted::Counted;
 use memory::Remembered;
 use runtime::{Check, Undecided};
 
-use crate::{Context, Policy, ServiceRef, Wait, forward};
+use crate::{Context, Policy, ServiceRef, Wait, forward, verdict};
 
 /// Asks a service whether a request may pass.
 pub struct ExtAuthz {
@@ -71,7 +69,7 @@ impl Policy for ExtAuthz {
             true => self.counted.cached_allowed.inc(),
             false => self.counted.cached_denied.inc(),
         }
-        known.apply(exchange)
+        known.apply(reject::NAME, exchange)
     }
 
     async fn resume(
@@ -92,11 +90,11 @@ impl Policy for ExtAuthz {
             // By what the service was asked about, before its answer changes any of it.
             cache.keep(cache.key(exchange), &verdict);
         }
-        verdict.apply(exchange)
+        verdict.apply(reject::NAME, exchange)
     }
 
     fn on_response(&self, exchange: &mut Exchange, response: &mut Response<Body>) {
-        verdict::finish(exchange, response.headers_mut());
+        verdict::finish(reject::NAME, exchange, response.headers_mut());
     }
 }
 

@@ -3,7 +3,7 @@
 use http::HeaderName;
 use lintel_kernel::Fault;
 
-use super::verdict::changeable;
+use crate::verdict::no_name;
 
 /// A list of names, some of which may end in `*`.
 #[derive(Debug, Default)]
@@ -43,30 +43,4 @@ impl Names {
         let begins = |prefix: &String| name.as_str().starts_with(prefix.as_str());
         self.exact.contains(name) || self.prefixes.iter().any(begins)
     }
-}
-
-/// Names of fields that the check service may set.
-pub(super) fn settable(texts: &[String], key: &'static str) -> Result<Vec<HeaderName>, Vec<Fault>> {
-    let (mut names, mut faults) = (Vec::new(), Vec::new());
-    for (index, text) in texts.iter().enumerate() {
-        let at = |fault: Fault| fault.under(index.to_string()).under(key);
-        match (changeable(text), text.parse::<HeaderName>()) {
-            (Some(name), _) => names.push(name),
-            (None, Ok(name)) => faults.push(at(Fault::new(format!(
-                "`{name}` can't be changed by a service"
-            ))
-            .with_hint("remove it; it belongs to the connection or frames the message"))),
-            (None, Err(_)) => faults.push(at(no_name(text))),
-        }
-    }
-    if faults.is_empty() {
-        Ok(names)
-    } else {
-        Err(faults)
-    }
-}
-
-pub(super) fn no_name(text: &str) -> Fault {
-    Fault::new(format!("`{text}` is not a header name"))
-        .with_hint("use letters, digits and dashes, such as `X-User-Id`")
 }

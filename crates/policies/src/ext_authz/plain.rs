@@ -4,11 +4,12 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, uri::PathAndQuery};
 use lintel_kernel::{Exchange, expr::Expr, expr::Scope};
 
-use super::{
-    names::Names,
+use super::names::Names;
+use crate::{
+    Backend, Question, Reply, Unanswered,
+    beginning::Beginning,
     verdict::{Allowed, Denied, Edit, How, Verdict, changeable},
 };
-use crate::{Backend, Question, Reply, Unanswered, beginning::Beginning};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

@@ -6,11 +6,6 @@ use http::StatusCode;
 use lintel_kernel::{GrpcCode, Rejection};
 
 pub(super) const NAME: &str = "ext_authz";
-pub(super) const DENIED: &str = "denied";
-pub(super) const DETAIL: &str = "The request is not allowed.";
-
-/// More of what a service says is no status message.
-const LONGEST: usize = 1024;
 
 /// The request needs a body that can be judged as a whole.
 pub(super) const BODY_TOO_LARGE: Rejection = Rejection::new(
@@ -45,14 +40,4 @@ pub(super) const fn unreadable(status: StatusCode) -> Rejection {
         "request_body_failed",
         "The request could not be read to its end.",
     )
-}
-
-/// The service said no, in these words for callers that get a message and no body.
-pub(super) fn denied(status: StatusCode, text: &str) -> Rejection {
-    let refusal = Rejection::new(NAME, status, DENIED, DETAIL);
-    if text.is_empty() || text.len() > LONGEST {
-        refusal
-    } else {
-        refusal.with_detail(text.to_owned())
-    }
 }

@@ -12,11 +12,11 @@ use super::{
     grpc::{self, Grpc},
     plain::Plain,
     reject,
-    verdict::Verdict,
 };
 use crate::{
     Backend, Unanswered, Wait,
     beginning::{Beginning, begin},
+    verdict::Verdict,
 };
 
 /// Whom to ask, and how.

@@ -23,9 +23,12 @@ use super::{
         CheckResponse, DeniedHttpResponse, HeaderValue as Field, HeaderValueOption, HttpResponse,
         HttpStatus, OkHttpResponse, Status,
     },
-    verdict::Verdict,
+    reject::NAME,
 };
-use crate::{Context, Policy as _, Reply, ServiceRef, testing};
+use crate::{
+    Context, Policy as _, Reply, ServiceRef, testing,
+    verdict::{self, Verdict},
+};
 
 fn context() -> Context {
     let endpoint = EndpointSpec::http(([127, 0, 0, 1], 1).into());
@@ -76,7 +79,7 @@ fn mistakes_say_what_to_write() {
         (
             with(json!({ "upstream_headers": ["X-A", "Host"] })),
             "upstream_headers.1",
-            "can't be changed",
+            "may not be changed",
         ),
         (with(json!({ "http": {} })), "http", "at which path"),
         (
@@ -207,11 +210,11 @@ fn nothing_that_frames_or_routes_is_changed() {
     let verdict = answer(0, Some(HttpResponse::Ok(ok)));
     let mut exchange = request();
     let before = exchange.request.headers.clone();
-    assert!(matches!(verdict.apply(&mut exchange), Flow::Next));
+    assert!(matches!(verdict.apply(NAME, &mut exchange), Flow::Next));
     assert_eq!(exchange.request.headers, before);
     assert_eq!(exchange.request.method, Method::GET);
     let mut headers = HeaderMap::new();
-    super::verdict::finish(&exchange, &mut headers);
+    verdict::finish(NAME, &exchange, &mut headers);
     assert!(headers.is_empty());
 }
 
@@ -225,7 +228,7 @@ fn grpc_callers_are_refused_as_such() {
     let verdict = answer(7, Some(HttpResponse::Denied(denied)));
     let mut exchange = request();
     exchange.grpc = true;
-    let Flow::Refuse(refusal) = verdict.apply(&mut exchange) else {
+    let Flow::Refuse(refusal) = verdict.apply(NAME, &mut exchange) else {
         panic!("not refused");
     };
     assert_eq!((refusal.status.as_u16(), refusal.grpc as u8), (401, 16));
@@ -235,7 +238,7 @@ fn grpc_callers_are_refused_as_such() {
     assert!(!headers.contains_key("content-type"));
     // Others get the body, and the refusal is on record.
     let mut exchange = request();
-    let Flow::Answer(response) = verdict.apply(&mut exchange) else {
+    let Flow::Answer(response) = verdict.apply(NAME, &mut exchange) else {
         panic!("not answered");
     };
     assert_eq!(response.status(), 401);
@@ -294,11 +297,11 @@ proptest! {
         bytes.put_slice(&message);
         if let Ok(verdict) = grpc::verdict(&reply(bytes.freeze(), "0")) {
             let (mut exchange, verdict) = (request(), Arc::new(verdict));
-            let flow = verdict.apply(&mut exchange);
+            let flow = verdict.apply(NAME, &mut exchange);
             prop_assert_eq!(&exchange.request.headers["host"], "a");
             prop_assert_eq!(exchange.request.uri.path(), "/a");
             let mut response = Response::new(Body::empty());
-            super::verdict::finish(&exchange, response.headers_mut());
+            verdict::finish(NAME, &exchange, response.headers_mut());
             prop_assert_eq!(matches!(flow, Flow::Next), verdict.allows());
         }
     }

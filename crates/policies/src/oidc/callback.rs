@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Wait,
     credential::Source,
+    form,
     token_endpoint::{Failure, Grant, Granted, Question, shown},
 };
 
@@ -54,9 +55,7 @@ impl<'a> Query<'a> {
         if values.next().is_some() {
             return None;
         }
-        let spaced = value.replace('+', " ");
-        let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
-        decoded.ok().map(|text| Cow::Owned(text.into_owned()))
+        form::decoded(value)
     }
 }
 

@@ -141,6 +141,8 @@ families! {
         "Requests that load shedding decided about: `admitted`, `refused`, or `dry_run` where it would have refused and only counts.";
     EXT_AUTHZ_REQUESTS = Kind::Counter, "lintel_ext_authz_requests_total" ["route", "outcome"]
         "Requests that `ext_authz` decided about: `allowed` or `denied` by the service, `cached_allowed` or `cached_denied` by what it had said before, `body_too_large`, and `error` or `timeout` where the service gave no answer of use, whatever holds then.";
+    JUDGEMENTS = Kind::Counter, "lintel_judgements_total" ["policy", "route", "outcome"]
+        "Requests that `rego` or `cedar` decided about: `allowed`, `denied`, or `failed` where the policies could not be evaluated; `dry_run_denied` and `dry_run_failed` where the request would have been refused and was only counted.";
     INTROSPECTION_REQUESTS = Kind::Counter, "lintel_introspection_requests_total" ["route", "outcome"]
         "Requests with a token that `oauth2_introspection` decided about: `active` or `inactive` as the endpoint said or as the rules have it, `cached_active` or `cached_inactive` by what it had said before, and `error` or `timeout` where it gave no answer of use. Requests that waited for one answer count each.";
     QUOTA_REQUESTS = Kind::Counter, "lintel_quota_requests_total" ["scope", "quota", "outcome"]

@@ -1,13 +1,24 @@
-//! What a check service says of a request, and what follows from it.
+//! What somebody who was asked says of a request, and what follows from it.
+
+mod names;
+mod query;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use lintel_http::Body;
-use lintel_kernel::{Exchange, Flow, exchange::Refused};
+use lintel_kernel::{Exchange, Flow, Rejection, exchange::Refused};
+use smallvec::SmallVec;
 
-use super::{query, reject};
+pub(crate) use names::{no_name, settable};
+
+/// The stable code of requests that may not pass.
+const DENIED: &str = "denied";
+const DETAIL: &str = "The request is not allowed.";
+
+/// More of what is said is no status message.
+const LONGEST: usize = 1024;
 
 /// Fields that frame or route a message: no service of the operator's may change them.
 const PROTECTED: [HeaderName; 9] = [
@@ -22,43 +33,43 @@ const PROTECTED: [HeaderName; 9] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// What a check service says of a request.
+/// What is said of a request.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Allowed(Allowed),
     Denied(Denied),
 }
 
 /// It may pass, changed like this.
 #[derive(Debug, Default)]
-pub(super) struct Allowed {
-    pub(super) request: Vec<Edit>,
-    pub(super) remove: Vec<HeaderName>,
-    pub(super) set_query: Vec<(String, String)>,
-    pub(super) remove_query: Vec<String>,
+pub(crate) struct Allowed {
+    pub(crate) request: Vec<Edit>,
+    pub(crate) remove: Vec<HeaderName>,
+    pub(crate) set_query: Vec<(String, String)>,
+    pub(crate) remove_query: Vec<String>,
     /// Changes to the answer.
-    pub(super) response: Vec<Edit>,
+    pub(crate) response: Vec<Edit>,
 }
 
 /// It may not, and this is what the client gets.
 #[derive(Debug)]
-pub(super) struct Denied {
-    pub(super) status: StatusCode,
-    pub(super) headers: Vec<Edit>,
-    pub(super) body: Bytes,
+pub(crate) struct Denied {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Vec<Edit>,
+    pub(crate) body: Bytes,
 }
 
 /// A change to header fields.
 #[derive(Debug)]
-pub(super) struct Edit {
-    pub(super) how: How,
-    pub(super) name: HeaderName,
-    pub(super) value: HeaderValue,
+pub(crate) struct Edit {
+    pub(crate) how: How,
+    pub(crate) name: HeaderName,
+    pub(crate) value: HeaderValue,
 }
 
 /// What becomes of fields of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum How {
+pub(crate) enum How {
     /// They are replaced.
     Set,
     /// They stay, beside this one.
@@ -71,33 +82,40 @@ pub(super) enum How {
     SetIfPresent,
 }
 
-/// What is left to do when the answer comes; travels with the request.
-#[derive(Clone)]
-struct OnAnswer(Arc<Verdict>);
+/// What is left to do when the answer comes, and which policy does it; travels with the request.
+#[derive(Clone, Default)]
+struct OnAnswer(SmallVec<[(&'static str, Arc<Verdict>); 1]>);
 
 impl Verdict {
-    /// Does to a request what was said of it.
-    pub(super) fn apply(self: &Arc<Self>, exchange: &mut Exchange) -> Flow<Response<Body>> {
+    /// Does to a request what was said of it; `by` is the policy that asked.
+    pub(crate) fn apply(
+        self: &Arc<Self>,
+        by: &'static str,
+        exchange: &mut Exchange,
+    ) -> Flow<Response<Body>> {
         match &**self {
             Self::Allowed(allowed) => {
                 allowed.apply(exchange);
                 if !allowed.response.is_empty() {
-                    let later = OnAnswer(Arc::clone(self));
-                    exchange.request.extensions.insert(later);
+                    let later = exchange
+                        .request
+                        .extensions
+                        .get_or_insert_with(OnAnswer::default);
+                    later.0.push((by, Arc::clone(self)));
                 }
                 Flow::Next
             }
-            Self::Denied(denied) => denied.answer(exchange),
+            Self::Denied(denied) => denied.answer(by, exchange),
         }
     }
 
     /// Whether the request may pass.
-    pub(super) const fn allows(&self) -> bool {
+    pub(crate) const fn allows(&self) -> bool {
         matches!(self, Self::Allowed(_))
     }
 
     /// About how much memory it takes, in bytes.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let edits = |edits: &[Edit]| -> usize {
             let one = |edit: &Edit| 64 + edit.name.as_str().len() + edit.value.len();
             edits.iter().map(one).sum()
@@ -119,12 +137,15 @@ impl Verdict {
     }
 }
 
-/// Does to the answer of an allowed request what was said of it.
-pub(super) fn finish(exchange: &Exchange, headers: &mut HeaderMap) {
-    if let Some(OnAnswer(verdict)) = exchange.request.extensions.get::<OnAnswer>()
-        && let Verdict::Allowed(allowed) = &**verdict
-    {
-        allowed.response.iter().for_each(|edit| edit.apply(headers));
+/// Does to the answer of an allowed request what was said of it when this policy asked.
+pub(crate) fn finish(by: &'static str, exchange: &Exchange, headers: &mut HeaderMap) {
+    let Some(OnAnswer(verdicts)) = exchange.request.extensions.get::<OnAnswer>() else {
+        return;
+    };
+    for (_, verdict) in verdicts.iter().filter(|(own, _)| *own == by) {
+        if let Verdict::Allowed(allowed) = &**verdict {
+            allowed.response.iter().for_each(|edit| edit.apply(headers));
+        }
     }
 }
 
@@ -147,13 +168,13 @@ impl Allowed {
 }
 
 impl Denied {
-    /// A refusal of the gateway's own where the service has nothing to show, and for callers that
-    /// take nothing else.
-    fn answer(&self, exchange: &mut Exchange) -> Flow<Response<Body>> {
+    /// A refusal of the gateway's own where there is nothing to show, and for callers that take
+    /// nothing else.
+    fn answer(&self, by: &'static str, exchange: &mut Exchange) -> Flow<Response<Body>> {
         let fails = self.status.is_client_error() || self.status.is_server_error();
         if exchange.grpc || (fails && self.body.is_empty()) {
             let text = std::str::from_utf8(&self.body).unwrap_or_default();
-            let mut refusal = reject::denied(self.status, text);
+            let mut refusal = refusal(by, self.status, text);
             for edit in &self.headers {
                 if !describes_body(&edit.name) {
                     refusal = refusal.with_header(edit.name.clone(), edit.value.clone());
@@ -162,9 +183,9 @@ impl Denied {
             return Flow::Refuse(refusal);
         }
         exchange.refused = Some(Refused {
-            by: reject::NAME,
-            code: reject::DENIED,
-            detail: reject::DETAIL.into(),
+            by,
+            code: DENIED,
+            detail: DETAIL.into(),
         });
         let body = if self.body.is_empty() {
             Body::empty()
@@ -184,6 +205,16 @@ impl Denied {
     }
 }
 
+/// A refusal, in these words for callers that get a message and no body.
+pub(crate) fn refusal(by: &'static str, status: StatusCode, text: &str) -> Rejection {
+    let refusal = Rejection::new(by, status, DENIED, DETAIL);
+    if text.is_empty() || text.len() > LONGEST {
+        refusal
+    } else {
+        refusal.with_detail(text.to_owned())
+    }
+}
+
 /// Fields about a body that is not sent.
 fn describes_body(name: &HeaderName) -> bool {
     *name == header::CONTENT_TYPE || *name == header::CONTENT_ENCODING
@@ -191,7 +222,7 @@ fn describes_body(name: &HeaderName) -> bool {
 
 impl Edit {
     /// None where the field can't be, or may not be, changed.
-    pub(super) fn new(how: How, name: &str, value: &[u8]) -> Option<Self> {
+    pub(crate) fn new(how: How, name: &str, value: &[u8]) -> Option<Self> {
         let name = changeable(name)?;
         let value = HeaderValue::from_bytes(value).ok()?;
         Some(Self { how, name, value })
@@ -227,7 +258,7 @@ impl Edit {
 }
 
 /// The name of a field that may be changed.
-pub(super) fn changeable(name: &str) -> Option<HeaderName> {
+pub(crate) fn changeable(name: &str) -> Option<HeaderName> {
     let name: HeaderName = name.parse().ok()?;
     (!PROTECTED.contains(&name)).then_some(name)
 }

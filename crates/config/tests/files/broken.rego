@@ -1,0 +1,6 @@
+package lintel
+
+allow if {
+  some role in data.roles
+  role = = "clerk"
+}
