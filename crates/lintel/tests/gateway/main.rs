@@ -58,5 +58,6 @@ mod tokens;
 mod transcoding;
 mod upstream;
 mod volume;
+mod waiting;
 mod websocket;
 mod websocket_calls;
