@@ -47,6 +47,8 @@ pub use policy::{Context, Off, Policy, Setting, Wait};
 pub use registry::Entry;
 
 registry::registry! {
+    /// Lets pages of other origins read answers.
+    Edge cors => Cors;
     /// Injects faults on purpose: delays, refusals, slow and broken answers.
     Edge fault => FaultInjection;
     /// Holds off clients whose credentials keep failing.
