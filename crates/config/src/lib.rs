@@ -17,6 +17,7 @@ mod check;
 mod descriptors;
 pub mod diagnostic;
 mod diff;
+pub mod directory;
 mod document;
 mod endpoints;
 mod loaded;

@@ -8,12 +8,14 @@ use std::{
 };
 
 use lintel_kernel::Fault;
+use lintel_state::store::Record;
 use serde_json::Value;
 
 use crate::{
     check,
     descriptors::Descriptors,
     diagnostic::{Diagnostic, Report, code},
+    directory::Seen,
     document::Node,
     model::Model,
     redact, schema,
@@ -114,12 +116,17 @@ impl Loader {
         self.read(sources)
     }
 
-    fn read(&self, mut sources: Sources) -> Result<Loaded, Report> {
-        let mut out = Vec::new();
-        let environment = Environment {
+    /// Where values from outside come from.
+    pub(crate) fn environment_used(&self) -> Environment<'_> {
+        Environment {
             variable: &self.variable,
             names: &self.names,
-        };
+        }
+    }
+
+    fn read(&self, mut sources: Sources) -> Result<Loaded, Report> {
+        let mut out = Vec::new();
+        let environment = self.environment_used();
         let Some(read) = source::tree(&sources, &environment, &mut out) else {
             return Err(Report::new(Arc::new(sources), out));
         };
@@ -138,6 +145,7 @@ impl Loader {
                 outside: read.outside,
                 rehearsed: false,
                 descriptors: Descriptors::default(),
+                told: None,
                 warnings: Vec::new(),
             },
             None => return Err(Report::new(sources, out)),
@@ -147,6 +155,9 @@ impl Loader {
             return Err(loaded.report(out));
         }
         loaded.version = loaded.descriptors.mark(loaded.version);
+        if self.check_files {
+            loaded.told = check::told(&loaded, &environment)?;
+        }
         let warnings = check::warnings(&loaded, &secrets, self.check_files);
         loaded.warnings = loaded.report(warnings).diagnostics().to_vec();
         Ok(loaded)
@@ -261,6 +272,14 @@ pub struct Loaded {
     /// See [`rehearsal`](Self::rehearsal).
     pub(crate) rehearsed: bool,
     pub(crate) descriptors: Descriptors,
+    /// Consumers and plans of a file beside the configuration.
+    pub(crate) told: Option<Told>,
+}
+
+/// What a file beside the configuration tells, and what tells that it has changed.
+pub(crate) struct Told {
+    pub(crate) records: Vec<Record>,
+    pub(crate) seen: Option<Seen>,
 }
 
 impl Loaded {
@@ -368,6 +387,7 @@ impl Loaded {
     pub fn built(mut self) -> Self {
         self.model.consumers = Default::default();
         self.descriptors = Descriptors::default();
+        self.told = None;
         self
     }
 

@@ -39,6 +39,36 @@ fn the_ca_of_a_service_that_did_not_change() {
 }
 
 #[test]
+fn consumers_from_outside_are_built_once_for_configurations_that_mean_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, entries) = (
+        folder.path().join("gateway.yaml"),
+        folder.path().join("entries"),
+    );
+    fs::write(&entries, "consumers: { acme: {} }").unwrap();
+    let build_with = |more: &str, before: Option<&lintel_config::Built>| {
+        let yaml = format!(
+            "version: 1\nlisteners: {{ public: {{ bind: 127.0.0.1:8080 }} }}\n\
+             directory: {{ file: entries }}\n{more}\n\
+             routes: {{ a: {{ match: {{ path: /* }}, to: {{ respond: {{ status: 204 }} }} }} }}\n"
+        );
+        fs::write(&file, yaml).unwrap();
+        let loaded = load(&file).unwrap_or_else(|report| panic!("{report}"));
+        build(&loaded, 1, before).unwrap_or_else(|report| panic!("{report}"))
+    };
+    let first = build_with("", None);
+    let same = |one: &lintel_config::Built, other: &lintel_config::Built| {
+        let of = |built: &lintel_config::Built| built.directory().unwrap().clone();
+        of(one).is(&of(other))
+    };
+    let second = build_with("zone: here", Some(&first));
+    assert!(same(&first, &second));
+    let third = build_with("consumers: { umbrella: {} }", Some(&second));
+    assert!(!same(&second, &third));
+    assert_eq!(third.directory().unwrap().status().consumers, 1);
+}
+
+#[test]
 fn what_a_proto_file_says_makes_another_version() {
     let folder = tempfile::tempdir().unwrap();
     let (file, proto) = (

@@ -9,11 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lintel_config::{Built, Loaded, Report, build, load};
+use lintel_config::{Built, Loaded, Report, build, directory::Directory, load};
 use lintel_server::{Inherited, Server, Settings};
 use lintel_telemetry::{
     Catalogue,
-    metrics::family::{REPLICAS, REVOCATIONS, REVOCATIONS_FAILING},
+    metrics::family::{
+        DIRECTORY_CONSUMERS, DIRECTORY_FAILING, DIRECTORY_PLANS, DIRECTORY_REFUSED, REPLICAS,
+        REVOCATIONS, REVOCATIONS_FAILING,
+    },
 };
 use lintel_upstream::{Control, Resolution, Service, Supervision};
 use tokio::runtime::Handle;
@@ -220,6 +223,17 @@ impl Gateway {
         let revocations = built.revocations();
         let entries = i64::try_from(revocations.revoked().len()).unwrap_or(i64::MAX);
         self.catalogue.gauge(&REVOCATIONS, &[]).set(entries);
+        if let Some(directory) = built.directory() {
+            let status = directory.status();
+            let set = |family, value| {
+                let value = i64::try_from(value).unwrap_or(i64::MAX);
+                self.catalogue.gauge(family, &[]).set(value);
+            };
+            set(&DIRECTORY_CONSUMERS, status.consumers);
+            set(&DIRECTORY_PLANS, status.plans);
+            set(&DIRECTORY_REFUSED, status.refused);
+            set(&DIRECTORY_FAILING, usize::from(status.failing.is_some()));
+        }
         if let Some(shared) = revocations.shared() {
             let store = &**shared.terms().store.name();
             let failing = shared.status().1.is_some();
@@ -237,6 +251,13 @@ impl Gateway {
     /// Everything that is counted.
     pub const fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
+    }
+
+    /// Whether new traffic may be sent here: something serves, and knows its consumers.
+    pub fn is_ready(&self) -> bool {
+        let built = self.built();
+        let known = built.directory().is_none_or(Directory::is_known);
+        known && self.status.is_ready()
     }
 
     /// What the control side knows of itself.
@@ -334,6 +355,9 @@ fn start_policies(built: &Built, control: &Control) {
     }
     built.replicas().start();
     built.revocations().start();
+    if let Some(directory) = built.directory() {
+        directory.start();
+    }
 }
 
 /// Looks after every service; those that did not change are left alone.

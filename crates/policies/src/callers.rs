@@ -4,6 +4,8 @@ use std::{collections::HashMap, fmt::Display, sync::Arc};
 
 use lintel_kernel::Consumer;
 
+use crate::consumers::{Layer, Seen};
+
 /// What consumers have of their own, and what each on a plan has.
 #[derive(Debug)]
 pub(crate) struct ByCaller<T> {
@@ -21,10 +23,22 @@ impl<T> ByCaller<T> {
         self.consumers.values().chain(self.plans.values()).flatten()
     }
 
-    /// The consumer's own first, then that of its plan.
-    pub(crate) fn of(&self, consumer: Option<&Consumer>) -> impl Iterator<Item = &T> + use<'_, T> {
-        let own = consumer.and_then(|consumer| self.consumers.get(&consumer.name));
-        let plan = consumer.and_then(|consumer| self.plans.get(consumer.plan.as_ref()?));
+    /// The consumer's own first, then that of its plan; `kind` is where those from outside have it.
+    pub(crate) fn of<'a>(
+        &'a self,
+        consumer: Option<&Consumer>,
+        outside: &'a Seen,
+        kind: fn(&'a Layer) -> &'a Self,
+    ) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let own = consumer.and_then(|consumer| {
+            let declared = self.consumers.get(&consumer.name);
+            declared.or_else(|| outside.as_ref()?.own(consumer, kind))
+        });
+        let plan = consumer.and_then(|consumer| {
+            let plan = consumer.plan.as_ref()?;
+            let declared = self.plans.get(plan);
+            declared.or_else(|| kind(&outside.as_ref()?.plans).plans.get(plan))
+        });
         own.into_iter().chain(plan).flatten()
     }
 

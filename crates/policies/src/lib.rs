@@ -37,8 +37,8 @@ mod verdict;
 pub use backend::{Backend, Question, Reply, ServiceRef, Unanswered};
 pub use chain::{Chain, Depth};
 pub use consumers::{
-    BasicConfig, CertificateConfig, ConsumerConfig, Directory, KeyConfig, SigningAlgorithm,
-    SigningKeyConfig, TokenConfig,
+    BasicConfig, CertificateConfig, ConsumerConfig, Directory, KeyConfig, Layer, Layers, Outside,
+    SigningAlgorithm, SigningKeyConfig, TokenConfig,
 };
 pub use credential::Place;
 pub use identity_token::identity_keys;

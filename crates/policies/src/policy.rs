@@ -19,7 +19,12 @@ use lintel_upstream::{Control, Pools, Service};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::{Directory, Issuer, ServiceRef, quota, rate_limit::Callers};
+use crate::{
+    Directory, Issuer, Outside, ServiceRef,
+    consumers::{Claimed, Roll},
+    quota,
+    rate_limit::Callers,
+};
 
 /// One cross-cutting rule, built from its part of a route's configuration and shared by all
 /// workers.
@@ -160,6 +165,8 @@ pub struct Context {
     pub dry: bool,
     /// The declared consumers.
     pub consumers: Arc<Directory>,
+    /// Consumers and plans that come from outside the configuration.
+    pub outside: Option<Arc<Outside>>,
     /// The route; `None` where policies are built for all, as in `defaults`.
     pub route: Option<Arc<str>>,
     /// The group of the route; `None` where it has none.
@@ -225,6 +232,16 @@ impl Origin {
 }
 
 impl Context {
+    /// Where consumers are looked up.
+    pub(crate) fn roll(&self) -> Roll {
+        Roll::new(Arc::clone(&self.consumers), self.outside.clone())
+    }
+
+    /// Consumers as a claim names them.
+    pub(crate) fn claimed(&self, claim: Option<&String>) -> Option<Claimed> {
+        claim.map(|claim| Claimed::new(claim.clone(), self.roll()))
+    }
+
     /// Where limits are counted.
     pub(crate) fn table(&self) -> Arc<Table> {
         let made = || Arc::new(Table::new(64));

@@ -20,6 +20,7 @@ use super::Revocations;
 use crate::{
     check::{self, Stores},
     diagnostic::Report,
+    directory::Directory,
     loaded::Loaded,
     model::State,
 };
@@ -41,6 +42,7 @@ pub(super) struct Kept {
     stores: Stores,
     pub(super) replicas: Arc<Replicas>,
     pub(super) revocations: Revocations,
+    pub(super) directory: Option<super::directory::Kept>,
 }
 
 /// For about how many callers that have something under way at once there is room.
@@ -89,10 +91,11 @@ pub(super) fn build(loaded: &Loaded, before: Option<&Kept>) -> Result<(Context, 
         revoked: Arc::clone(revocations.revoked()),
         ..Context::default()
     };
-    let callers = check::limits(loaded, &context).map_err(|faults| failed(&[], faults))?;
-    context.callers = Arc::new(callers);
-    let quotas = check::quotas(loaded, &context).map_err(|faults| failed(&[], faults))?;
-    context.quotas = Arc::new(quotas);
+    follow_callers(loaded, &mut context).map_err(|faults| failed(&[], faults))?;
+    let known = before.and_then(|before| before.directory.as_ref());
+    let directory = super::directory::build(loaded, &context, known)?;
+    let outside = directory.as_ref().map(|kept| kept.directory.outside());
+    context.outside = outside.map(Arc::clone);
     let kept = Kept {
         table,
         keys,
@@ -103,8 +106,16 @@ pub(super) fn build(loaded: &Loaded, before: Option<&Kept>) -> Result<(Context, 
         stores,
         replicas,
         revocations,
+        directory,
     };
     Ok((context, kept))
+}
+
+/// Adds what follows consumers and plans wherever they call.
+fn follow_callers(loaded: &Loaded, context: &mut Context) -> Result<(), Vec<Fault>> {
+    context.callers = Arc::new(check::limits(loaded, context)?);
+    context.quotas = Arc::new(check::quotas(loaded, context)?);
+    Ok(())
 }
 
 /// Where relative paths start.
@@ -130,6 +141,21 @@ fn books(state: &State, folder: &Path, rehearsed: bool) -> (Arc<Book<1>>, Arc<Bo
 }
 
 impl super::Built {
+    /// How many replicas of the gateway there are.
+    pub const fn replicas(&self) -> &Arc<Replicas> {
+        &self.kept.replicas
+    }
+
+    /// Consumers and plans from outside.
+    pub fn directory(&self) -> Option<&Directory> {
+        self.kept.directory.as_ref().map(|kept| &kept.directory)
+    }
+
+    /// What is revoked.
+    pub const fn revocations(&self) -> &Revocations {
+        &self.kept.revocations
+    }
+
     /// Who has used what, where that is metered.
     pub fn usage(&self) -> &Book<3> {
         &self.kept.usage

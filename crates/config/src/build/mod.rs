@@ -4,6 +4,7 @@
 //! previous configuration is taken over: connections, endpoint health, TLS sessions live on.
 
 mod context;
+mod directory;
 mod group;
 mod listener;
 mod logins;
@@ -26,7 +27,6 @@ use lintel_kernel::Fault;
 use lintel_policies::Context;
 use lintel_proxy::Snapshot;
 use lintel_server::Generation;
-use lintel_state::store::Replicas;
 use lintel_upstream::Service;
 
 use crate::{
@@ -49,16 +49,6 @@ impl Built {
     /// Services that say themselves what their methods are.
     pub fn reflected(&self) -> &[Arc<Reflected>] {
         &self.reflected
-    }
-
-    /// How many replicas of the gateway there are.
-    pub const fn replicas(&self) -> &Arc<Replicas> {
-        &self.kept.replicas
-    }
-
-    /// What is revoked.
-    pub const fn revocations(&self) -> &Revocations {
-        &self.kept.revocations
     }
 }
 

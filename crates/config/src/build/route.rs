@@ -94,10 +94,10 @@ pub(super) fn build(builder: &mut Builder<'_>, groups: &Groups<'_>) -> Vec<Route
 /// The policies of a route. Consumers and plans bring limits of theirs along.
 fn policies(model: &Model, route: &model::Route, shared: &Context) -> RoutePolicies {
     let mut policies = model.policies(route);
-    if policies.rate_limit.is_none() && !shared.callers.is_empty() {
+    if policies.rate_limit.is_none() && (shared.outside.is_some() || !shared.callers.is_empty()) {
         policies.rate_limit = Some(Setting::On(Vec::new()));
     }
-    if policies.quota.is_none() && !shared.quotas.is_empty() {
+    if policies.quota.is_none() && (shared.outside.is_some() || !shared.quotas.is_empty()) {
         policies.quota = Some(Setting::On(quota::Config::Many(Vec::new())));
     }
     policies

@@ -8,6 +8,7 @@ mod callers;
 mod checking;
 mod compose;
 mod consumers;
+mod directory;
 mod drills;
 mod expressions;
 mod files;
@@ -30,6 +31,7 @@ mod warnings;
 
 use checking::Check;
 pub(crate) use consumers::directory;
+pub(crate) use directory::{terms, told};
 pub(crate) use files::files;
 pub(crate) use quotas::quotas;
 pub(crate) use rate_limits::limits;
@@ -43,6 +45,7 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
     consumers::check(&mut check);
     stores::check(&mut check);
     revocations::check(&mut check);
+    directory::check(&mut check);
     rate_limits::check(&mut check);
     quotas::check(&mut check);
     listeners::check(&mut check);
@@ -58,6 +61,7 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
     expressions::check(&mut check);
     if check_files {
         files::check(&mut check);
+        directory::file(&mut check);
         grpc::descriptors(&mut check);
     }
 }

@@ -183,6 +183,7 @@ fn stores(check: &mut Check<'_>) {
     let counting = check.loaded.model.replicas.counted();
     used.extend(counting.map(|counted| counted.store.clone()));
     used.extend(check.loaded.model.revocations.store.clone());
+    used.extend(check.loaded.model.directory.store.clone());
     for (name, store) in &check.loaded.model.stores {
         let Store::Redis(redis) = store;
         let path = ["stores", name.as_str(), "redis"];

@@ -1,9 +1,9 @@
 use lintel_kernel::{Duration, config};
 
 use super::{
-    Admin, ConsumerConfig, Defaults, ErrorPage, Expectation, Group, Listener, Log, Named, Overload,
-    Plan, RateLimits, Replicas, Revocations, Route, RoutePolicies, Service, State, Store, Table,
-    Tracing,
+    Admin, ConsumerConfig, Defaults, Directory, ErrorPage, Expectation, Group, Listener, Log,
+    Named, Overload, Plan, RateLimits, Replicas, Revocations, Route, RoutePolicies, Service, State,
+    Store, Table, Tracing,
 };
 use crate::text::{Name, StatusPattern};
 
@@ -47,6 +47,10 @@ pub struct Model {
     /// Plans that consumers are on, by name.
     #[serde(default)]
     pub plans: Named<Plan>,
+
+    /// Consumers and plans from outside the configuration, which change without a reload.
+    #[serde(default)]
+    pub directory: Directory,
 
     /// What holds for all limits of rates together.
     #[serde(default)]

@@ -8,6 +8,7 @@ mod action;
 mod admin;
 mod compose;
 mod defaults;
+mod directory;
 mod expectation;
 mod fallback;
 mod gateway;
@@ -36,6 +37,7 @@ pub use action::{
 pub use admin::Admin;
 pub use compose::{Coalesce, Compose, ComposeError, Leg};
 pub use defaults::{Defaults, ErrorPage};
+pub use directory::Directory;
 pub use expectation::{
     Expectation, Expected, ExpectedRequest, SampleAnswer, SampleRequest, SampleStatus,
 };

@@ -26,12 +26,17 @@ pub(crate) fn collect(path: &Path, sources: &mut Sources, out: &mut Vec<Diagnost
         }
     };
     for file in files {
-        match read(&file) {
-            Ok(text) => {
-                sources.add(file, &text);
-            }
-            Err(diagnostic) => out.push(*diagnostic),
+        one(&file, sources, out);
+    }
+}
+
+/// Adds a file to the sources.
+pub(crate) fn one(file: &Path, sources: &mut Sources, out: &mut Vec<Diagnostic>) {
+    match read(file) {
+        Ok(text) => {
+            sources.add(file.to_owned(), &text);
         }
+        Err(diagnostic) => out.push(*diagnostic),
     }
 }
 

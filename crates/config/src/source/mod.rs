@@ -7,7 +7,7 @@ mod substitute;
 
 use std::path::PathBuf;
 
-pub(crate) use files::collect;
+pub(crate) use files::{collect, one};
 pub(crate) use substitute::Environment;
 
 use crate::{

@@ -3,12 +3,14 @@
 //! Runs on the control runtime; nothing it does can hold up a worker.
 
 mod compositions;
+mod directory;
 mod identity;
 mod issuers;
 mod listen;
 mod quotas;
 mod revocations;
 mod services;
+mod status;
 mod usage;
 mod view;
 
@@ -37,13 +39,13 @@ type Shared = State<Arc<Gateway>>;
 fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
     let open = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
+        .route("/readyz", get(status::readyz))
         .route("/.well-known/jwks.json", get(identity::keys));
     let guarded = Router::new()
         .route("/", get(index))
         .route("/metrics", get(metrics_page))
         .route("/config", get(config))
-        .route("/config/status", get(config_status))
+        .route("/config/status", get(status::config))
         .route("/config/reload", post(reload))
         .route("/routes", get(routes))
         .route("/listeners", get(listeners))
@@ -60,6 +62,7 @@ fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
         .merge(services::routes())
         .merge(quotas::routes())
         .merge(revocations::routes())
+        .merge(directory::routes())
         .layer(middleware::from_fn_with_state(Arc::new(token), authorize));
     open.merge(guarded).with_state(gateway)
 }
@@ -96,14 +99,6 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 
 async fn index() -> &'static str {
     include_str!("index.txt")
-}
-
-async fn readyz(State(gateway): Shared) -> (StatusCode, &'static str) {
-    if gateway.status().is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-    }
 }
 
 async fn metrics_page(State(gateway): Shared, headers: HeaderMap) -> Response {
@@ -147,19 +142,6 @@ async fn config(State(gateway): Shared, headers: HeaderMap) -> Response {
         lintel_config::to_yaml(&redacted),
     )
         .into_response()
-}
-
-async fn config_status(State(gateway): Shared) -> Json<Value> {
-    let report = serde_json::to_value(gateway.status().report()).unwrap_or_default();
-    let mut report = report;
-    if let Some(map) = report.as_object_mut() {
-        map.insert("path".to_owned(), json!(gateway.path()));
-        map.insert(
-            "generations_alive".to_owned(),
-            json!(gateway.server().generations()),
-        );
-    }
-    Json(report)
 }
 
 async fn reload(State(gateway): Shared) -> Response {

@@ -17,6 +17,7 @@ mod commands;
 mod compose;
 mod compose_services;
 mod concurrency;
+mod directory;
 mod drills;
 mod edges;
 mod endpoints;

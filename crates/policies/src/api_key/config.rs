@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use lintel_kernel::{Fault, config};
 
@@ -61,7 +61,7 @@ impl Config {
         match (places, forward, refusals) {
             (Ok(places), Ok(forward), Some(refusals)) => Ok(ApiKey {
                 places,
-                keys: Arc::clone(&context.consumers.keys),
+                roll: context.roll(),
                 refusals,
                 forward,
                 keep_key: self.keep_key,

@@ -6,7 +6,7 @@ mod reject;
 mod tests;
 mod verify;
 
-use std::{borrow::Cow, rc::Rc, sync::Arc};
+use std::{borrow::Cow, rc::Rc};
 
 use http::{HeaderValue, Response};
 use lintel_http::Body;
@@ -18,7 +18,7 @@ use verify::Verdict;
 
 use crate::{
     Context, Policy, Wait,
-    consumers::Keys,
+    consumers::Roll,
     credential::{Found, Source as Place},
     forward::Forward,
 };
@@ -26,7 +26,7 @@ use crate::{
 /// Knows consumers by a key that they send along.
 pub struct ApiKey {
     places: Vec<Place>,
-    keys: Arc<Keys>,
+    roll: Roll,
     refusals: Refusals,
     forward: Forward,
     keep_key: bool,
@@ -48,7 +48,7 @@ impl Policy for ApiKey {
         let verdict = match self.presented(exchange) {
             Found::Nothing => return Flow::Next,
             Found::Unclear => Verdict::Wrong("credential_unclear".into()),
-            Found::One(key) => verify::at_once(&self.keys, &key, verify::now(exchange)),
+            Found::One(key) => verify::at_once(&self.roll.view(), &key, verify::now(exchange)),
         };
         self.decide(exchange, verdict)
     }
@@ -62,7 +62,7 @@ impl Policy for ApiKey {
         let Found::One(key) = self.presented(exchange) else {
             return Flow::Next;
         };
-        let verdict = verify::computed(&self.keys, &key, verify::now(exchange)).await;
+        let verdict = verify::computed(&self.roll.view(), &key, verify::now(exchange)).await;
         self.decide(exchange, verdict)
     }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, rc::Rc, time::UNIX_EPOCH};
 use lintel_kernel::{Exchange, Identity, wall::time_at};
 
 use crate::{
-    consumers::{Keys, Lookup},
+    consumers::{FoundKey, KeyEntry, View},
     keys::checksum,
     password::{self, Checked},
 };
@@ -23,46 +23,49 @@ pub(super) enum Verdict {
 }
 
 /// What is known of a key without waiting.
-pub(super) fn at_once(keys: &Keys, text: &str, now: u64) -> Verdict {
+pub(super) fn at_once(view: &View<'_>, text: &str, now: u64) -> Verdict {
     if text.len() > password::LONGEST {
         return Verdict::Wrong("key_too_long".into());
     }
-    match keys.find(text) {
-        Lookup::Found(number) => right(keys, number, now),
-        Lookup::Unknown => Verdict::Wrong(unknown(text)),
-        Lookup::Perhaps([]) => match keys.decoy().map(|hash| password::check(hash, text)) {
+    let alike = match view.key(text) {
+        FoundKey::Known(key) => return right(key, now),
+        FoundKey::Unknown => return Verdict::Wrong(unknown(text)),
+        FoundKey::Perhaps(alike) => alike,
+    };
+    if alike.is_empty() {
+        let checked = view.key_decoy().map(|hash| password::check(hash, text));
+        return match checked {
             Some(Checked::Unknown) => Verdict::Unknown,
             _ => Verdict::Wrong(unknown(text)),
-        },
-        Lookup::Perhaps(alike) => {
-            for number in alike {
-                match keys.hash(*number).map(|hash| password::check(hash, text)) {
-                    Some(Checked::Good) => return right(keys, *number, now),
-                    Some(Checked::Unknown) => return Verdict::Unknown,
-                    Some(Checked::Wrong) | None => {}
-                }
-            }
-            Verdict::Wrong(unknown(text))
+        };
+    }
+    for key in alike {
+        match key.hash().map(|hash| password::check(hash, text)) {
+            Some(Checked::Good) => return right(key, now),
+            Some(Checked::Unknown) => return Verdict::Unknown,
+            Some(Checked::Wrong) | None => {}
         }
     }
+    Verdict::Wrong(unknown(text))
 }
 
 /// Computes what has to be computed for a key.
-pub(super) async fn computed(keys: &Keys, text: &str, now: u64) -> Verdict {
-    let Lookup::Perhaps(alike) = keys.find(text) else {
-        return at_once(keys, text, now);
+pub(super) async fn computed(view: &View<'_>, text: &str, now: u64) -> Verdict {
+    let FoundKey::Perhaps(alike) = view.key(text) else {
+        return at_once(view, text, now);
     };
-    for number in alike {
-        let Some(hash) = keys.hash(*number) else {
+    let nobody = alike.is_empty();
+    for key in alike {
+        let Some(hash) = key.hash() else {
             continue;
         };
         match password::verify(hash, text).await {
-            Ok(true) => return right(keys, *number, now),
+            Ok(true) => return right(key, now),
             Ok(false) => {}
             Err(password::Busy) => return Verdict::Busy,
         }
     }
-    if let ([], Some(decoy)) = (alike, keys.decoy())
+    if let (true, Some(decoy)) = (nobody, view.key_decoy())
         && password::verify(decoy, text).await.is_err()
     {
         return Verdict::Busy;
@@ -76,8 +79,8 @@ pub(super) fn now(exchange: &Exchange) -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-fn right(keys: &Keys, number: u32, now: u64) -> Verdict {
-    match keys.identity(number, now) {
+fn right(key: KeyEntry<'_>, now: u64) -> Verdict {
+    match key.identity(now) {
         Ok(identity) => Verdict::Right(identity),
         Err(Some(id)) => Verdict::Wrong(format!("key_expired: {id}").into()),
         Err(None) => Verdict::Wrong("key_unknown".into()),

@@ -46,8 +46,8 @@ static LIVE: Mutex<Vec<(Secret, Weak<Users>)>> = Mutex::new(Vec::new());
 impl Config {
     pub(super) fn build(&self, context: &Context) -> Result<BasicAuth, Vec<Fault>> {
         let mut faults = Vec::new();
-        let consumers = Arc::clone(&context.consumers.users);
-        let own = self.users.as_ref().map(|text| read(text, &consumers));
+        let own = self.users.as_ref();
+        let own = own.map(|text| read(text, &context.consumers.users));
         let own = own
             .transpose()
             .map_err(|fault| faults.push(fault.under("users")));
@@ -59,7 +59,10 @@ impl Config {
         }
         match (own, forward, challenge) {
             (Ok(own), Ok(forward), Some(challenge)) => Ok(BasicAuth {
-                book: Book { own, consumers },
+                book: Book {
+                    own,
+                    roll: context.roll(),
+                },
                 challenge,
                 forward,
                 keep_credentials: self.keep_credentials,

@@ -10,7 +10,7 @@ use base64::{
 use lintel_kernel::{Identity, Secret};
 
 use crate::{
-    consumers::{User, Users},
+    consumers::{Roll, User, Users, View},
     credential::Source,
     password::{self, Checked, Hash},
 };
@@ -62,15 +62,15 @@ pub(super) enum Verdict {
 /// Everybody who has a password: the policy's own users, and the consumers.
 pub(super) struct Book {
     pub(super) own: Option<Arc<Users>>,
-    pub(super) consumers: Arc<Users>,
+    pub(super) roll: Roll,
 }
 
 impl Book {
     /// What is known of them without waiting.
     pub(super) fn at_once(&self, given: &Credentials) -> Verdict {
-        let password = given.password.expose();
-        let found = self.find(&given.name);
-        let Some(hash) = self.hash(found) else {
+        let (password, view) = (given.password.expose(), self.roll.view());
+        let found = self.find(&view, &given.name);
+        let Some(hash) = self.hash(&view, found) else {
             return Verdict::Wrong("user_unknown".into());
         };
         match password::check(hash, password) {
@@ -82,8 +82,9 @@ impl Book {
 
     /// Computes what has to be computed.
     pub(super) async fn computed(&self, given: &Credentials) -> Verdict {
-        let found = self.find(&given.name);
-        let Some(hash) = self.hash(found) else {
+        let view = self.roll.view();
+        let found = self.find(&view, &given.name);
+        let Some(hash) = self.hash(&view, found) else {
             return Verdict::Wrong("user_unknown".into());
         };
         match password::verify(hash, given.password.expose()).await {
@@ -92,19 +93,24 @@ impl Book {
         }
     }
 
-    fn find(&self, name: &str) -> Option<(&Users, &User)> {
-        let mut all = self.own.iter().chain([&self.consumers]);
-        all.find_map(|users| Some((&**users, users.find(name)?)))
+    fn find<'a>(&'a self, view: &'a View<'_>, name: &str) -> Option<(&'a Users, &'a User)> {
+        let own = self.own.as_deref();
+        let own = own.and_then(|users| Some((users, users.find(name)?)));
+        own.or_else(|| view.user(name))
     }
 
     /// The hash of the user; of somebody else where there is no such user, so that both take as
     /// long.
-    fn hash<'a>(&'a self, found: Option<(&'a Users, &'a User)>) -> Option<&'a Arc<Hash>> {
-        let mut all = self.own.iter().chain([&self.consumers]);
-        match found {
-            Some((_, user)) => Some(&user.hash),
-            None => all.find_map(|users| users.decoy()),
+    fn hash<'a>(
+        &'a self,
+        view: &'a View<'_>,
+        found: Option<(&'a Users, &'a User)>,
+    ) -> Option<&'a Arc<Hash>> {
+        if let Some((_, user)) = found {
+            return Some(&user.hash);
         }
+        let own = self.own.as_ref().and_then(|users| users.decoy());
+        own.or_else(|| view.user_decoy())
     }
 
     fn verdict(found: Option<(&Users, &User)>, good: bool) -> Verdict {

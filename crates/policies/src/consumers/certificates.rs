@@ -7,7 +7,7 @@ use lintel_state::{Local, Memory};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
-use super::CertificateConfig;
+use super::{CertificateConfig, directory::Twins};
 
 /// Bytes of identities that each worker remembers; what one takes, in bytes, beside its names.
 const MEMORY: usize = 2 << 20;
@@ -17,15 +17,15 @@ const ENTRY: usize = 1024;
 #[derive(Default)]
 pub(crate) struct Certificates {
     by_fact: FxHashMap<Fact, Arc<Consumer>>,
-    remembered: Local<Memory<[u8; 32], Whose>>,
+    remembered: Local<Memory<[u8; 32], (u64, Whose)>>,
 }
 
 /// Whom a certificate stands for.
-type Whose = Result<Rc<Identity>, Ambiguous>;
+pub(super) type Whose = Result<Rc<Identity>, Ambiguous>;
 
 /// Something that a certificate says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Fact {
+pub(super) enum Fact {
     Fingerprint([u8; 32]),
     Uri(Box<str>),
     Dns(Box<str>),
@@ -64,20 +64,38 @@ impl Certificates {
         faults
     }
 
+    /// Whose something is that a certificate says.
+    pub(super) fn owner(&self, fact: &Fact) -> Option<&Arc<Consumer>> {
+        self.by_fact.get(fact)
+    }
+
+    /// What certificates say that is also said of others: of whom here and there.
+    pub(super) fn twins<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = Twins<'a>> {
+        let facts = self.by_fact.iter();
+        facts.filter_map(|(fact, own)| Some((own, others.owner(fact)?)))
+    }
+
     /// Whom a certificate stands for, at a time in seconds since 1970; without a consumer if it is
-    /// nobody's.
+    /// nobody's. `whose` tells whose a fact is, and `state` stands for all that it tells.
     ///
     /// # Errors
     /// What it says is said of two consumers.
-    pub(crate) fn identity(&self, certificate: &ClientCertificate, now: u64) -> Whose {
+    pub(super) fn identity<'a>(
+        &self,
+        certificate: &ClientCertificate,
+        now: u64,
+        state: u64,
+        whose: impl Fn(&Fact) -> Option<&'a Arc<Consumer>>,
+    ) -> Whose {
         let key = certificate.fingerprint;
         self.remembered.with(
             || Memory::new(MEMORY),
             |known| {
-                if let Some(identity) = known.find(&key, now) {
-                    return identity.clone();
+                match known.find(&key, now) {
+                    Some((then, identity)) if *then == state => return identity.clone(),
+                    _ => {}
                 }
-                let identity = self.consumer(certificate).map(|consumer| {
+                let identity = consumer(certificate, whose).map(|consumer| {
                     Rc::new(Identity {
                         method: "mtls",
                         consumer,
@@ -87,26 +105,26 @@ impl Certificates {
                     })
                 });
                 let size = ENTRY + certificate.der.len();
-                known.remember(key, identity.clone(), u64::MAX, size);
+                known.remember(key, (state, identity.clone()), u64::MAX, size);
                 identity
             },
         )
     }
+}
 
-    fn consumer(
-        &self,
-        certificate: &ClientCertificate,
-    ) -> Result<Option<Arc<Consumer>>, Ambiguous> {
-        let mut found: Option<&Arc<Consumer>> = None;
-        for fact in facts(certificate) {
-            match (self.by_fact.get(&fact), found) {
-                (Some(own), Some(other)) if own.name != other.name => return Err(Ambiguous),
-                (Some(own), None) => found = Some(own),
-                _ => {}
-            }
+fn consumer<'a>(
+    certificate: &ClientCertificate,
+    whose: impl Fn(&Fact) -> Option<&'a Arc<Consumer>>,
+) -> Result<Option<Arc<Consumer>>, Ambiguous> {
+    let mut found: Option<&Arc<Consumer>> = None;
+    for fact in facts(certificate) {
+        match (whose(&fact), found) {
+            (Some(own), Some(other)) if own.name != other.name => return Err(Ambiguous),
+            (Some(own), None) => found = Some(own),
+            _ => {}
         }
-        Ok(found.map(Arc::clone))
     }
+    Ok(found.map(Arc::clone))
 }
 
 impl Fact {

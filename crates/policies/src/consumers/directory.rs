@@ -5,7 +5,9 @@ use std::sync::Arc;
 use lintel_kernel::{Consumer, Fault};
 use rustc_hash::FxHashMap;
 
-use super::{Certificates, ConsumerConfig, Keys, Signers, Tokens, Users};
+use super::{
+    ConsumerConfig, Keys, Users, certificates::Certificates, signers::Signers, tokens::Tokens,
+};
 
 /// The consumers of a configuration, by whatever they prove themselves with.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +19,24 @@ pub struct Directory {
     pub(crate) certificates: Arc<Certificates>,
 }
 
+/// Two consumers who have the same credential.
+pub(super) type Twins<'a> = (&'a Arc<Consumer>, &'a Arc<Consumer>);
+
 impl Directory {
+    /// Consumers who have a credential that is also one of others: which of these, and which of those.
+    /// Prefixes of keys may be alike.
+    pub fn twins<'a>(
+        &'a self,
+        others: &'a Self,
+    ) -> impl Iterator<Item = (&'a Arc<Consumer>, &'a Arc<Consumer>)> {
+        let tokens = self.tokens.twins(&others.tokens);
+        tokens
+            .chain(self.keys.twins(&others.keys))
+            .chain(self.signers.twins(&others.signers))
+            .chain(self.users.twins(&others.users))
+            .chain(self.certificates.twins(&others.certificates))
+    }
+
     /// Builds the indexes from the consumers and their names.
     ///
     /// # Errors

@@ -2,11 +2,10 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use lintel_jose::fingerprint;
 use lintel_kernel::{Consumer, Fault, Identity};
 use rustc_hash::FxHashMap;
 
-use super::{KeyConfig, identities::Identities};
+use super::{KeyConfig, directory::Twins, identities::Identities};
 use crate::password::Hash;
 
 /// Fewest characters of a prefix; fewer would be shared by too many keys.
@@ -132,10 +131,9 @@ impl Keys {
         Ok(())
     }
 
-    /// What is known of a key at first sight. Where any key has a slow hash, one that is unknown
-    /// takes as long as one that is wrong: it is held against somebody's hash.
-    pub(crate) fn find(&self, text: &str) -> Lookup<'_> {
-        if let Some(number) = self.by_digest.get(&fingerprint(text)) {
+    /// What is known of a key at first sight, by its SHA-256 and its text.
+    pub(super) fn find(&self, digest: &[u8; 32], text: &str) -> Lookup<'_> {
+        if let Some(number) = self.by_digest.get(digest) {
             return Lookup::Found(*number);
         }
         let mut prefixes = self.lengths.iter().filter_map(|length| text.get(..*length));
@@ -144,6 +142,19 @@ impl Keys {
             None if self.lengths.is_empty() => Lookup::Unknown,
             None => Lookup::Perhaps(&[]),
         }
+    }
+
+    /// Whose a key is.
+    pub(super) fn owner(&self, number: u32) -> Option<&Arc<Consumer>> {
+        Some(&self.all.get(number as usize)?.consumer)
+    }
+
+    /// Keys that are also among others: whose they are here and there.
+    pub(super) fn twins<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = Twins<'a>> {
+        self.by_digest.iter().filter_map(|(digest, number)| {
+            let other = others.by_digest.get(digest)?;
+            Some((self.owner(*number)?, others.owner(*other)?))
+        })
     }
 
     /// The hash of a key, where it has a slow one.

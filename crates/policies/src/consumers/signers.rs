@@ -8,7 +8,7 @@ use lintel_jose::Key;
 use lintel_kernel::{Consumer, Fault, Identity, Secret};
 use rustc_hash::FxHashMap;
 
-use super::{SigningAlgorithm, SigningKeyConfig, identities::Identities, keys};
+use super::{SigningAlgorithm, SigningKeyConfig, directory::Twins, identities::Identities, keys};
 
 /// The longest id of a key, in bytes.
 const LONGEST_ID: usize = 256;
@@ -106,9 +106,21 @@ impl Signers {
         self.all.iter().find(|signer| is(&signer.key))
     }
 
-    /// Whom a key stands for, by its number.
-    pub(crate) fn identity(&self, number: usize) -> Option<Rc<Identity>> {
-        let signer = self.all.get(number)?;
+    /// Keys whose ids are also among others: whose they are here and there.
+    pub(super) fn twins<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = Twins<'a>> {
+        self.all.iter().filter_map(|signer| {
+            let other = others.find(&signer.id)?;
+            Some((&signer.consumer, &other.consumer))
+        })
+    }
+
+    /// Whom a key stands for, if it is one of these.
+    pub(super) fn identity(&self, signer: &Signer) -> Option<Rc<Identity>> {
+        let number = signer.number;
+        let own = self.all.get(number)?;
+        if !std::ptr::eq(own, signer) {
+            return None;
+        }
         let make = || Identity {
             method: "hmac",
             consumer: Some(Arc::clone(&signer.consumer)),
@@ -121,9 +133,9 @@ impl Signers {
 }
 
 impl Signer {
-    /// Its number among all.
-    pub(crate) const fn number(&self) -> usize {
-        self.number
+    /// Whose it is.
+    pub(super) const fn consumer(&self) -> &Arc<Consumer> {
+        &self.consumer
     }
 
     /// Whether its time has passed, at one in seconds since 1970.

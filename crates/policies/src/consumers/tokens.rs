@@ -6,7 +6,7 @@ use lintel_kernel::{Consumer, Fault};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::TokenConfig;
+use super::{TokenConfig, directory::Twins};
 
 /// Consumers by the claim that names them.
 #[derive(Debug, Default, PartialEq)]
@@ -65,13 +65,20 @@ impl Tokens {
         None
     }
 
-    /// The consumer for a claim, of a token of this issuer. One that names the issuer goes before
-    /// one that takes any.
-    pub(crate) fn find(&self, subject: &str, issuer: Option<&str>) -> Option<&Arc<Consumer>> {
-        let known = self.by_subject.get(subject)?;
-        let of =
-            |wanted: Option<&str>| known.iter().find(|entry| entry.issuer.as_deref() == wanted);
-        let own = issuer.and_then(|issuer| of(Some(issuer)));
-        own.or_else(|| of(None)).map(|entry| &entry.consumer)
+    /// The consumer for a claim that takes tokens of this issuer alone; without one, of any.
+    pub(super) fn find(&self, subject: &str, issuer: Option<&str>) -> Option<&Arc<Consumer>> {
+        let mut known = self.by_subject.get(subject)?.iter();
+        let found = known.find(|entry| entry.issuer.as_deref() == issuer)?;
+        Some(&found.consumer)
+    }
+
+    /// Claims that also speak for others: for whom here and there.
+    pub(super) fn twins<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = Twins<'a>> {
+        self.by_subject.iter().flat_map(|(subject, known)| {
+            known.iter().filter_map(|entry| {
+                let other = others.find(subject, entry.issuer.as_deref())?;
+                Some((&entry.consumer, other))
+            })
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, rc::Rc, sync::Arc};
 use lintel_kernel::{Consumer, Fault, Identity};
 use rustc_hash::FxHashMap;
 
-use super::{BasicConfig, identities::Identities};
+use super::{BasicConfig, directory::Twins, identities::Identities};
 use crate::password::Hash;
 
 /// Names and the hashes of their passwords.
@@ -27,6 +27,11 @@ pub(crate) struct User {
 impl User {
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whose name it is, where it is a consumer's.
+    pub(super) const fn consumer(&self) -> Option<&Arc<Consumer>> {
+        self.consumer.as_ref()
     }
 }
 
@@ -120,6 +125,14 @@ impl Users {
                 .as_ref()
                 .map_or("", |consumer| &consumer.name),
         )
+    }
+
+    /// Names that are also among others: whose they are here and there.
+    pub(super) fn twins<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = Twins<'a>> {
+        self.all.iter().filter_map(|user| {
+            let other = others.find(&user.name)?;
+            Some((user.consumer.as_ref()?, other.consumer.as_ref()?))
+        })
     }
 
     /// Whom a name stands for.

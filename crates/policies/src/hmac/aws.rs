@@ -1,6 +1,6 @@
 //! Signatures of AWS (Signature Version 4).
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use lintel_httpsig::{
     Message,
@@ -8,11 +8,10 @@ use lintel_httpsig::{
 };
 
 use super::Cause;
-use crate::consumers::{Signer, Signers, SigningKey};
+use crate::consumers::{Signer, SigningKey, View};
 
 /// Which signatures will do.
 pub(super) struct Aws {
-    pub(super) signers: Arc<Signers>,
     pub(super) region: String,
     pub(super) service: String,
     pub(super) presigned: bool,
@@ -47,17 +46,18 @@ impl Aws {
 
     /// Who has signed, at a time in seconds since 1970. `hash` is the SHA-256 of the content in hex,
     /// where the signature does not tell it.
-    pub(super) fn verify(
+    pub(super) fn verify<'a>(
         &self,
+        view: &'a View<'_>,
         found: &Request,
         message: &Message<'_>,
         hash: &str,
         has_content: bool,
         now: u64,
-    ) -> Result<&Signer, Cause> {
-        let known = self.signer(found);
+    ) -> Result<&'a Signer, Cause> {
+        let known = signer(view, found);
         let signer = known
-            .or_else(|| self.signers.decoy(|key| matches!(key, SigningKey::Aws(_))))
+            .or_else(|| view.signer_decoy(|key| matches!(key, SigningKey::Aws(_))))
             .ok_or(Cow::from("key_unknown"))?;
         let SigningKey::Aws(secret) = &signer.key else {
             return Err("key_unknown".into());
@@ -94,9 +94,9 @@ impl Aws {
         }
         Ok(signer)
     }
+}
 
-    fn signer(&self, found: &Request) -> Option<&Signer> {
-        let signer = self.signers.find(&found.key_id)?;
-        matches!(signer.key, SigningKey::Aws(_)).then_some(signer)
-    }
+fn signer<'a>(view: &'a View<'_>, found: &Request) -> Option<&'a Signer> {
+    let signer = view.signer(&found.key_id)?;
+    matches!(signer.key, SigningKey::Aws(_)).then_some(signer)
 }

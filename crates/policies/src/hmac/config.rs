@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration as StdDuration};
+use std::{collections::BTreeMap, time::Duration as StdDuration};
 
 use lintel_kernel::{ByteSize, Duration, Fault, config};
 
@@ -143,11 +143,9 @@ impl Config {
         else {
             return Err(faults);
         };
-        let signers = Arc::clone(&context.consumers.signers);
         let leeway = self.leeway.to_std().as_secs();
         let format = match &self.aws {
             Some(aws) => Format::Aws(Aws {
-                signers,
                 region: aws.region.clone(),
                 service: aws.service.clone(),
                 presigned: aws.presigned,
@@ -156,7 +154,6 @@ impl Config {
                 leeway,
             }),
             None => Format::Message(Messages {
-                signers,
                 components,
                 tag: self.tag.clone(),
                 nonces: self
@@ -170,6 +167,7 @@ impl Config {
         };
         Ok(Hmac {
             format,
+            roll: context.roll(),
             max_content: self.max_content.as_usize(),
             refusals,
             forward,

@@ -1,15 +1,14 @@
 //! Signatures of RFC 9421.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use lintel_httpsig::{Digests, Message, Signature, signatures};
 
 use super::{Cause, nonces::Nonces};
-use crate::consumers::{Signer, Signers, SigningKey};
+use crate::consumers::{Signer, SigningKey, View};
 
 /// Which signatures will do.
 pub(super) struct Messages {
-    pub(super) signers: Arc<Signers>,
     /// What must be covered.
     pub(super) components: Vec<Box<str>>,
     pub(super) tag: Option<String>,
@@ -39,7 +38,11 @@ impl Messages {
     }
 
     /// The one signature of a request that counts; `None` if it has none.
-    pub(super) fn find(&self, message: &Message<'_>) -> Result<Option<Found>, Cause> {
+    pub(super) fn find(
+        &self,
+        view: &View<'_>,
+        message: &Message<'_>,
+    ) -> Result<Option<Found>, Cause> {
         let all = signatures(message).map_err(|bad| malformed(bad.0))?;
         if all.is_empty() {
             return Ok(None);
@@ -51,7 +54,7 @@ impl Messages {
             .collect();
         if own.len() > 1 {
             // Others may sign on the way, with keys that are not for this gateway.
-            own.retain(|one| self.signer(one).is_some());
+            own.retain(|one| signer(view, one).is_some());
         }
         let signature = match (own.pop(), own.is_empty()) {
             (Some(signature), true) => signature,
@@ -68,23 +71,21 @@ impl Messages {
 
     /// Who has signed, at a time in seconds since 1970. What was signed of the content is still to be
     /// compared.
-    pub(super) fn verify(
+    pub(super) fn verify<'a>(
         &self,
+        view: &'a View<'_>,
         found: &Found,
         message: &Message<'_>,
         has_content: bool,
         now: u64,
-    ) -> Result<&Signer, Cause> {
+    ) -> Result<&'a Signer, Cause> {
         let signature = &found.signature;
         let base = signature
             .base(message)
             .map_err(|unfit| Cow::from(format!("component_unfit: {unfit}")))?;
-        let known = self.signer(signature);
+        let known = signer(view, signature);
         let signer = known
-            .or_else(|| {
-                self.signers
-                    .decoy(|key| matches!(key, SigningKey::Message(..)))
-            })
+            .or_else(|| view.signer_decoy(|key| matches!(key, SigningKey::Message(..))))
             .ok_or(Cow::from("key_unknown"))?;
         let SigningKey::Message(algorithm, key) = &signer.key else {
             return Err("key_unknown".into());
@@ -128,11 +129,11 @@ impl Messages {
         }
         Ok(signer)
     }
+}
 
-    fn signer(&self, signature: &Signature) -> Option<&Signer> {
-        let signer = self.signers.find(signature.key_id.as_deref()?)?;
-        matches!(signer.key, SigningKey::Message(..)).then_some(signer)
-    }
+fn signer<'a>(view: &'a View<'_>, signature: &Signature) -> Option<&'a Signer> {
+    let signer = view.signer(signature.key_id.as_deref()?)?;
+    matches!(signer.key, SigningKey::Message(..)).then_some(signer)
 }
 
 fn malformed(why: &str) -> Cause {

@@ -20,11 +20,12 @@ pub use config::Config;
 use reject::Refusals;
 use verify::{Cause, Verdict};
 
-use crate::{Context, Policy, Wait, credential::Source, forward::Forward};
+use crate::{Context, Policy, Wait, consumers::Roll, credential::Source, forward::Forward};
 
 /// Knows consumers by the signature of their request.
 pub struct Hmac {
     format: Format,
+    roll: Roll,
     max_content: usize,
     refusals: Refusals,
     forward: Forward,
@@ -62,13 +63,14 @@ impl Policy for Hmac {
         if has_content && found.needs_content() {
             return Flow::Wait;
         }
-        let verdict = match self.signer(&found, exchange, sigv4::EMPTY, has_content) {
+        let view = self.roll.view();
+        let verdict = match self.signer(&view, &found, exchange, sigv4::EMPTY, has_content) {
             Err(cause) => Verdict::Wrong(cause),
             // What there is may be nothing, and not what was signed.
             Ok(_) if !has_content && !found.is_of_nothing() => {
                 Verdict::Wrong("content_wrong".into())
             }
-            Ok(signer) => Verdict::Signed(signer.number()),
+            Ok(signer) => Verdict::Signed(view.signed_by(signer)),
         };
         self.decide(exchange, verdict)
     }
@@ -96,8 +98,8 @@ impl Hmac {
     fn decide(&self, exchange: &mut Exchange, verdict: Verdict) -> Flow<Response<Body>> {
         self.mask(exchange);
         match verdict {
-            Verdict::Signed(number) => {
-                exchange.identity = self.signers().identity(number);
+            Verdict::Signed(identity) => {
+                exchange.identity = identity;
                 self.strip(exchange);
                 self.forward.set(exchange);
                 Flow::Next

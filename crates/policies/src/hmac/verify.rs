@@ -1,17 +1,17 @@
 //! What a request's signature comes to.
 
-use std::{borrow::Cow, time::UNIX_EPOCH};
+use std::{borrow::Cow, rc::Rc, time::UNIX_EPOCH};
 
 use aws_lc_rs::digest;
 use http::header;
 use lintel_http::Body;
 use lintel_httpsig::{Digests, Message, sigv4};
-use lintel_kernel::{Exchange, Rejection, wall::time_at};
+use lintel_kernel::{Exchange, Identity, Rejection, wall::time_at};
 
 use super::{Format, Hmac, content::whole, message, reject::LATE};
 use crate::{
     Wait,
-    consumers::{Signer, Signers},
+    consumers::{Signer, View},
 };
 
 /// Why a signature is refused, for the log.
@@ -26,7 +26,7 @@ pub(super) enum Found {
 /// What became of a request that has one.
 pub(super) enum Verdict {
     /// It was signed by this key.
-    Signed(usize),
+    Signed(Option<Rc<Identity>>),
     Wrong(Cause),
     Refused(Rejection),
 }
@@ -35,36 +35,32 @@ impl Hmac {
     pub(super) fn find(&self, exchange: &Exchange) -> Result<Option<Found>, Cause> {
         let message = signed_message(exchange);
         Ok(match &self.format {
-            Format::Message(messages) => messages.find(&message)?.map(Found::Message),
+            Format::Message(messages) => messages
+                .find(&self.roll.view(), &message)?
+                .map(Found::Message),
             Format::Aws(aws) => aws.find(&message)?.map(Found::Aws),
         })
     }
 
-    pub(super) fn signer(
+    pub(super) fn signer<'a>(
         &self,
+        view: &'a View<'_>,
         found: &Found,
         exchange: &Exchange,
         hash: &str,
         has_content: bool,
-    ) -> Result<&Signer, Cause> {
+    ) -> Result<&'a Signer, Cause> {
         let since = time_at(exchange.received).duration_since(UNIX_EPOCH);
         let now = since.unwrap_or_default().as_secs();
         let message = signed_message(exchange);
         match (&self.format, found) {
             (Format::Message(messages), Found::Message(found)) => {
-                messages.verify(found, &message, has_content, now)
+                messages.verify(view, found, &message, has_content, now)
             }
             (Format::Aws(aws), Found::Aws(found)) => {
-                aws.verify(found, &message, hash, has_content, now)
+                aws.verify(view, found, &message, hash, has_content, now)
             }
             _ => Err("credential_unclear".into()),
-        }
-    }
-
-    pub(super) fn signers(&self) -> &Signers {
-        match &self.format {
-            Format::Message(messages) => &messages.signers,
-            Format::Aws(aws) => &aws.signers,
         }
     }
 
@@ -77,9 +73,10 @@ impl Hmac {
         wait: &Wait<'_>,
     ) -> Verdict {
         // Whoever may have signed it is found out before anything is held, where that can be.
+        let view = self.roll.view();
         let early = match found.is_told() {
-            true => match self.signer(found, exchange, sigv4::EMPTY, true) {
-                Ok(signer) => Some(signer.number()),
+            true => match self.signer(&view, found, exchange, sigv4::EMPTY, true) {
+                Ok(signer) => Some(view.signed_by(signer)),
                 Err(cause) => return Verdict::Wrong(cause),
             },
             false => None,
@@ -104,8 +101,8 @@ impl Hmac {
         match (right, early) {
             (false, _) => Verdict::Wrong("content_wrong".into()),
             (true, Some(signer)) => Verdict::Signed(signer),
-            (true, None) => match self.signer(found, exchange, &hash, true) {
-                Ok(signer) => Verdict::Signed(signer.number()),
+            (true, None) => match self.signer(&view, found, exchange, &hash, true) {
+                Ok(signer) => Verdict::Signed(view.signed_by(signer)),
                 Err(cause) => Verdict::Wrong(cause),
             },
         }

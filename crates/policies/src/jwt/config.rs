@@ -180,10 +180,7 @@ impl Config {
                     places,
                     verifier: Verifier::shared(Settings {
                         issuers,
-                        consumers: self
-                            .consumer_claim
-                            .clone()
-                            .map(|claim| (claim, Arc::clone(&context.consumers.tokens))),
+                        consumers: context.claimed(self.consumer_claim.as_ref()),
                         memory: self.cache.as_usize(),
                         revoked: Arc::clone(&context.revoked),
                     }),

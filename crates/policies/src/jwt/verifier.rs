@@ -3,12 +3,12 @@
 use std::{cell::Cell, fmt, rc::Rc, sync::Arc};
 
 use lintel_jose::{Claims, Print, Refusal, Rules, Token, fingerprint};
-use lintel_kernel::{Consumer, Identity};
+use lintel_kernel::Identity;
 use lintel_state::{Local, Memory, revoked::Revoked};
 use serde_json::Value;
 
 use super::key_source::{Checked, Fetched, KeySource};
-use crate::{consumers::Tokens, issuer::Issuer, live::Live, revocation::bearer};
+use crate::{consumers::Claimed, issuer::Issuer, live::Live, revocation::bearer};
 
 /// All verifiers in use: routes with equal settings share one, and so does the configuration that
 /// comes after a reload.
@@ -24,8 +24,8 @@ const ENTRY: usize = 256;
 pub(super) struct Settings {
     /// Never two with the same name, and one without a name only alone.
     pub(super) issuers: Vec<Trusted>,
-    /// The claim that names the consumer, and the consumers.
-    pub(super) consumers: Option<(String, Arc<Tokens>)>,
+    /// The consumers, by the claim that names them.
+    pub(super) consumers: Option<Claimed>,
     /// Bytes of verified tokens that each worker remembers.
     pub(super) memory: usize,
     /// What is revoked, also of what is remembered.
@@ -128,7 +128,11 @@ impl Verifier {
             }
             verified.cleared.set(number);
         }
-        Ok(Rc::clone(&verified.identity))
+        let identity = Rc::clone(&verified.identity);
+        Ok(match &self.settings.consumers {
+            Some(consumers) => consumers.current(identity),
+            None => identity,
+        })
     }
 
     /// Whether the key that signed a token is still one of its issuer's.
@@ -169,7 +173,8 @@ impl Verifier {
         };
         let until = trusted.rules.check(&token, &claims, now);
         let until = until.map_err(Unverified::Refused)?;
-        let consumer = self.consumer(&claims);
+        let consumers = self.settings.consumers.as_ref();
+        let consumer = consumers.and_then(|all| all.consumer(&claims));
         let verified = Verified {
             identity: Rc::new(Identity {
                 consumer,
@@ -189,13 +194,6 @@ impl Verifier {
         let own = claims.text("iss");
         let mut all = self.settings.issuers.iter().enumerate();
         all.find(|(_, trusted)| trusted.name.is_none() || trusted.name.as_deref() == own)
-    }
-
-    fn consumer(&self, claims: &Claims) -> Option<Arc<Consumer>> {
-        let (claim, consumers) = self.settings.consumers.as_ref()?;
-        let issuer = claims.get("iss").and_then(Value::as_str);
-        let consumer = consumers.find(claims.get(claim)?.as_str()?, issuer);
-        consumer.map(Arc::clone)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use lintel_kernel::{Fault, config};
 
@@ -58,7 +58,7 @@ impl Config {
         }
         match (forward, refusals) {
             (Ok(forward), Some(refusals)) => Ok(Mtls {
-                certificates: Arc::clone(&context.consumers.certificates),
+                roll: context.roll(),
                 refusals,
                 forward,
                 tell: self.forward_certificate.map(|field| match field {

@@ -6,7 +6,7 @@ mod tell;
 #[cfg(test)]
 mod tests;
 
-use std::{rc::Rc, sync::Arc, time::UNIX_EPOCH};
+use std::{rc::Rc, time::UNIX_EPOCH};
 
 use http::{HeaderValue, Response};
 use lintel_http::Body;
@@ -16,11 +16,11 @@ pub use config::Config;
 use reject::Refusals;
 use tell::Tell;
 
-use crate::{Context, Policy, consumers::Certificates, forward::Forward};
+use crate::{Context, Policy, consumers::Roll, forward::Forward};
 
 /// Knows callers by the certificate that they have shown.
 pub struct Mtls {
-    certificates: Arc<Certificates>,
+    roll: Roll,
     refusals: Refusals,
     forward: Forward,
     tell: Option<Tell>,
@@ -49,7 +49,7 @@ impl Policy for Mtls {
             return Flow::Refuse(self.refusals.invalid("certificate_expired"));
         }
         let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let Ok(identity) = self.certificates.identity(&certificate, seconds) else {
+        let Ok(identity) = self.roll.view().certificate(&certificate, seconds) else {
             return Flow::Refuse(self.refusals.invalid("certificate_ambiguous"));
         };
         if identity.consumer.is_none() && !self.anyone {

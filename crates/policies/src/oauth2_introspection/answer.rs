@@ -8,7 +8,7 @@ use lintel_kernel::{Consumer, Identity};
 use serde_json::Value;
 
 use super::NAME;
-use crate::{Reply, Unanswered, consumers::Tokens};
+use crate::{Reply, Unanswered, consumers::Claimed};
 
 /// What a token must be, and what becomes of what is said of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +16,8 @@ pub(super) struct Demands {
     pub(super) rules: Rules,
     /// The claim that holds scopes.
     pub(super) scope_claim: Option<String>,
-    /// The claim that names the consumer, and the consumers.
-    pub(super) consumers: Option<(String, Arc<Tokens>)>,
+    /// The consumers, by the claim that names them.
+    pub(super) consumers: Option<Claimed>,
 }
 
 /// What is known of a token.
@@ -81,9 +81,7 @@ impl Demands {
     }
 
     fn consumer(&self, claims: &Claims) -> Option<Arc<Consumer>> {
-        let (claim, consumers) = self.consumers.as_ref()?;
-        let consumer = consumers.find(claims.text(claim)?, claims.text("iss"));
-        consumer.map(Arc::clone)
+        self.consumers.as_ref()?.consumer(claims)
     }
 }
 

@@ -247,7 +247,6 @@ impl Config {
     }
 
     fn settings(&self, path: Uri, context: &Context) -> Settings {
-        let consumers = self.consumer_claim.clone();
         Settings {
             service: self.service.clone(),
             path,
@@ -267,7 +266,7 @@ impl Config {
                     ..Rules::default()
                 },
                 scope_claim: self.scope_claim.clone(),
-                consumers: consumers.map(|claim| (claim, Arc::clone(&context.consumers.tokens))),
+                consumers: context.claimed(self.consumer_claim.as_ref()),
             },
             ttl: self.cache.ttl.to_std(),
             negative_ttl: self.cache.negative_ttl.to_std(),

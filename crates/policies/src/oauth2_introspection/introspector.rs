@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Uri, header};
 use lintel_http::http1::Timer;
 use lintel_jose::fingerprint;
-use lintel_kernel::Exchange;
+use lintel_kernel::{Exchange, Identity};
 use lintel_state::{Local, Memory};
 use tokio::time::Instant;
 
@@ -79,6 +79,15 @@ impl Introspector {
     /// What was said of a token before, if it still holds.
     pub(super) fn known(&self, token: &str) -> Option<Known> {
         self.kept.find(&fingerprint(token))
+    }
+
+    /// Who somebody is now that a token was said to speak for.
+    pub(super) fn who(&self, identity: &Rc<Identity>) -> Rc<Identity> {
+        let identity = Rc::clone(identity);
+        match &self.kept.settings.demands.consumers {
+            Some(consumers) => consumers.current(identity),
+            None => identity,
+        }
     }
 
     /// Asks about a token, or joins those who do.

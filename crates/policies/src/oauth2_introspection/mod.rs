@@ -127,7 +127,7 @@ impl Introspection {
             Known::Active(identity) if is_revoked(&self.revoked, identity) => {
                 return Flow::Refuse(self.challenges.invalid(REVOKED));
             }
-            Known::Active(identity) => Rc::clone(identity),
+            Known::Active(identity) => self.introspector.who(identity),
             Known::Refused(cause) => return Flow::Refuse(self.challenges.invalid(cause)),
         };
         exchange.identity = Some(identity);

@@ -288,10 +288,7 @@ impl Config {
             owner: format!("{}\n{}", self.provider, self.client_id),
             lifetime: session.lifetime.to_std().as_secs(),
             scope_claim: self.scope_claim.clone(),
-            consumers: self
-                .consumer_claim
-                .clone()
-                .map(|claim| (claim, Arc::clone(&context.consumers.tokens))),
+            consumers: context.claimed(self.consumer_claim.as_ref()),
             memory: self.cache.as_usize(),
         });
         sessions.ok_or_else(|| Fault::new("no key can be made of this").under("cookie_keys"))

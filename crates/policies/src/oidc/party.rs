@@ -132,7 +132,7 @@ impl Party {
 
     /// Lets a request pass as that of the session's person.
     fn admit(&self, exchange: &mut Exchange, session: &Session) -> Flow<Response<Body>> {
-        exchange.identity = Some(std::rc::Rc::clone(&session.identity));
+        exchange.identity = Some(self.sessions.who(session));
         self.strip(exchange);
         self.forward.set(exchange);
         let access = session.kept.access_token.as_ref();

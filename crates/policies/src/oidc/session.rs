@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{cookies::Cookies, seal::Seal};
-use crate::{consumers::Tokens, live::Live};
+use crate::{consumers::Claimed, live::Live};
 
 /// All sessions in use: routes with equal settings share what they have decrypted.
 static LIVE: Live<Sessions> = Live::new();
@@ -28,8 +28,8 @@ pub(super) struct Settings {
     /// Seconds from the login to the end, whatever is refreshed.
     pub(super) lifetime: u64,
     pub(super) scope_claim: Option<String>,
-    /// The claim that names the consumer, and the consumers.
-    pub(super) consumers: Option<(String, Arc<Tokens>)>,
+    /// The consumers, by the claim that names them.
+    pub(super) consumers: Option<Claimed>,
     /// Bytes of decrypted sessions that each worker remembers.
     pub(super) memory: usize,
 }
@@ -156,16 +156,22 @@ impl Sessions {
             _ => Vec::new(),
         };
         let consumer = self.settings.consumers.as_ref();
-        let consumer = consumer.and_then(|(claim, consumers)| {
-            let issuer = claims.text("iss");
-            consumers.find(claims.text(claim)?, issuer).map(Arc::clone)
-        });
+        let consumer = consumer.and_then(|all| all.consumer(&claims));
         Identity {
             method: "oidc",
             consumer,
             credential: Some(kept.number.as_str().into()),
             scopes,
             claims: claims.into_map(),
+        }
+    }
+
+    /// Who is logged in, as of now.
+    pub(super) fn who(&self, session: &Session) -> Rc<Identity> {
+        let identity = Rc::clone(&session.identity);
+        match &self.settings.consumers {
+            Some(consumers) => consumers.current(identity),
+            None => identity,
         }
     }
 

@@ -25,13 +25,14 @@ pub use callers::Callers;
 pub use config::{Config, OnStoreFailure, Overage, QuotaConfig};
 pub use runtime::Quota;
 
-use crate::{Context, Policy, Wait, ask::tighter, keep};
+use crate::{Context, Policy, Wait, ask::tighter, consumers::Outside, keep};
 
 /// Holds callers to so many requests in each hour, day, week or month of the calendar.
 pub struct Quotas {
     /// Those of the route, then those of the defaults.
     quotas: Vec<Arc<Quota>>,
     callers: Arc<Callers>,
+    outside: Option<Arc<Outside>>,
     book: Arc<Book<1>>,
 }
 
@@ -42,6 +43,7 @@ impl Policy for Quotas {
         Ok(Self {
             quotas: config::build(config, context)?,
             callers: Arc::clone(&context.quotas),
+            outside: context.outside.clone(),
             book: context.book(),
         })
     }
@@ -63,13 +65,18 @@ impl Policy for Quotas {
 
     fn quotas(&self) -> Vec<Arc<Quota>> {
         let own = self.quotas.iter().chain(self.callers.0.all());
-        own.cloned().collect()
+        let mut all: Vec<Arc<Quota>> = own.cloned().collect();
+        if let Some(outside) = &self.outside {
+            all.extend(outside.layers().quotas().cloned());
+        }
+        all
     }
 
     /// The quotas that are counted here, first: what they refuse need not be asked elsewhere.
     fn on_request(&self, exchange: &mut Exchange, _: &mut Body) -> Flow<Response<Body>> {
         let now = seconds(exchange.received);
-        let asked = decide::asked(self.of(exchange), exchange, now);
+        let seen = self.seen(exchange);
+        let asked = decide::asked(self.of(&seen, exchange), exchange, now);
         match decide::here(&asked, exchange) {
             Ok(allowance) => {
                 exchange.detour.quota = allowance;
@@ -95,7 +102,8 @@ impl Policy for Quotas {
         _: &Wait<'_>,
     ) -> Flow<Response<Body>> {
         let now = seconds(exchange.received);
-        let asked = decide::asked(self.of(exchange), exchange, now);
+        let seen = self.seen(exchange);
+        let asked = decide::asked(self.of(&seen, exchange), exchange, now);
         match shared::ask(&asked, exchange).await {
             Ok(left) => {
                 exchange.detour.quota = tighter(exchange.detour.quota, left);
@@ -114,20 +122,12 @@ impl Policy for Quotas {
         let Some(allowance) = exchange.detour.quota else {
             return;
         };
-        let quota = self.of(exchange).nth(usize::from(allowance.limit));
+        let seen = self.seen(exchange);
+        let quota = self.of(&seen, exchange).nth(usize::from(allowance.limit));
         if let Some(quota) = quota {
             let now = seconds(exchange.received);
             quota.tell(&allowance, now, response.headers_mut());
         }
-    }
-}
-
-impl Quotas {
-    /// The quotas of a request, the most specific first: of the consumer, of its plan, of the route,
-    /// of the defaults.
-    fn of<'a>(&'a self, exchange: &Exchange) -> impl Iterator<Item = &'a Quota> + use<'a> {
-        let caller = self.callers.0.of(exchange.consumer());
-        caller.chain(&self.quotas).map(|quota| &**quota)
     }
 }
 

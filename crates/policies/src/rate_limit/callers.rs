@@ -10,7 +10,7 @@ use crate::{Context, callers::ByCaller};
 
 /// Limits that follow a caller wherever it calls.
 #[derive(Debug, Default)]
-pub struct Callers(pub(super) ByCaller<Limit>);
+pub struct Callers(pub(crate) ByCaller<Limit>);
 
 impl Callers {
     /// Adds the limits of a consumer.

@@ -21,7 +21,7 @@ const LONGEST: usize = 96;
 
 /// A limit: whom it counts, how, and what it does.
 #[derive(Debug)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     pub(super) name: Box<str>,
     /// Where it is written.
     pub(super) scope: Box<str>,

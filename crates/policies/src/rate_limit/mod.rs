@@ -23,13 +23,17 @@ pub use config::{Algorithm, Config, Cost, LimitConfig, OnStoreFailure, Per, Pref
 use limit::Limit;
 use shared::{Begun, Parts, Refusal};
 
-use crate::{Context, Policy, Wait};
+use crate::{
+    Context, Policy, Wait,
+    consumers::{Outside, Seen},
+};
 
 /// Holds callers to so many requests in a time.
 pub struct RateLimit {
     /// Those of the route, then those of the defaults.
     limits: Vec<Limit>,
     callers: Arc<Callers>,
+    outside: Option<Arc<Outside>>,
     table: Arc<Table>,
 }
 
@@ -40,6 +44,7 @@ impl Policy for RateLimit {
         Ok(Self {
             limits: config::build(config, context)?,
             callers: Arc::clone(&context.callers),
+            outside: context.outside.clone(),
             table: context.table(),
         })
     }
@@ -57,7 +62,8 @@ impl Policy for RateLimit {
 
     /// The limits that are counted here, first: what they refuse need not be asked elsewhere.
     fn on_request(&self, exchange: &mut Exchange, _: &mut Body) -> Flow<Response<Body>> {
-        let asked = decide::asked(&self.table, self.of(exchange), exchange);
+        let seen = self.seen(exchange);
+        let asked = decide::asked(&self.table, self.of(&seen, exchange), exchange);
         let begun = if asked.iter().all(|one| one.limit.shared.is_none()) {
             let decided = decide::local(&self.table, &asked, self.table.now());
             decided.map(Begun::Admitted).map_err(Refusal::Exceeded)
@@ -80,7 +86,8 @@ impl Policy for RateLimit {
         _: &mut Body,
         _: &Wait<'_>,
     ) -> Flow<Response<Body>> {
-        let asked = decide::asked(&self.table, self.of(exchange), exchange);
+        let seen = self.seen(exchange);
+        let asked = decide::asked(&self.table, self.of(&seen, exchange), exchange);
         match Parts::of(asked).settle(&self.table, exchange).await {
             Ok(left) => {
                 let known = exchange.detour.allowance;
@@ -101,7 +108,8 @@ impl Policy for RateLimit {
         let Some(allowance) = exchange.detour.allowance else {
             return;
         };
-        let limit = self.of(exchange).nth(usize::from(allowance.limit));
+        let seen = self.seen(exchange);
+        let limit = self.of(&seen, exchange).nth(usize::from(allowance.limit));
         if let Some(limit) = limit {
             let beside = exchange.detour.quota.is_some();
             limit.tell(&allowance, beside, response.headers_mut());
@@ -110,10 +118,23 @@ impl Policy for RateLimit {
 }
 
 impl RateLimit {
+    /// Consumers and plans from outside, where that matters.
+    fn seen(&self, exchange: &Exchange) -> Seen {
+        Outside::of(self.outside.as_ref(), exchange.consumer())
+    }
+
     /// The limits of a request, the most specific first: of the consumer, of its plan, of the route,
-    /// of the defaults.
-    fn of<'a>(&'a self, exchange: &Exchange) -> impl Iterator<Item = &'a Limit> + use<'a> {
-        let caller = self.callers.0.of(exchange.consumer());
+    /// of the defaults. If those from outside change while it waits, a request may count by the old ones
+    /// here and by the new ones in a store, once.
+    fn of<'a>(
+        &'a self,
+        seen: &'a Seen,
+        exchange: &Exchange,
+    ) -> impl Iterator<Item = &'a Limit> + use<'a> {
+        let caller = self
+            .callers
+            .0
+            .of(exchange.consumer(), seen, |layer| &layer.limits.0);
         caller.chain(&self.limits)
     }
 }

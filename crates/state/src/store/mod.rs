@@ -6,6 +6,7 @@
 //! - [`Lease`]: limits of which each replica takes some ahead of need.
 //! - [`Total`]: what the control side makes of one count.
 //! - [`Replicas`]: how many there are.
+//! - [`Records`]: named texts.
 //! - [`Revocations`]: what is [revoked](crate::revoked), for all of them.
 
 mod address;
@@ -15,6 +16,8 @@ mod cluster;
 mod dial;
 mod lease;
 mod node;
+mod polled;
+mod records;
 mod redis;
 mod replicas;
 mod revocations;
@@ -30,6 +33,7 @@ pub use self::{
     ask::{Ask, Counted, Meaning, Reply},
     dial::Login,
     lease::{Lease, Leased},
+    records::{Changed, News, NotChanged, Record, RecordTerms, Records},
     redis::{At, Redis, Settings, Unavailable},
     replicas::{Census, PATIENCE, Replicas},
     revocations::{Kept, NotKept, Revocations, Terms},

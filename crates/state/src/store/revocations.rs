@@ -1,21 +1,14 @@
 //! What is revoked, as replicas share it.
 
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::SeqCst},
-        mpsc::{self as blocking, SyncSender},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{MissedTickBehavior, interval, timeout},
-};
+use tokio::sync::oneshot;
 
-use super::{Redis, script::Script, total::STORES};
+use super::{
+    Redis,
+    polled::{Keeper, Polled},
+    script::Script,
+};
 use crate::revoked::{Entries, Entry, Revoked, now};
 
 /// The list of what is [revoked](Revoked), in a store: asked for news again and again, and changed
@@ -24,8 +17,7 @@ use crate::revoked::{Entries, Entry, Revoked, now};
 pub struct Revocations {
     terms: Terms,
     revoked: Arc<Revoked>,
-    story: Arc<Story>,
-    running: Mutex<Option<mpsc::Sender<Order>>>,
+    polled: Polled<Order>,
 }
 
 /// Where a list is, and what holds for it.
@@ -57,18 +49,8 @@ pub enum NotKept {
     Away,
 }
 
-/// How it goes with the store.
-#[derive(Default)]
-struct Story {
-    /// When it was last heard of, in seconds since 1970; 0 for never.
-    heard: AtomicU64,
-    failing: Mutex<Option<String>>,
-}
-
 /// Entries that one script writes, or tells.
 const AT_ONCE: usize = 500;
-/// Changes that wait while the store is slow.
-const WAITING: usize = 64;
 
 enum Order {
     Add(Entry, oneshot::Sender<Result<Kept, NotKept>>),
@@ -81,8 +63,7 @@ impl Revocations {
         Self {
             terms,
             revoked,
-            story: Arc::default(),
-            running: Mutex::default(),
+            polled: Polled::default(),
         }
     }
 
@@ -94,27 +75,16 @@ impl Revocations {
     /// Begins to ask, unless that has begun before, and waits for the first answer no longer than one
     /// may take. It ends when this is dropped. Blocks.
     pub fn start(&self) {
-        let mut running = self.running();
-        if running.is_some() {
-            return;
-        }
-        let (orders, received) = mpsc::channel(WAITING);
-        let (first, arrived) = blocking::sync_channel(1);
-        let keeper = Keeper {
-            terms: self.terms.clone(),
-            revoked: Arc::clone(&self.revoked),
-            story: Arc::clone(&self.story),
+        let (terms, revoked) = (self.terms.clone(), Arc::clone(&self.revoked));
+        let patience = self.terms.store.patience();
+        self.polled.start(self.terms.poll, patience, || List {
+            terms,
+            revoked,
             writing: Script::new(include_str!("lua/revoke.lua").to_owned()),
             reading: Script::new(include_str!("lua/revoked.lua").to_owned()),
             known: Known::default(),
             unsaved: Vec::new(),
-        };
-        if !STORES.run(move || keeper.keep(received, first)) {
-            tracing::error!("revocations can't be asked for: there is no thread for it");
-        }
-        *running = Some(orders);
-        // Whatever is not there by then comes later, and is logged.
-        let _ = arrived.recv_timeout(self.terms.store.patience());
+        });
     }
 
     /// Revokes something: here at once, elsewhere as soon as the others ask.
@@ -146,30 +116,13 @@ impl Revocations {
 
     /// When the store was last heard of, in seconds since 1970, and why it fails since.
     pub fn status(&self) -> (Option<u64>, Option<String>) {
-        let heard = self.story.heard.load(SeqCst);
-        ((heard > 0).then_some(heard), self.story.failing().clone())
+        self.polled.status()
     }
 
     async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
-        let orders = self.running().clone()?;
-        let (tell, told) = oneshot::channel();
-        let done = async {
-            orders.send(order(tell)).await.ok()?;
-            told.await.ok()
-        };
         // It may be asking for news just now, which takes as long.
         let patience = self.terms.store.patience().saturating_mul(3);
-        timeout(patience, done).await.ok()?
-    }
-
-    fn running(&self) -> MutexGuard<'_, Option<mpsc::Sender<Order>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Story {
-    fn failing(&self) -> MutexGuard<'_, Option<String>> {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.polled.order(patience, order).await
     }
 }
 
@@ -189,10 +142,9 @@ struct Page {
     entries: Vec<Entry>,
 }
 
-struct Keeper {
+struct List {
     terms: Terms,
     revoked: Arc<Revoked>,
-    story: Arc<Story>,
     writing: Script,
     reading: Script,
     known: Known,
@@ -200,27 +152,8 @@ struct Keeper {
     unsaved: Vec<Entry>,
 }
 
-impl Keeper {
-    async fn keep(mut self, mut orders: mpsc::Receiver<Order>, first: SyncSender<()>) {
-        let mut polls = interval(self.terms.poll);
-        polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let order = tokio::select! {
-                _ = polls.tick() => None,
-                order = orders.recv() => match order {
-                    Some(order) => Some(order),
-                    None => return,
-                },
-            };
-            let outcome = match order {
-                Some(order) => self.follow(order).await,
-                None => self.renew().await,
-            };
-            self.note(outcome);
-            // Nobody waits for any but the first.
-            let _ = first.try_send(());
-        }
-    }
+impl Keeper for List {
+    type Order = Order;
 
     async fn follow(&mut self, order: Order) -> Result<(), String> {
         match order {
@@ -280,6 +213,21 @@ impl Keeper {
         Ok(())
     }
 
+    fn note(&self, failing: Option<&str>) {
+        let store = &**self.terms.store.name();
+        match failing {
+            None => tracing::info!(store, "the store tells again what is revoked"),
+            Some(error) => tracing::warn!(
+                store,
+                entries = self.revoked.len(),
+                error,
+                "the store does not tell what is revoked; the last list holds"
+            ),
+        }
+    }
+}
+
+impl List {
     fn take_over(&self, anew: bool, news: Vec<Entry>) {
         let now = now();
         let over = |entries: &Entries| entries.iter().any(|entry| entry.until <= now);
@@ -368,31 +316,6 @@ impl Keeper {
     fn keys(&self) -> [String; 4] {
         let prefix = self.terms.store.prefix();
         ["", ":ends", ":numbers", ":means"].map(|part| format!("{prefix}:{{revoked}}{part}"))
-    }
-
-    fn note(&self, outcome: Result<(), String>) {
-        let store = &**self.terms.store.name();
-        let mut failing = self.story.failing();
-        match outcome {
-            Ok(()) => {
-                self.story.heard.store(now(), SeqCst);
-                if failing.take().is_some() {
-                    tracing::info!(store, "the store tells again what is revoked");
-                }
-            }
-            Err(error) => {
-                if failing.is_none() {
-                    let entries = self.revoked.len();
-                    tracing::warn!(
-                        store,
-                        entries,
-                        error,
-                        "the store does not tell what is revoked; the last list holds"
-                    );
-                }
-                *failing = Some(error);
-            }
-        }
     }
 }
 

@@ -12,6 +12,7 @@ mod cluster;
 mod leases;
 mod limits;
 mod model;
+mod records;
 mod replicas;
 mod sentinel;
 mod server;

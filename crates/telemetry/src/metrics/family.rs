@@ -167,6 +167,14 @@ families! {
         "Entries in the list of what is revoked, those of the configuration included.";
     REVOCATIONS_FAILING = Kind::Gauge, "lintel_revocations_failing" ["store"]
         "1 while the store does not tell what is revoked, and the last list holds.";
+    DIRECTORY_CONSUMERS = Kind::Gauge, "lintel_directory_consumers" []
+        "Consumers in use that are kept outside the configuration.";
+    DIRECTORY_PLANS = Kind::Gauge, "lintel_directory_plans" []
+        "Plans in use that are kept outside the configuration.";
+    DIRECTORY_REFUSED = Kind::Gauge, "lintel_directory_refused" []
+        "Consumers and plans that can't be used as they are kept; what they were before holds. `/config/status` says why.";
+    DIRECTORY_FAILING = Kind::Gauge, "lintel_directory_failing" []
+        "1 while the file or store of consumers and plans can't be read, and the last ones hold.";
     RATE_LIMIT_KEYS = Kind::Gauge, "lintel_rate_limit_keys" []
         "Keys that limits are counted for, idle ones included that nothing has replaced yet.";
     RATE_LIMIT_DISPLACED = Kind::Counter, "lintel_rate_limit_keys_displaced_total" []
