@@ -25,6 +25,8 @@ pub mod rejection;
 pub mod secret;
 pub mod share;
 pub mod size;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod trace;
 pub mod wall;
 

@@ -8,37 +8,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{Request, request};
+use http::Request;
 use lintel_http::Body;
 use lintel_http::http1::Timer;
-use lintel_kernel::{
-    ClientCertificate, Consumer, Detour, Exchange, Flow, Identity, Names, Rejection,
-    exchange::{Params, Refused},
-    trace::{RequestId, Trace},
-};
+pub(crate) use lintel_kernel::testing::exchange as of;
+use lintel_kernel::{ClientCertificate, Consumer, Exchange, Flow, Identity, Rejection, exchange::Refused};
 use lintel_telemetry::Catalogue;
 use lintel_upstream::Pools;
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::{Chain, Context, Depth, Directory, RoutePolicies, Wait};
-
-struct Nameless;
-
-impl Names for Nameless {
-    fn listener(&self, _: u16) -> &str {
-        ""
-    }
-    fn route(&self, _: u32) -> &str {
-        ""
-    }
-    fn params(&self, _: u32) -> &[Arc<str>] {
-        &[]
-    }
-    fn service(&self, _: u32) -> &str {
-        ""
-    }
-}
 
 /// A chain of one policy, as JSON.
 pub(crate) fn chain_of(key: &str, config: serde_json::Value, context: &Context) -> Chain {
@@ -99,40 +78,6 @@ pub(crate) fn exchange(target: &str, fields: &[(&str, &str)]) -> Exchange {
         request = request.header(*name, *value);
     }
     of(request)
-}
-
-/// A request that came from 192.0.2.1 and matched no route.
-pub(crate) fn of(request: request::Builder) -> Exchange {
-    let (request, ()) = request.body(()).unwrap().into_parts();
-    Exchange {
-        target: request.uri.path_and_query().unwrap().clone(),
-        request,
-        names: Rc::new(Nameless),
-        received: std::time::Instant::now(),
-        peer: None,
-        client: [192, 0, 2, 1].into(),
-        secure: false,
-        certificate: None,
-        listener: 0,
-        id: RequestId::random(),
-        trace: Trace::begin(false),
-        host: SmallVec::new(),
-        canonical: None,
-        grpc: false,
-        route: None,
-        params: Params::default(),
-        service: None,
-        endpoint: None,
-        attempts: 0,
-        upstream_time: Duration::ZERO,
-        identity: None,
-        refused: None,
-        detour: Detour::default(),
-        legs: None,
-        held: SmallVec::new(),
-        cause: None,
-        status: 0,
-    }
 }
 
 /// A certificate of a client; those of different numbers differ in their fingerprints alone.

@@ -5,71 +5,22 @@ use std::{
     collections::HashMap,
     future::poll_fn,
     rc::Rc,
-    sync::Arc,
     task::{Context, Poll, Waker},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use lintel_kernel::{
-    Detour, Exchange, Names,
-    exchange::Params,
+    Exchange,
     expr::{Expr, Template},
-    trace::{RequestId, Trace},
+    testing,
 };
-use smallvec::SmallVec;
 
 use crate::{Ask, Body, Caller, Calling, Does, Leg, Missed, Plan, Reason, Reply, Results, run};
 
-struct Nameless;
-
-impl Names for Nameless {
-    fn listener(&self, _: u16) -> &str {
-        ""
-    }
-    fn route(&self, _: u32) -> &str {
-        ""
-    }
-    fn params(&self, _: u32) -> &[Arc<str>] {
-        &[]
-    }
-    fn service(&self, _: u32) -> &str {
-        ""
-    }
-}
-
 pub(super) fn exchange(target: &str) -> Exchange {
-    let (request, ()) = Request::get(target).body(()).unwrap().into_parts();
-    Exchange {
-        target: request.uri.path_and_query().unwrap().clone(),
-        request,
-        names: Rc::new(Nameless),
-        received: Instant::now(),
-        peer: None,
-        client: [192, 0, 2, 1].into(),
-        secure: false,
-        certificate: None,
-        listener: 0,
-        id: RequestId::random(),
-        trace: Trace::begin(false),
-        host: SmallVec::new(),
-        canonical: None,
-        grpc: false,
-        route: None,
-        params: Params::default(),
-        service: None,
-        endpoint: None,
-        attempts: 0,
-        upstream_time: Duration::ZERO,
-        identity: None,
-        refused: None,
-        detour: Detour::default(),
-        legs: None,
-        held: SmallVec::new(),
-        cause: None,
-        status: 0,
-    }
+    testing::exchange(Request::get(target))
 }
 
 /// A leg that gets a path.

@@ -1,11 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{
-    borrow::Cow,
-    rc::Rc,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, rc::Rc, sync::Arc};
 
 use http::Request;
 use smallvec::SmallVec;
@@ -13,7 +8,8 @@ use smallvec::SmallVec;
 use super::*;
 use crate::{
     Names,
-    exchange::{Detour, Exchange, Params},
+    exchange::{Exchange, Params},
+    testing,
     trace::{RequestId, Trace},
 };
 
@@ -35,44 +31,23 @@ impl Names for Fixed {
 }
 
 fn exchange() -> Exchange {
-    let (request, ()) = Request::get("/orders/7?q=a%20b&empty=&x=1+2")
+    let request = Request::get("/orders/7?q=a%20b&empty=&x=1+2")
         .header("x-tenant", "acme")
         .header("cookie", "a=1; uid=\"u 7\"")
-        .header("cookie", "late=x=y; uid=second")
-        .body(())
-        .unwrap()
-        .into_parts();
+        .header("cookie", "late=x=y; uid=second");
     Exchange {
-        request,
         names: Rc::new(Fixed(vec!["id".into()])),
-        received: Instant::now(),
-        peer: None,
-        client: [192, 0, 2, 1].into(),
         secure: true,
-        certificate: None,
-        listener: 0,
         id: RequestId::accept(&http::HeaderValue::from_static("req-1")).unwrap(),
         trace: Trace::begin(true),
         host: SmallVec::from_slice(b"api.example.com"),
-        canonical: None,
-        target: http::uri::PathAndQuery::from_static("/orders/7?q=a%20b&empty=&x=1+2"),
-        grpc: false,
         route: Some(0),
         params: Params {
             names: 0,
             spans: [(8, 9)].into_iter().collect(),
         },
         service: Some(0),
-        endpoint: None,
-        attempts: 0,
-        upstream_time: Duration::ZERO,
-        identity: None,
-        refused: None,
-        detour: Detour::default(),
-        legs: None,
-        held: SmallVec::new(),
-        cause: None,
-        status: 0,
+        ..testing::exchange(request)
     }
 }
 

@@ -4,14 +4,15 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     rc::Rc,
     sync::Arc,
-    time::{Duration, Instant, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use http::{Request, Version};
 use lintel_kernel::{
     Exchange, Names,
-    exchange::{Detour, Ending, Faults, Outcome, Params, Refused},
-    trace::{RequestId, Trace},
+    exchange::{Ending, Faults, Outcome, Refused},
+    testing,
+    trace::Trace,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -233,27 +234,14 @@ impl Names for OneOfEach {
 #[test]
 fn a_record_of_an_exchange() {
     let request = Request::post("/internal/7").header("user-agent", "curl/8.5.0");
-    let (request, ()) = request.body(()).unwrap().into_parts();
     let exchange = Exchange {
-        request,
         names: Rc::new(OneOfEach),
-        received: Instant::now(),
-        peer: None,
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        secure: false,
-        certificate: None,
-        listener: 0,
-        id: RequestId::random(),
         trace: Trace::begin(true),
         host: smallvec::SmallVec::from_slice(b"api.example.com"),
         target: "/orders/7?x=1".parse().unwrap(),
-        canonical: None,
-        grpc: false,
         route: Some(3),
-        params: Params::default(),
         service: Some(5),
-        endpoint: None,
-        identity: None,
         attempts: 2,
         upstream_time: Duration::from_millis(9),
         refused: Some(Refused {
@@ -261,11 +249,9 @@ fn a_record_of_an_exchange() {
             code: "upstream_timeout",
             detail: "The service did not answer in time.".into(),
         }),
-        detour: Detour::default(),
-        legs: None,
-        held: smallvec::SmallVec::new(),
         cause: Some("nothing within 2s".into()),
         status: 504,
+        ..testing::exchange(request)
     };
     let ending = Ending {
         outcome: Outcome::Timeout,
