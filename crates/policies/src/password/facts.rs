@@ -16,7 +16,7 @@ use lintel_state::Memory;
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
-use super::{Busy, Hash, pool::POOL};
+use super::{Busy, Hash, pool::Pool};
 
 /// What an entry of the memory costs in bytes.
 const ENTRY: usize = 96;
@@ -64,7 +64,7 @@ pub(crate) fn check(hash: &Hash, password: &str) -> Checked {
 
 /// Whether a password is the one behind a hash. The same one is computed once for this worker,
 /// however many requests bring it at a time.
-pub(super) async fn verify(hash: &Arc<Hash>, password: &str) -> Result<bool, Busy> {
+pub(super) async fn verify(pool: &Pool, hash: &Arc<Hash>, password: &str) -> Result<bool, Busy> {
     let fact = fact(hash, password);
     loop {
         match known(&fact) {
@@ -77,7 +77,7 @@ pub(super) async fn verify(hash: &Arc<Hash>, password: &str) -> Result<bool, Bus
         under_way.notified().await;
     }
     let _flight = Flight::begin(fact);
-    let answer = POOL.submit(hash, password)?.await;
+    let answer = pool.submit(hash, password)?.await;
     let good = answer.map_err(|_| Busy)?;
     FACTS.with_borrow_mut(|facts| {
         let (memory, time) = match good {

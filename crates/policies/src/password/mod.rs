@@ -26,5 +26,5 @@ pub(crate) const LONGEST: usize = 1024;
 /// # Errors
 /// Too many are being computed already.
 pub(crate) async fn verify(hash: &Arc<Hash>, password: &str) -> Result<bool, Busy> {
-    facts::verify(hash, password).await
+    facts::verify(&pool::POOL, hash, password).await
 }

@@ -34,7 +34,7 @@ pub(super) struct Pool {
     queue: SyncSender<Job>,
 }
 
-struct Job {
+pub(super) struct Job {
     hash: Arc<Hash>,
     password: Secret,
     answer: oneshot::Sender<bool>,
@@ -43,8 +43,8 @@ struct Job {
 impl Pool {
     /// Starts the threads. They end when the pool is dropped.
     pub(super) fn start(threads: usize, waiting: usize) -> Self {
-        let (queue, jobs) = sync_channel(waiting);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (pool, jobs) = Self::idle(waiting);
+        let jobs = Arc::new(jobs);
         for _ in 0..threads {
             let jobs = Arc::clone(&jobs);
             let name = "lintel-password".to_owned();
@@ -52,7 +52,13 @@ impl Pool {
             // refused as one too many.
             let _ = thread::Builder::new().name(name).spawn(move || work(&jobs));
         }
-        Self { queue }
+        pool
+    }
+
+    /// One without threads yet, and what they are to [work](work) on.
+    pub(super) fn idle(waiting: usize) -> (Self, Mutex<Receiver<Job>>) {
+        let (queue, jobs) = sync_channel(waiting);
+        (Self { queue }, Mutex::new(jobs))
     }
 
     /// Has a password verified. Dropping what is returned gives it up.
@@ -77,7 +83,8 @@ impl Pool {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
+/// Computes until the pool is gone.
+pub(super) fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };

@@ -7,7 +7,11 @@
 
 use std::sync::Arc;
 
-use super::{Busy, Checked, Hash, argon2id, check, pool::Pool, verify};
+use super::{
+    Busy, Checked, Hash, argon2id, check, facts,
+    pool::{Pool, work},
+    verify,
+};
 
 /// Of the reference implementation's `src/test.c`: password `password`, salt `somesalt`.
 const REFERENCE: &str =
@@ -102,14 +106,17 @@ async fn a_password_is_computed_once() {
 #[tokio::test]
 async fn who_waits_for_one_that_was_given_up_goes_on() {
     let hash = cheap(b"given-up");
-    let mut first = Box::pin(verify(&hash, "sesame"));
+    // Nothing is computed until both wait.
+    let (pool, jobs) = Pool::idle(4);
+    let mut first = Box::pin(facts::verify(&pool, &hash, "sesame"));
     assert!(futures_poll_once(&mut first).await, "it is under way");
-    let mut second = Box::pin(verify(&hash, "sesame"));
+    let mut second = Box::pin(facts::verify(&pool, &hash, "sesame"));
     assert!(
         futures_poll_once(&mut second).await,
         "it waits for the first"
     );
     drop(first);
+    std::thread::spawn(move || work(&jobs));
     assert_eq!(second.await, Ok(true));
 }
 
