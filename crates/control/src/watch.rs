@@ -3,8 +3,10 @@
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
+    fs::{self, Metadata},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -15,6 +17,9 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// … but no longer than this in all: a file that somebody writes to without end must not keep a
 /// change of another from being noticed.
 const LONGEST: Duration = Duration::from_secs(2);
+
+/// How far apart times are that file systems tell from each other: a tick of the kernel.
+const GRAIN: Duration = Duration::from_millis(10);
 
 /// A watch on files; ends when dropped.
 pub struct Watch {
@@ -71,6 +76,24 @@ impl Watch {
                     .file_name()
                     .is_none_or(|name| self.names.contains(name))
         })
+    }
+
+    /// Whether something may have changed since a time, before it was watched. File systems tell only
+    /// times apart that lie some milliseconds from each other, so what was changed just before that
+    /// time may be taken for changed since.
+    pub fn is_newer(config: &Path, further: &[PathBuf], since: SystemTime) -> bool {
+        let all = std::iter::once(config).chain(further.iter().map(PathBuf::as_path));
+        let since = since.checked_sub(GRAIN).unwrap_or(since);
+        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let changed = |metadata: Metadata| {
+            let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
+            let nanos = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
+            Duration::new(seconds, nanos) >= since
+        };
+        let newer = |path: &Path| fs::metadata(path).is_ok_and(&changed);
+        // Where a link leads elsewhere, it is the folder that has changed.
+        let linked = |path: &Path| path.is_symlink() && newer(&folder(path));
+        all.clone().any(|path| newer(path) || linked(path))
     }
 
     /// Waits until something has changed and has settled.
@@ -153,6 +176,31 @@ mod tests {
         let begun = Instant::now();
         watch.changed().await;
         assert!(begun.elapsed() < LONGEST + SETTLE);
+    }
+
+    #[test]
+    fn what_changed_before_it_was_watched_is_newer() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("gateway.yaml"), "a").unwrap();
+        std::fs::create_dir(at("v1")).unwrap();
+        std::fs::write(at("v1/api.key"), "a").unwrap();
+        std::os::unix::fs::symlink("v1/api.key", at("api.key")).unwrap();
+        // The beginning of the folder's time, and a time that nothing here has reached.
+        let written = std::fs::metadata(at("api.key"))
+            .unwrap()
+            .modified()
+            .unwrap();
+        let later = SystemTime::now() + Duration::from_hours(1);
+        let newer =
+            |since| Watch::is_newer(&at("gateway.yaml"), &[at("api.key"), at("gone")], since);
+        assert!(newer(written) && !newer(later));
+        // Older than all, but put in place just now.
+        let old = SystemTime::now() - Duration::from_hours(1);
+        let next = std::fs::File::create(at("next")).unwrap();
+        next.set_modified(old).unwrap();
+        std::fs::rename(at("next"), at("gateway.yaml")).unwrap();
+        assert!(newer(written));
     }
 
     #[tokio::test]

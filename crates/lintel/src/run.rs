@@ -1,6 +1,11 @@
 //! `lintel run`.
 
-use std::{path::Path, process::Command, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use lintel_config::{Loaded, load, model};
 use lintel_control::{Gateway, Started, Watch, admin::Admin};
@@ -19,6 +24,7 @@ const HANDOVER: Duration = Duration::from_secs(60);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(args: &cli::Run, inherited: Inherited) -> u8 {
+    let begun = SystemTime::now();
     let loaded = match load(&args.config) {
         Ok(loaded) => loaded,
         Err(report) => {
@@ -29,7 +35,7 @@ pub(crate) fn run(args: &cli::Run, inherited: Inherited) -> u8 {
     if !loaded.warnings.is_empty() {
         print::err(&loaded.warning_report().render(&print::style()));
     }
-    match serve(loaded, args, inherited) {
+    match serve(loaded, begun, args, inherited) {
         Ok(()) => FINE,
         Err(message) => {
             print::err(&format!("error: {message}"));
@@ -38,7 +44,13 @@ pub(crate) fn run(args: &cli::Run, inherited: Inherited) -> u8 {
     }
 }
 
-fn serve(loaded: Loaded, args: &cli::Run, inherited: Inherited) -> Result<(), String> {
+/// Serves a configuration whose reading had `begun` at a time.
+fn serve(
+    loaded: Loaded,
+    begun: SystemTime,
+    args: &cli::Run,
+    inherited: Inherited,
+) -> Result<(), String> {
     log::init(&log_options(&loaded.model.log)).map_err(|error| error.to_string())?;
     let catalogue = Catalogue::new();
     log::install_panic_hook(Arc::clone(&catalogue));
@@ -53,7 +65,8 @@ fn serve(loaded: Loaded, args: &cli::Run, inherited: Inherited) -> Result<(), St
     };
     let gateway = Gateway::start(loaded, started).map_err(|error| error.to_string())?;
     allocator::give_back();
-    let outcome = runtime.block_on(attend(&gateway, admin.as_ref(), !args.no_watch));
+    let watched_from = (!args.no_watch).then_some(begun);
+    let outcome = runtime.block_on(attend(&gateway, admin.as_ref(), watched_from));
     access_log::flush_all(LAST_WORDS);
     gateway.built().write_down();
     runtime.shutdown_background(); // a drain that was cut short is not waited for
@@ -89,7 +102,7 @@ fn log_options(settings: &model::Log) -> log::Options {
 async fn attend(
     gateway: &Arc<Gateway>,
     admin: Option<&model::Admin>,
-    watching: bool,
+    watched_from: Option<SystemTime>,
 ) -> Result<(), String> {
     let mut signals =
         Signals::new().map_err(|error| format!("signals can't be received: {error}"))?;
@@ -101,7 +114,7 @@ async fn attend(
         ),
         None => None,
     };
-    let mut watch = watching.then(|| watch(gateway)).flatten();
+    let mut watch = watched_from.and_then(|_| watch(gateway));
     announce(gateway, admin.as_ref());
     // SAFETY: the descriptor comes from the parent for this one use, and is used nowhere else.
     if let Err(error) = unsafe { handover::ready() } {
@@ -109,6 +122,12 @@ async fn attend(
     }
     service_manager::ready();
     let watchdog = tokio::spawn(watchdog());
+    // What has changed since it was read was not watched yet.
+    let files = gateway.loaded();
+    if watched_from.is_some_and(|begun| Watch::is_newer(gateway.path(), &files.files, begun)) {
+        follow(gateway, "file", &mut watch).await;
+    }
+    drop(files);
     loop {
         let ask = tokio::select! {
             ask = signals.next() => ask,

@@ -1,5 +1,7 @@
 //! Another configuration while the gateway runs.
 
+use std::{fs, net::TcpListener, thread};
+
 use lintel_testkit::{Answer, Client, Origin, until};
 use serde_json::Value;
 
@@ -10,6 +12,32 @@ fn a_changed_file_serves_without_being_asked_for() {
     let gateway = Gateway::start(&saying("one"));
     assert_eq!(gateway.get("/").text(), "one");
     gateway.write(&saying("two"));
+    until("the new answer is given", || {
+        (gateway.get("/").text() == "two").then_some(())
+    });
+}
+
+#[test]
+fn a_file_that_changes_before_it_is_watched_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = folder.path().join("said");
+    fs::write(&said, "one").unwrap();
+    // A store that is asked before anything is watched, and answers nothing until the file has changed.
+    let store = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = store.local_addr().unwrap().port();
+    let changed = said.clone();
+    let storing = thread::spawn(move || {
+        let asked = store.accept().unwrap();
+        fs::write(changed, "two").unwrap();
+        drop(asked);
+    });
+    let gateway = Gateway::start(&with_routes(&format!(
+        "stores: {{ shared: {{ redis: {{ url: \"redis://127.0.0.1:{port}\", timeout: 10s }} }} }}\n\
+         revocations: {{ store: shared, poll: 1h }}\n\
+         routes: {{ all: {{ match: {{ path: /* }}, to: {{ respond: {{ status: 200, body: \"${{file.{}}}\" }} }} }} }}",
+        said.display()
+    )));
+    storing.join().unwrap();
     until("the new answer is given", || {
         (gateway.get("/").text() == "two").then_some(())
     });
