@@ -58,6 +58,21 @@ pub(crate) struct Selection<'a> {
     pub(crate) methods: &'a [String],
 }
 
+/// The [`Selection`] of a configuration that has its keys. A struct of their own could not refuse unknown
+/// keys: serde's `flatten` and `deny_unknown_fields` exclude each other.
+macro_rules! selection {
+    ($config:expr, $each:expr) => {
+        $crate::per::Selection {
+            each: $each,
+            per: $config.per.as_ref(),
+            prefix: $config.prefix,
+            when: $config.when.as_deref(),
+            methods: &$config.methods,
+        }
+    };
+}
+pub(crate) use selection;
+
 /// Whom a limit counts, and which requests it is about.
 #[derive(Debug)]
 pub(crate) struct Selector {

@@ -4,7 +4,7 @@ use lintel_state::in_flight::{Bounds, MOST, MOST_WAITING};
 use super::limit::{Counted, Limit};
 use crate::{
     Context, described,
-    per::{self, Per, Prefix, Selection},
+    per::{self, Per, Prefix},
     policy::Origin,
 };
 
@@ -123,13 +123,7 @@ pub(super) fn build(limits: &Config, context: &Context) -> Result<Vec<Limit>, Ve
 impl LimitConfig {
     fn build(&self, scope: &str, context: &Context) -> Result<Limit, Vec<Fault>> {
         let mut faults = Vec::new();
-        let selection = Selection {
-            each: &[],
-            per: self.per.as_ref(),
-            prefix: self.prefix,
-            when: self.when.as_deref(),
-            methods: &self.methods,
-        };
+        let selection = per::selection!(self, &[]);
         let selector = selection.build(context, &mut faults);
         let shown = || selection.name(format!("{} at once", self.max));
         let name = self.name.clone().unwrap_or_else(shown);

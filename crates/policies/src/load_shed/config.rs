@@ -3,7 +3,7 @@ use lintel_kernel::{Duration, Fault, Share, config, hash::hash};
 use super::shed::{Bad, Bounds, Counted, Shedding};
 use crate::{
     Context, described,
-    per::{Per, Prefix, Selection},
+    per::{self, Per, Prefix},
 };
 
 /// When requests are held back from a service that does not answer well.
@@ -111,13 +111,7 @@ fn too_much() -> Vec<u16> {
 /// How it is done on a route; `None` where it sends to no service.
 pub(super) fn build(config: &Config, context: &Context) -> Result<Option<Shedding>, Vec<Fault>> {
     let mut faults = Vec::new();
-    let selection = Selection {
-        each: &[],
-        per: config.per.as_ref(),
-        prefix: config.prefix,
-        when: config.when.as_deref(),
-        methods: &config.methods,
-    };
+    let selection = per::selection!(config, &[]);
     let selector = selection.build(context, &mut faults);
     let priority = config.priority.as_deref().and_then(|text| {
         let expr = context.request_expression(text);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Context, described,
-    per::{self, Per, Prefix, Price, Selection},
+    per::{self, Per, Prefix, Price},
     policy::Origin,
 };
 
@@ -231,13 +231,7 @@ fn each_of(
 impl QuotaConfig {
     fn build(&self, scope: &str, each: &[&str], context: &Context) -> Result<Quota, Vec<Fault>> {
         let mut faults = Vec::new();
-        let selection = Selection {
-            each,
-            per: self.per.as_ref(),
-            prefix: self.prefix,
-            when: self.when.as_deref(),
-            methods: &self.methods,
-        };
+        let selection = per::selection!(self, each);
         let selector = selection.build(context, &mut faults);
         let shown = || {
             let Allotment { count, per } = self.limit;

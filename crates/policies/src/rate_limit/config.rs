@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Context, described,
-    per::{self, Price, Selection},
+    per::{self, Price},
     policy::Origin,
 };
 
@@ -215,7 +215,7 @@ impl LimitConfig {
     fn build(&self, scope: String, each: &[&str], context: &Context) -> Result<Limit, Vec<Fault>> {
         let mut faults = Vec::new();
         let rule = self.rule().map_err(|fault| faults.push(fault)).ok();
-        let selection = self.selection(each);
+        let selection = per::selection!(self, each);
         let selector = selection.build(context, &mut faults);
         let cost = self.price(rule, context);
         let cost = cost.map_err(|fault| faults.push(fault.under("cost"))).ok();
@@ -331,16 +331,6 @@ impl LimitConfig {
                 .with_hint(hint)
                 .under("rate")
         })
-    }
-
-    fn selection<'a>(&'a self, each: &'a [&'a str]) -> Selection<'a> {
-        Selection {
-            each,
-            per: self.per.as_ref(),
-            prefix: self.prefix,
-            when: self.when.as_deref(),
-            methods: &self.methods,
-        }
     }
 
     fn price(&self, rule: Option<Rule>, context: &Context) -> Result<Price, Fault> {
