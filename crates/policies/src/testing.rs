@@ -12,7 +12,9 @@ use http::Request;
 use lintel_http::Body;
 use lintel_http::http1::Timer;
 pub(crate) use lintel_kernel::testing::exchange as of;
-use lintel_kernel::{ClientCertificate, Consumer, Exchange, Flow, Identity, Rejection, exchange::Refused};
+use lintel_kernel::{
+    ClientCertificate, Consumer, Exchange, Flow, Identity, Rejection, exchange::Refused,
+};
 use lintel_telemetry::Catalogue;
 use lintel_upstream::Pools;
 use tokio::time::Instant;
