@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The aggregation of configs/jobs/compose as an Express application: six calls at once, the first two required, each with a time
+// The aggregation of configs/jobs/compose, or with two arguments more of configs/jobs/compose-mixed, as an Express application: six calls at once, the first two required, each with a time
 // limit; one line of JSON for each request, as the proxies write it. It asks by undici, Node's fastest client, over kept connections.
 import { randomUUID } from "node:crypto";
 import { createWriteStream, readFileSync } from "node:fs";
@@ -11,10 +11,10 @@ const { Pool } = await import("undici");
 
 if (process.argv[2] === "--version") {
     const version = (name) => JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url))).version;
-    console.log(`Express ${version("express")}, undici ${version("undici")}, Node.js ${process.versions.node}`);
+    console.log(`Express ${version("express")}, grpc-js ${version("@grpc/grpc-js")}, undici ${version("undici")}, Node.js ${process.versions.node}`);
     process.exit();
 }
-const [port, upstream, mark, logFile] = process.argv.slice(2);
+const [port, upstream, mark, logFile, rpcPort, proto] = process.argv.slice(2);
 
 const legs = ["profile", "orders", "recommendations", "balance", "messages", "offers"];
 const required = new Set(["profile", "orders"]);
@@ -28,6 +28,27 @@ async function call(leg, fields) {
         throw new Error(`${leg}: ${statusCode}`);
     }
     return body.json();
+}
+
+// Legs that are calls of gRPC, each with the message that configs/jobs/compose-mixed sends.
+const calls = new Set(rpcPort ? ["balance", "messages", "offers"] : []);
+const echo = rpcPort ? await client() : undefined;
+
+async function client() {
+    const { default: grpc } = await import("@grpc/grpc-js");
+    const { default: loader } = await import("@grpc/proto-loader");
+    const includeDirs = [new URL("../../crates/grpc/protos", import.meta.url).pathname];
+    const definition = await loader.load(proto, { longs: String, enums: String, includeDirs });
+    const { Echo } = grpc.loadPackageDefinition(definition).bench;
+    return new Echo(`127.0.0.1:${rpcPort}`, grpc.credentials.createInsecure());
+}
+
+function ask(leg) {
+    const message = { id: 7, name: leg, price: 12.5, available: true, tags: ["a", "b"], size: { width: 3, height: 4 } };
+    return new Promise((resolve, reject) => {
+        const done = (error, answer) => (error ? reject(error) : resolve(answer));
+        echo.unary(message, { deadline: Date.now() + 800 }, done);
+    });
 }
 
 const app = express();
@@ -54,7 +75,7 @@ app.get("/home", async (request, response) => {
         "x-forwarded-proto": "http",
         "x-request-id": request.id,
     };
-    const results = await Promise.allSettled(legs.map((leg) => call(leg, fields)));
+    const results = await Promise.allSettled(legs.map((leg) => (calls.has(leg) ? ask(leg) : call(leg, fields))));
     const home = {};
     for (const [at, result] of results.entries()) {
         const leg = legs[at];

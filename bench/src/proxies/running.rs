@@ -140,7 +140,7 @@ pub(super) fn write_config(
         Proxy::Haproxy => haproxy::write(templates, site, into),
         Proxy::Envoy => envoy::write(templates, site, into, envoy::Routes::Tree),
         Proxy::EnvoyList => envoy::write(templates, site, into, envoy::Routes::List),
-        Proxy::Express => express::write(site),
+        Proxy::Express => express::write(templates, site),
     }
 }
 

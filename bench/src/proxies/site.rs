@@ -60,6 +60,8 @@ pub(crate) enum Job {
     Transcode,
     /// Make one answer of six calls.
     Compose,
+    /// The same, three of which are calls of gRPC.
+    ComposeMixed,
     /// Verify a token, and let policies in Rego decide.
     Rego,
     /// Verify a token, and let policies in Cedar decide.
@@ -76,6 +78,7 @@ impl Job {
             Self::Keys => Some("keys"),
             Self::Transcode => Some("transcode"),
             Self::Compose => Some("compose"),
+            Self::ComposeMixed => Some("compose-mixed"),
             Self::Rego => Some("rego"),
             Self::Cedar => Some("cedar"),
         }

@@ -24,12 +24,16 @@ const LEGS: [&str; 6] = [
     "/offers/7",
 ];
 const HOME: &str = "/home";
-const LOAD: Load = Load {
-    routes: 0,
-    services: 0,
-    count_routes: false,
-    job: Job::Compose,
-};
+const LOAD: Load = of(Job::Compose);
+
+const fn of(job: Job) -> Load {
+    Load {
+        routes: 0,
+        services: 0,
+        count_routes: false,
+        job,
+    }
+}
 
 /// Requests for the composed answer.
 pub(super) fn home() -> Work {
@@ -86,20 +90,46 @@ impl Way {
 }
 
 pub(super) fn cost(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
+    let note = "64 connections ask for an object of six small answers, each from a call of its own; all figures are for the six \
+                together. The Express application makes the same calls by undici, and writes the same log.";
+    costs(bench, (scenario.title, note), LOAD, &Way::ALL)
+}
+
+pub(super) fn mixed(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
+    let note = "As *Six calls, one answer*, but that three of the calls are of gRPC, over HTTP/2, with a message of six fields \
+                each. The Express application makes them by grpc-js.";
+    let load = of(Job::ComposeMixed);
+    costs(
+        bench,
+        (scenario.title, note),
+        load,
+        &[Way::Lintel, Way::Express],
+    )
+}
+
+fn costs(bench: &Bench, (title, note): (&str, &str), load: Load, ways: &[Way]) -> Result<Table> {
     let mut table = Table::new(
-        scenario.title,
-        "64 connections ask for an object of six small answers, each from a call of its own; all figures are for the six \
-         together. The Express application makes the same calls by undici, and writes the same log."
-            .to_owned(),
-        &["by", "CPU µs", "× express", "a second", "core used", "p50 µs", "p99", "RSS MiB", "errors"],
+        title,
+        note.to_owned(),
+        &[
+            "by",
+            "CPU µs",
+            "× express",
+            "a second",
+            "core used",
+            "p50 µs",
+            "p99",
+            "RSS MiB",
+            "errors",
+        ],
     );
-    let samples = rounds(bench)?;
-    let of = |way: Way, value: &dyn Fn(&Sample) -> f64| {
+    let samples = rounds(bench, load, ways)?;
+    let middle = |way: Way, value: &dyn Fn(&Sample) -> f64| {
         let samples = samples.get(&way);
         samples.map_or(f64::NAN, |samples| median(samples.iter().map(value)))
     };
-    for way in Way::ALL.into_iter().filter(|way| samples.contains_key(way)) {
-        let cpu = |way: Way| of(way, &|sample| sample.cpu) * way.requests();
+    for way in ways.iter().copied().filter(|way| samples.contains_key(way)) {
+        let cpu = |way: Way| middle(way, &|sample| sample.cpu) * way.requests();
         let errors: u64 = samples
             .get(&way)
             .into_iter()
@@ -112,12 +142,12 @@ pub(super) fn cost(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
             figure(cpu(way) / cpu(Way::Express)),
             format!(
                 "{:.0}",
-                of(way, &|sample| sample.report.rate()) / way.requests()
+                middle(way, &|sample| sample.report.rate()) / way.requests()
             ),
-            format!("{:.0} %", of(way, &|sample| sample.busy) * 100.0),
-            figure(of(way, &|sample| sample.report.quantile(0.5))),
-            figure(of(way, &|sample| sample.report.quantile(0.99))),
-            crate::table::mib(of(way, &|sample| sample.resident)),
+            format!("{:.0} %", middle(way, &|sample| sample.busy) * 100.0),
+            figure(middle(way, &|sample| sample.report.quantile(0.5))),
+            figure(middle(way, &|sample| sample.report.quantile(0.99))),
+            crate::table::mib(middle(way, &|sample| sample.resident)),
             errors.to_string(),
         ]);
     }
@@ -125,16 +155,16 @@ pub(super) fn cost(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
 }
 
 /// Every way once a round, each round beginning with another one.
-fn rounds(bench: &Bench) -> Result<HashMap<Way, Vec<Sample>>> {
+fn rounds(bench: &Bench, load: Load, ways: &[Way]) -> Result<HashMap<Way, Vec<Sample>>> {
     let mut samples: HashMap<Way, Vec<Sample>> = HashMap::new();
-    let mut ways = Way::ALL.to_vec();
+    let mut ways = ways.to_vec();
     ways.retain(|way| bench.options.proxies.contains(&way.proxy()));
     for round in 0..bench.options.rounds {
         if round > 0 {
             ways.rotate_left(1);
         }
         for way in ways.clone() {
-            let running = bench.start(way.proxy(), LOAD)?;
+            let running = bench.start(way.proxy(), load)?;
             let plan = Plan {
                 warmup: bench.options.warmup,
                 length: Length::Time(bench.options.duration),

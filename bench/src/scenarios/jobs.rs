@@ -64,7 +64,7 @@ pub(crate) fn work(job: Job, credentials: &Credentials) -> Work {
     let (name, values) = match job {
         Job::None | Job::Limit => return Work::small(),
         Job::Transcode => return Work::Json,
-        Job::Compose => return super::compose::home(),
+        Job::Compose | Job::ComposeMixed => return super::compose::home(),
         Job::Token | Job::Gateway | Job::Rego | Job::Cedar => {
             ("authorization: Bearer", &credentials.tokens)
         }

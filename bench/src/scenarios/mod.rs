@@ -81,6 +81,11 @@ pub(crate) static ALL: &[Scenario] = &[
     ),
     Scenario::new("compose", "Six calls, one answer", compose::cost),
     Scenario::new(
+        "compose-mixed",
+        "Three calls of REST and three of gRPC, one answer",
+        compose::mixed,
+    ),
+    Scenario::new(
         "round-trips",
         "Six calls, one answer: how long a client waits",
         compose::waits,
