@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     Reason,
-    jq::{self, Input, Jq, LEGS, Value},
+    jq::{self, Input, Jq, LEGS, REQUEST, Value},
     run::Results,
     shape::Shape,
 };
@@ -18,8 +18,12 @@ pub struct Body {
 enum Form {
     /// Spliced of the texts of the legs.
     Plain(Shape),
-    /// Run by jaq; whether it asks for `$legs`.
-    Jq { filter: Box<Jq>, legs: bool },
+    /// Run by jaq; whether it asks for `$legs`, and for `$request`.
+    Jq {
+        filter: Box<Jq>,
+        legs: bool,
+        request: bool,
+    },
 }
 
 /// Why a filter can't be used. Written for the operator.
@@ -43,6 +47,7 @@ impl Body {
             None => Form::Jq {
                 filter: Box::new(Jq::compile(source)?),
                 legs: source.contains(LEGS),
+                request: source.contains(REQUEST),
             },
         };
         Ok(Self {
@@ -80,6 +85,14 @@ impl Body {
         matches!(self.form, Form::Plain(_))
     }
 
+    /// Whether it reads the body that the client sent.
+    pub fn reads_sent(&self) -> bool {
+        match &self.form {
+            Form::Plain(shape) => shape.reads_sent(),
+            Form::Jq { request, .. } => *request,
+        }
+    }
+
     /// The leg whose value is passed on as it is, where that is all.
     pub const fn only(&self) -> Option<usize> {
         match &self.form {
@@ -101,19 +114,33 @@ impl Body {
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         match &self.form {
-            Form::Plain(shape) => shape.write(&|leg| results.text(leg), out),
-            Form::Jq { filter, legs } => {
+            Form::Plain(shape) => shape.write(&|leg| results.text(leg), results.sent_text(), out),
+            Form::Jq {
+                filter,
+                legs,
+                request,
+            } => {
                 let seen: Vec<_> = (0..results.names().count())
                     .map(|leg| Seen::of(results, leg))
                     .collect();
+                let sent = results.sent_text();
                 let made = filter.run(|| {
                     let input = bodies(&seen)?;
                     let legs = match legs {
                         true => facts(&seen, &input),
                         false => Value::Null,
                     };
+                    let request = match request {
+                        true => self::sent(sent)?,
+                        false => Value::Null,
+                    };
                     let item = jq::read(item)?;
-                    Ok(Input { input, legs, item })
+                    Ok(Input {
+                        input,
+                        legs,
+                        item,
+                        request,
+                    })
                 })?;
                 out.extend_from_slice(&made);
                 Ok(())
@@ -165,6 +192,12 @@ impl<'r> Seen<'r> {
 fn bodies(legs: &[Seen<'_>]) -> Result<Value, String> {
     let bodies = legs.iter().map(|leg| Ok((leg.name(), jq::read(leg.text)?)));
     Ok(Value::object(bodies.collect::<Result<Vec<_>, String>>()?))
+}
+
+/// What `$request` holds: `{ body }`.
+fn sent(text: &[u8]) -> Result<Value, String> {
+    let body = (Bytes::from_static(b"body"), jq::read(text)?);
+    Ok(Value::object([body]))
 }
 
 /// What `$legs` holds: `{ profile: { status, error, body } }`.

@@ -51,6 +51,10 @@ impl Legs for Within<'_> {
         self.results.header(leg, name)
     }
 
+    fn sent(&self, path: &[String]) -> Option<Value> {
+        self.results.sent(path)
+    }
+
     fn member(&self, leg: &str, path: &[String]) -> Option<Value> {
         self.results.member(leg, path)
     }
@@ -111,7 +115,7 @@ impl Each {
             };
             // What is asked twice is asked once, where asking changes nothing.
             let key = (request.target.to_string(), request.body.clone());
-            let again = request.method.is_safe() && ask.headers.is_empty();
+            let again = request.harmless && ask.headers.is_empty();
             let place = match known.get(&key).filter(|_| again) {
                 Some(place) => *place,
                 None => {
@@ -186,6 +190,7 @@ impl Each {
             Ok(Reply {
                 status: StatusCode::OK,
                 headers: HeaderMap::new(),
+                call: None,
                 body: self.together(&planned.places, &running.values),
                 endpoint: None,
                 attempts: running.attempts,

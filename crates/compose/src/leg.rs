@@ -4,16 +4,15 @@ use std::{ops::RangeInclusive, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use lintel_kernel::expr::{Expr, Scope, Template, Written};
+use lintel_kernel::{
+    GrpcCode,
+    expr::{Expr, Scope, Template, Written},
+};
 use percent_encoding::{
     AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
 };
 
-use crate::{
-    Body, Each, Reason,
-    run::{Reply, Results},
-    value,
-};
+use crate::{Body, Each, Fill, Reason, caller::Reply, fill::Absent, graphql, run::Results, value};
 
 /// Everything but the unreserved characters of RFC 3986 §2.3: a value stays within its segment or
 /// its parameter.
@@ -62,17 +61,50 @@ pub struct Ask {
     /// Header fields. One without a value is left out.
     pub headers: Vec<(HeaderName, Template)>,
     /// The body.
-    pub body: Option<Body>,
+    pub sends: Option<Sends>,
+    /// Whether asking changes nothing, so that the same is asked once.
+    pub harmless: bool,
+    /// What an answer is.
+    pub reads: Reads,
     /// Statuses that count as success, beside those of 2xx.
     pub expect: Vec<Expected>,
     /// The list that it is made for, element by element.
     pub each: Option<Each>,
 }
 
+/// What a leg sends: JSON, or what becomes a message of it.
+pub enum Sends {
+    /// What a filter makes of the legs.
+    Filter(Body),
+    /// A value with places in it.
+    Fill(Fill),
+}
+
+/// What an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// JSON, and that is the value.
+    Json,
+    /// A response of GraphQL (GraphQL §7.1): its `data` is the value.
+    Graphql {
+        /// Whether `data` counts where there are `errors`, too.
+        partial: bool,
+    },
+}
+
+/// Statuses of answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Statuses {
+    /// Those of HTTP. Calls of gRPC have those that their codes stand for.
+    Http(RangeInclusive<u16>),
+    /// That of a call of gRPC.
+    Grpc(GrpcCode),
+}
+
 /// A status that counts as success.
 pub struct Expected {
     /// The statuses.
-    pub statuses: RangeInclusive<u16>,
+    pub statuses: Statuses,
     /// What the leg brings then.
     pub instead: Instead,
 }
@@ -96,6 +128,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Its body: JSON, or empty.
     pub body: Bytes,
+    /// Whether it changes nothing.
+    pub harmless: bool,
 }
 
 impl Ask {
@@ -121,15 +155,15 @@ impl Ask {
             }
         }
         let mut body = Vec::new();
-        if let Some(filter) = &self.body {
-            let written = filter.write(results, item, &mut body);
-            written.map_err(|cause| (Reason::Filter, cause))?;
+        if let Some(sends) = &self.sends {
+            sends.write((scope, results), item, &mut body)?;
         }
         Ok(Request {
             method: self.method.clone(),
             target,
             headers,
             body: body.into(),
+            harmless: self.harmless,
         })
     }
 
@@ -162,11 +196,26 @@ impl Ask {
         target.parse().ok()
     }
 
-    /// Whether an answer to another leg that is called in the same way for the same target is one to
-    /// this.
+    /// Whether an answer to another leg that is called in the same way for the same target with the
+    /// same body is one to this.
     pub(crate) fn is_shared(&self) -> bool {
-        let plain = self.headers.is_empty() && self.body.is_none() && self.each.is_none();
-        plain && self.method.is_safe()
+        self.headers.is_empty() && self.each.is_none() && self.harmless
+    }
+
+    /// What the leg brings by the status of an answer: none where that is its body.
+    ///
+    /// # Errors
+    /// The status is not expected.
+    pub(crate) fn by_status(&self, reply: &Reply) -> Result<Option<Bytes>, (Reason, String)> {
+        let mut expected = self.expect.iter();
+        match expected.find(|expected| expected.statuses.are(reply)) {
+            Some(expected) => Ok(match &expected.instead {
+                Instead::Value(value) => Some(value.clone()),
+                Instead::Body => None,
+            }),
+            None if reply.status.is_success() => Ok(None),
+            None => Err(reply.unexpected()),
+        }
     }
 
     /// What the leg brings by an answer.
@@ -175,25 +224,79 @@ impl Ask {
     /// The status is not expected, or the body is not JSON.
     pub(crate) fn judge(&self, reply: &Reply) -> Result<Bytes, (Reason, String)> {
         let status = reply.status.as_u16();
-        let expected = self.expect.iter();
-        let expected = expected
-            .map(|expected| (expected.statuses.contains(&status), &expected.instead))
-            .find_map(|(is, instead)| is.then_some(instead));
-        match expected {
-            Some(Instead::Value(value)) => return Ok(value.clone()),
-            Some(Instead::Body) => {}
-            None if reply.status.is_success() => {}
-            None => {
-                let cause = format!("the status {status} is not expected");
-                return Err((Reason::Status, cause));
-            }
+        if let Some(value) = self.by_status(reply)? {
+            return Ok(value);
         }
         if reply.body.is_empty() && (matches!(status, 204 | 205) || self.method == Method::HEAD) {
             return Ok(Bytes::from_static(value::NULL));
         }
-        match value::check(&reply.body) {
-            Ok(()) => Ok(reply.body.clone()),
-            Err(error) => Err((Reason::NotJson, format!("the answer is not JSON: {error}"))),
+        if let Err(error) = value::check(&reply.body) {
+            return Err((Reason::NotJson, format!("the answer is not JSON: {error}")));
+        }
+        match self.reads {
+            Reads::Json => Ok(reply.body.clone()),
+            Reads::Graphql { partial } => graphql::data(&reply.body, partial),
+        }
+    }
+}
+
+impl Sends {
+    /// Writes what is sent as JSON text.
+    ///
+    /// # Errors
+    /// A value is absent, or the filter fails; in words for the operator.
+    fn write(
+        &self,
+        (scope, results): (Scope<'_>, &Results<'_>),
+        item: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), (Reason, String)> {
+        match self {
+            Self::Filter(filter) => {
+                let written = filter.write(results, item, out);
+                written.map_err(|cause| (Reason::Filter, cause))
+            }
+            Self::Fill(fill) => match fill.write(scope, out) {
+                Ok(true) => Ok(()),
+                // All of it is something that the client has left out.
+                Ok(false) => {
+                    out.extend_from_slice(value::NULL);
+                    Ok(())
+                }
+                Err(Absent) => {
+                    let cause = "a value that it would send is absent";
+                    Err((Reason::NoValue, cause.to_owned()))
+                }
+            },
+        }
+    }
+}
+
+impl Statuses {
+    fn are(&self, reply: &Reply) -> bool {
+        match self {
+            Self::Http(range) => range.contains(&reply.status.as_u16()),
+            Self::Grpc(code) => reply.call.is_some_and(|end| end.code == *code),
+        }
+    }
+}
+
+impl Reply {
+    /// That nobody expects its status.
+    fn unexpected(&self) -> (Reason, String) {
+        match self.call {
+            Some(end) if end.code == GrpcCode::DeadlineExceeded => {
+                let cause = "the service found that the call takes too long";
+                (Reason::Timeout, cause.to_owned())
+            }
+            Some(end) => (Reason::Status, format!("the call ended with {}", end.name)),
+            None => {
+                let status = self.status.as_u16();
+                (
+                    Reason::Status,
+                    format!("the status {status} is not expected"),
+                )
+            }
         }
     }
 }

@@ -6,11 +6,16 @@
 //! makes the answer of it: by splicing the texts where the filter is plain, by jq where it is not.
 
 pub mod body;
+mod caller;
 mod each;
+mod fill;
 pub mod graph;
+mod graphql;
 mod jq;
+mod last;
 mod leg;
 mod plan;
+pub mod query;
 mod reason;
 mod run;
 mod shape;
@@ -21,8 +26,10 @@ pub mod value;
 mod tests;
 
 pub use body::{Body, FilterFault, mentioned};
+pub use caller::{CallEnd, Caller, Calling, Missed, Reply};
 pub use each::Each;
-pub use leg::{Ask, Does, Expected, Instead, Leg, Request};
+pub use fill::{Fill, FillFault};
+pub use leg::{Ask, Does, Expected, Instead, Leg, Reads, Request, Sends, Statuses};
 pub use plan::Plan;
 pub use reason::Reason;
-pub use run::{Caller, Calling, Missed, Outcome, Reply, Results, run};
+pub use run::{Outcome, Results, run};

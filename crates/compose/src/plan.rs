@@ -12,6 +12,8 @@ pub struct Plan {
     max_body: usize,
     /// Where failures of legs are listed in the answer.
     errors: Option<Arc<str>>,
+    /// The leg whose answer streams.
+    streamed: Option<usize>,
 }
 
 impl Plan {
@@ -27,6 +29,7 @@ impl Plan {
             body,
             max_body,
             errors: None,
+            streamed: None,
         })
     }
 
@@ -35,6 +38,19 @@ impl Plan {
     pub fn with_errors(mut self, name: Option<Arc<str>>) -> Self {
         self.errors = name;
         self
+    }
+
+    /// The same, whose answer is that of a leg as it streams in. Nothing may wait for the leg, or read
+    /// what it brings; it is asked when all others are done.
+    #[must_use]
+    pub const fn with_streamed(mut self, leg: Option<usize>) -> Self {
+        self.streamed = leg;
+        self
+    }
+
+    /// The leg whose answer streams, if one does.
+    pub const fn streamed(&self) -> Option<usize> {
+        self.streamed
     }
 
     /// Its legs.

@@ -26,11 +26,17 @@ pub enum Reason {
     TooMany,
     /// A filter of it failed.
     Filter,
+    /// What it would send does not fit the method.
+    Unfit,
+    /// The answer to a call is not one of gRPC.
+    NotGrpc,
+    /// The answer to a query lists errors, or is none of GraphQL.
+    GraphqlErrors,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Timeout,
         Self::Status,
         Self::Unreachable,
@@ -41,6 +47,9 @@ impl Reason {
         Self::Dependency,
         Self::TooMany,
         Self::Filter,
+        Self::Unfit,
+        Self::NotGrpc,
+        Self::GraphqlErrors,
     ];
 
     /// Whether the service had no answer, rather than one that is no success; `status` is that of the
@@ -51,7 +60,8 @@ impl Reason {
             | Self::Unreachable
             | Self::Unavailable
             | Self::TooLarge
-            | Self::NotJson => true,
+            | Self::NotJson
+            | Self::NotGrpc => true,
             Self::Status => {
                 status.is_some_and(|status| status >= 500 || [408, 429].contains(&status))
             }
@@ -72,6 +82,9 @@ impl Reason {
             Self::Dependency => "dependency",
             Self::TooMany => "too_many",
             Self::Filter => "filter",
+            Self::Unfit => "unfit",
+            Self::NotGrpc => "not_grpc",
+            Self::GraphqlErrors => "graphql_errors",
         }
     }
 }

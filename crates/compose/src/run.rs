@@ -1,15 +1,14 @@
 //! Running the legs: each as soon as it can, all in the task of the request.
 
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     net::SocketAddr,
-    pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use lintel_kernel::{
     Exchange,
     expr::{Legs, Scope},
@@ -18,63 +17,11 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use crate::{
-    Does, Leg, Plan, Reason, Request,
+    Caller, Calling, Does, Leg, Missed, Plan, Reason, Reply, Request,
     each::Planned,
     jq,
     value::{self, Member},
 };
-
-/// A whole answer to a leg.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its fields.
-    pub headers: HeaderMap,
-    /// Its body.
-    pub body: Bytes,
-    /// Who answered.
-    pub endpoint: Option<SocketAddr>,
-    /// How many tries there were.
-    pub attempts: u8,
-}
-
-/// Why there is no whole answer.
-#[derive(Clone, Debug)]
-pub struct Missed {
-    /// The reason.
-    pub reason: Reason,
-    /// In words, for the operator; never for the client.
-    pub cause: String,
-    /// Who was tried last.
-    pub endpoint: Option<SocketAddr>,
-    /// How many tries there were.
-    pub attempts: u8,
-}
-
-/// A call that is being made.
-pub type Calling<'a> = Pin<Box<dyn Future<Output = Result<Reply, Missed>> + 'a>>;
-
-/// Makes calls.
-pub trait Caller {
-    /// Begins the call of a leg. Dropping the future gives it up.
-    fn call(&self, leg: usize, request: Request) -> Calling<'_>;
-
-    /// Adds to a key all that the answer to a request depends on: the request, and what of the client
-    /// goes along with it.
-    fn add_key(&self, _leg: usize, _request: &Request, _key: &mut Vec<u8>) {}
-
-    /// This is a good answer to a request.
-    fn keep(&self, _leg: usize, _key: &[u8], _value: &Bytes) {}
-
-    /// The last good answer, and how old it is.
-    fn last_good(&self, _leg: usize, _key: &[u8]) -> Option<(Bytes, Duration)> {
-        None
-    }
-
-    /// There is no good answer any more.
-    fn forget(&self, _leg: usize, _key: &[u8]) {}
-}
 
 /// What became of a leg.
 #[derive(Debug)]
@@ -105,10 +52,10 @@ pub struct Outcome {
 
 /// What the legs have brought.
 pub struct Results<'p> {
-    plan: &'p Plan,
+    pub(crate) plan: &'p Plan,
     outcomes: Vec<Option<Outcome>>,
     /// When each began.
-    begun: Vec<Option<Instant>>,
+    pub(crate) begun: Vec<Option<Instant>>,
     since: Instant,
     /// Bytes that all have brought.
     size: usize,
@@ -117,6 +64,8 @@ pub struct Results<'p> {
     shared: Vec<Shared>,
     /// What the answers of legs depend on whose last good one is kept.
     keys: Vec<(usize, Vec<u8>)>,
+    /// The JSON that the client sent.
+    sent: Bytes,
 }
 
 /// A call that may answer several legs.
@@ -125,6 +74,7 @@ struct Shared {
     kin: usize,
     method: Method,
     target: Uri,
+    body: Bytes,
     answer: Option<Result<Reply, Missed>>,
     /// Legs that wait for it.
     also: Vec<usize>,
@@ -139,7 +89,7 @@ type Calls<'c> = SmallVec<[(usize, Calling<'c>); 8]>;
 /// # Cancel safety
 /// Dropping the future gives up all calls.
 pub async fn run<'p>(plan: &'p Plan, exchange: &Exchange, caller: &impl Caller) -> Results<'p> {
-    let mut results = Results::new(plan);
+    let mut results = Results::new(plan, caller.sent());
     let mut calls = Calls::new();
     loop {
         results.begin(exchange, caller, &mut calls);
@@ -161,7 +111,7 @@ enum Sharing {
 }
 
 /// What a leg begins with.
-enum Start {
+pub(crate) enum Start {
     Call(Request),
     /// Several calls, for the elements of a list.
     Calls(Planned),
@@ -170,7 +120,7 @@ enum Start {
 }
 
 impl<'p> Results<'p> {
-    fn new(plan: &'p Plan) -> Self {
+    fn new(plan: &'p Plan, sent: Bytes) -> Self {
         let legs = plan.legs().len();
         Self {
             plan,
@@ -181,6 +131,7 @@ impl<'p> Results<'p> {
             failed: None,
             shared: Vec::new(),
             keys: Vec::new(),
+            sent,
         }
     }
 
@@ -198,7 +149,7 @@ impl<'p> Results<'p> {
                 let Some(begun @ None) = self.begun.get_mut(index) else {
                     continue;
                 };
-                if waits || self.failed.is_some() {
+                if waits || self.failed.is_some() || plan.streamed() == Some(index) {
                     continue;
                 }
                 *begun = Some(Instant::now());
@@ -277,7 +228,7 @@ impl<'p> Results<'p> {
         }
         let same = |shared: &&mut Shared| {
             let alike = shared.kin == kin && shared.method == request.method;
-            alike && shared.target == request.target
+            alike && shared.target == request.target && shared.body == request.body
         };
         if let Some(shared) = self.shared.iter_mut().find(same) {
             return match &shared.answer {
@@ -293,13 +244,14 @@ impl<'p> Results<'p> {
             kin,
             method: request.method.clone(),
             target: request.target.clone(),
+            body: request.body.clone(),
             answer: None,
             also: Vec::new(),
         });
         Sharing::No
     }
 
-    fn start(&self, leg: &Leg, exchange: &Exchange) -> Start {
+    pub(crate) fn start(&self, leg: &Leg, exchange: &Exchange) -> Start {
         let scope = Scope::among(exchange, self);
         if leg.when.as_ref().is_some_and(|when| !when.holds(scope)) {
             return Start::Done(Outcome {
@@ -354,7 +306,12 @@ impl<'p> Results<'p> {
         Poll::Ready(())
     }
 
-    fn answered(&mut self, index: usize, caller: &impl Caller, answer: Result<Reply, Missed>) {
+    pub(crate) fn answered(
+        &mut self,
+        index: usize,
+        caller: &impl Caller,
+        answer: Result<Reply, Missed>,
+    ) {
         let mut shared = self.shared.iter_mut();
         if let Some(shared) = shared.find(|shared| shared.leg == index) {
             shared.answer = Some(answer.clone());
@@ -406,7 +363,7 @@ impl<'p> Results<'p> {
         }
     }
 
-    fn settle(&mut self, index: usize, mut outcome: Outcome) {
+    pub(crate) fn settle(&mut self, index: usize, mut outcome: Outcome) {
         let Some(leg) = self.plan.legs().get(index) else {
             return;
         };
@@ -463,6 +420,11 @@ impl<'p> Results<'p> {
         outcome.map_or(value::NULL, |outcome| &outcome.value)
     }
 
+    /// The JSON that the client sent.
+    pub(crate) fn sent_text(&self) -> &[u8] {
+        &self.sent
+    }
+
     /// The body of the answer: JSON text.
     ///
     /// # Errors
@@ -517,7 +479,7 @@ impl<'p> Results<'p> {
 }
 
 impl Outcome {
-    fn of(value: Bytes) -> Self {
+    pub(crate) fn of(value: Bytes) -> Self {
         Self {
             value,
             error: None,
@@ -533,7 +495,7 @@ impl Outcome {
         }
     }
 
-    fn lost(leg: &Leg, reason: Reason, cause: String) -> Self {
+    pub(crate) fn lost(leg: &Leg, reason: Reason, cause: String) -> Self {
         Self {
             error: Some(reason),
             cause: Some(cause),
@@ -544,7 +506,7 @@ impl Outcome {
 
 impl Leg {
     /// What stands in its place.
-    fn instead(&self) -> Bytes {
+    pub(crate) fn instead(&self) -> Bytes {
         let fallback = self.fallback.clone();
         fallback.unwrap_or(Bytes::from_static(value::NULL))
     }
@@ -561,6 +523,13 @@ impl Legs for Results<'_> {
 
     fn header(&self, leg: &str, name: &HeaderName) -> Option<&HeaderValue> {
         self.outcome(self.plan.find(leg)?)?.headers.get(name)
+    }
+
+    fn sent(&self, path: &[String]) -> Option<Value> {
+        match value::member(&self.sent, path) {
+            Member::There(value) => Some(value).filter(|value| !value.is_null()),
+            Member::Absent | Member::Unfit => None,
+        }
     }
 
     fn member(&self, leg: &str, path: &[String]) -> Option<Value> {

@@ -14,6 +14,8 @@ pub(crate) enum Shape {
     Leg(usize),
     /// Something within the value of a leg.
     Member(usize, Vec<String>),
+    /// The body that the client sent, or something within it.
+    Sent(Vec<String>),
     /// The same in every answer: JSON text.
     Fixed(String),
     /// An object: each name as JSON text, and its value.
@@ -61,26 +63,32 @@ impl Shape {
         )
     }
 
-    /// Writes what comes of the values of legs.
+    /// Whether it reads what the client sent.
+    pub(crate) fn reads_sent(&self) -> bool {
+        match self {
+            Self::Sent(_) => true,
+            Self::Object(members) => members.iter().any(|(_, member)| member.reads_sent()),
+            Self::Array(items) => items.iter().any(Self::reads_sent),
+            Self::Leg(_) | Self::Member(..) | Self::Fixed(_) => false,
+        }
+    }
+
+    /// Writes what comes of the values of legs, and of what the client sent.
     ///
     /// # Errors
     /// Something that has no members was asked for one.
     pub(crate) fn write<'v>(
         &self,
         text: &impl Fn(usize) -> &'v [u8],
+        sent: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         match self {
             Self::Leg(leg) => out.extend_from_slice(text(*leg)),
             Self::Fixed(fixed) => out.extend_from_slice(fixed.as_bytes()),
-            Self::Member(leg, path) => match value::member(text(*leg), path) {
-                // A value that was just read can be written.
-                Member::There(found) => drop(serde_json::to_writer(out, &found)),
-                Member::Absent => out.extend_from_slice(value::NULL),
-                Member::Unfit => {
-                    return Err(format!("there is no `.{}` in it", path.join(".")));
-                }
-            },
+            Self::Member(leg, path) => within(text(*leg), path, out)?,
+            Self::Sent(path) if path.is_empty() => out.extend_from_slice(sent),
+            Self::Sent(path) => within(sent, path, out)?,
             Self::Object(members) => {
                 out.push(b'{');
                 for (place, (name, member)) in members.iter().enumerate() {
@@ -89,7 +97,7 @@ impl Shape {
                     }
                     out.extend_from_slice(name.as_bytes());
                     out.push(b':');
-                    member.write(text, out)?;
+                    member.write(text, sent, out)?;
                 }
                 out.push(b'}');
             }
@@ -99,13 +107,24 @@ impl Shape {
                     if place > 0 {
                         out.push(b',');
                     }
-                    item.write(text, out)?;
+                    item.write(text, sent, out)?;
                 }
                 out.push(b']');
             }
         }
         Ok(())
     }
+}
+
+/// Writes what stands at a place in a value.
+fn within(text: &[u8], path: &[String], out: &mut Vec<u8>) -> Result<(), String> {
+    match value::member(text, path) {
+        // A value that was just read can be written.
+        Member::There(found) => drop(serde_json::to_writer(out, &found)),
+        Member::Absent => out.extend_from_slice(value::NULL),
+        Member::Unfit => return Err(format!("there is no `.{}` in it", path.join("."))),
+    }
+    Ok(())
 }
 
 fn quoted(name: &str) -> String {
@@ -171,6 +190,7 @@ impl<'a, F: Fn(&str) -> Option<usize>> Reader<'a, F> {
             '{' => self.object(depth),
             '[' => self.array(depth),
             '.' => self.path(),
+            '$' => self.sent(),
             '"' => Some(Shape::Fixed(quoted(self.string()?))),
             '0'..='9' => self.number(),
             _ => match self.word()? {
@@ -205,6 +225,21 @@ impl<'a, F: Fn(&str) -> Option<usize>> Reader<'a, F> {
             names.push(self.word()?);
         }
         self.read(begin, &names)
+    }
+
+    /// `$request.body.member`
+    fn sent(&mut self) -> Option<Shape> {
+        if !self.take("$request.body") {
+            return None;
+        }
+        let mut path = Vec::new();
+        while self.rest().starts_with('.') {
+            self.at += 1;
+            path.push(self.word()?.to_owned());
+        }
+        // `$request.bodyguard` is something else.
+        let more = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        (!self.rest().starts_with(more)).then_some(Shape::Sent(path))
     }
 
     fn read(&mut self, begin: usize, names: &[&str]) -> Option<Shape> {

@@ -193,3 +193,48 @@ impl Visitor<'_> for Named<'_> {
         Ok(name == self.0)
     }
 }
+
+/// The members of an object, each with its name as it is written between the quotation marks, and the
+/// text of its value. The text must be sound JSON ([`check`]); of one that is no object there are none.
+pub(crate) fn members(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = text.trim_ascii().strip_prefix(b"{").unwrap_or_default();
+    std::iter::from_fn(move || {
+        rest = rest.trim_ascii_start();
+        rest = rest.strip_prefix(b",").unwrap_or(rest).trim_ascii_start();
+        let (name, after) = rest.split_at_checked(extent(rest))?;
+        let name = name.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        let after = after.trim_ascii_start().strip_prefix(b":")?;
+        let after = after.trim_ascii_start();
+        let (value, after) = after.split_at_checked(extent(after))?;
+        rest = after;
+        Some((name, value))
+    })
+}
+
+/// How long the value is that a text begins with.
+fn extent(text: &[u8]) -> usize {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for (at, byte) in text.iter().enumerate() {
+        if quoted {
+            quoted = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            if !quoted && depth == 0 {
+                return at + 1;
+            }
+            continue;
+        }
+        match byte {
+            b'"' => quoted = true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' | b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => return at,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}

@@ -21,6 +21,7 @@ pub(crate) struct Descriptors(Mutex<Known>);
 struct Known {
     pools: HashMap<Vec<PathBuf>, Pool>,
     transcoders: HashMap<String, Arc<Transcoder>>,
+    callable: HashMap<Vec<PathBuf>, Arc<Transcoder>>,
 }
 
 impl Descriptors {
@@ -36,6 +37,20 @@ impl Descriptors {
         let pool = descriptors::load(&files)?;
         self.known().pools.insert(files, pool.clone());
         Ok(pool)
+    }
+
+    /// The methods that files say, for calls of the gateway's own.
+    ///
+    /// # Errors
+    /// The first file that can't be read.
+    pub(crate) fn callable(&self, files: &[FilePath]) -> Result<Arc<Transcoder>, DescriptorFault> {
+        let key: Vec<PathBuf> = files.iter().map(|file| file.as_path().into()).collect();
+        if let Some(made) = self.known().callable.get(&key) {
+            return Ok(Arc::clone(made));
+        }
+        let made = Arc::new(Transcoder::callable(&self.pool(files)?));
+        self.known().callable.insert(key, Arc::clone(&made));
+        Ok(made)
     }
 
     /// The ways to methods that a route offers, made by `make` if they are not there yet.

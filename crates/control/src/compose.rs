@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use lintel_compose::{Ask, Does, Instead, Leg};
+use lintel_compose::{Ask, Does, Instead, Leg, Statuses};
+use lintel_grpc::status;
 use lintel_proxy::{
     Snapshot,
     compose::{Coalesce, Compose, Terms},
@@ -25,6 +26,7 @@ pub(crate) fn plan(snapshot: &Snapshot, compose: &Compose) -> Value {
             "service": terms.map(|terms| service(snapshot, terms)),
             "method": ask(leg).map(|ask| ask.method.as_str()),
             "target": ask(leg).map(|ask| ask.target.source()),
+            "grpc": terms.is_some_and(|terms| terms.rpc.is_some()),
             "timeout_ms": terms.and_then(|terms| terms.timeout).map(|timeout| timeout.as_millis()),
             "when": leg.when.as_ref().map(lintel_kernel::expr::Expr::source),
             "last_good_ms": terms.and_then(|terms| terms.copies.as_ref())
@@ -37,6 +39,7 @@ pub(crate) fn plan(snapshot: &Snapshot, compose: &Compose) -> Value {
         "legs": shown.collect::<Vec<_>>(),
         "body": body.source(),
         "interpreted": !body.is_plain(),
+        "streamed": compose.plan.streamed().is_some(),
         "error": compose.error.as_ref().map(|page| page.status.as_u16()),
     })
 }
@@ -62,8 +65,11 @@ fn text(snapshot: &Snapshot, compose: &Compose) -> String {
             let terms = compose.calls.get(*index).and_then(Option::as_ref);
             let does = match (ask(leg), terms) {
                 (Some(ask), Some(terms)) => {
-                    let service = service(snapshot, terms);
-                    format!("{} {} of {service}", ask.method, ask.target.source())
+                    let (service, target) = (service(snapshot, terms), ask.target.source());
+                    match &terms.rpc {
+                        Some(_) => format!("gRPC {} of {service}", target.trim_start_matches('/')),
+                        None => format!("{} {target} of {service}", ask.method),
+                    }
                 }
                 _ => "a fixed value".to_owned(),
             };
@@ -78,6 +84,7 @@ fn text(snapshot: &Snapshot, compose: &Compose) -> String {
         }
     }
     let made = match compose.plan.body().source() {
+        Some(filter) if compose.plan.streamed().is_some() => format!("{filter} (as it streams in)"),
         Some(filter) if compose.plan.body().is_plain() => format!("{filter} (spliced)"),
         Some(filter) => format!("{filter} (by jq)"),
         None => "an object of all legs".to_owned(),
@@ -153,10 +160,12 @@ fn facts(legs: &[Leg], leg: &Leg, terms: Option<&Terms>) -> String {
         let _ = write!(text, ", when {}", when.source());
     }
     for expected in ask(leg).iter().flat_map(|ask| &ask.expect) {
-        let (first, last) = (expected.statuses.start(), expected.statuses.end());
-        let _ = match first == last {
-            true => write!(text, ", {first}"),
-            false => write!(text, ", {first}-{last}"),
+        let _ = match &expected.statuses {
+            Statuses::Http(range) if range.start() == range.end() => {
+                write!(text, ", {}", range.start())
+            }
+            Statuses::Http(range) => write!(text, ", {}-{}", range.start(), range.end()),
+            Statuses::Grpc(code) => write!(text, ", {}", status::name(*code).to_ascii_uppercase()),
         };
         let _ = match &expected.instead {
             Instead::Body => write!(text, " is fine"),

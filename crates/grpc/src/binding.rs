@@ -23,6 +23,8 @@ pub struct Method {
     pub client_streaming: bool,
     /// Whether any number of messages come back.
     pub server_streaming: bool,
+    /// Whether it says that calling it changes nothing.
+    pub harmless: bool,
 }
 
 /// One way to a method.

@@ -10,6 +10,7 @@ pub mod frame;
 pub mod json;
 mod openapi;
 mod paths;
+pub mod pattern;
 pub mod reflection;
 mod request;
 mod response;

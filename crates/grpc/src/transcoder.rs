@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use http::Method as Verb;
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, prost_types::method_options::IdempotencyLevel};
 
 use crate::{
     binding::{Binding, Method},
@@ -51,9 +51,30 @@ pub enum Lookup<'a> {
 impl Transcoder {
     /// Of a service of which nothing is known yet.
     pub fn unknown() -> Self {
+        Self::of(&DescriptorPool::new())
+    }
+
+    /// The methods of all services of a pool, by the paths of their calls alone: whatever their
+    /// annotations say, no request leads to them.
+    pub fn callable(pool: &DescriptorPool) -> Self {
+        let mut transcoder = Self::of(pool);
+        for descriptor in pool
+            .services()
+            .flat_map(|service| service.methods().collect::<Vec<_>>())
+        {
+            if let Some(method) = transcoder.method(&descriptor) {
+                let path = method.path.as_str().into();
+                transcoder.methods.insert(path, method);
+            }
+        }
+        transcoder
+    }
+
+    fn of(pool: &DescriptorPool) -> Self {
+        let schema = Schema::new(pool);
         Self {
-            status: None,
-            schema: Schema::new(&DescriptorPool::new()),
+            status: schema.find("google.rpc.Status"),
+            schema,
             methods: HashMap::new(),
             first: HashMap::new(),
             bindings: Vec::new(),
@@ -70,15 +91,7 @@ impl Transcoder {
         services: &[&str],
         by_hand: ByHand<'_>,
     ) -> Result<Self, Vec<BindingFault>> {
-        let schema = Schema::new(pool);
-        let mut transcoder = Self {
-            status: schema.find("google.rpc.Status"),
-            schema,
-            methods: HashMap::new(),
-            first: HashMap::new(),
-            bindings: Vec::new(),
-            paths: Paths::default(),
-        };
+        let mut transcoder = Self::of(pool);
         let mut faults = Vec::new();
         for name in services {
             if pool.get_service_by_name(name).is_none() {
@@ -135,6 +148,7 @@ impl Transcoder {
             output: self.schema.find(descriptor.output().full_name())?,
             client_streaming: descriptor.is_client_streaming(),
             server_streaming: descriptor.is_server_streaming(),
+            harmless: is_harmless(descriptor),
         }))
     }
 
@@ -164,6 +178,11 @@ impl Transcoder {
     /// All ways to methods, in the order of their declaration.
     pub fn bindings(&self) -> &[Arc<Binding>] {
         &self.bindings
+    }
+
+    /// The paths of the calls of all methods.
+    pub fn calls(&self) -> impl Iterator<Item = &str> {
+        self.methods.keys().map(|path| &**path)
     }
 
     /// The method that a call of this path calls, such as `/package.Service/Method`.
@@ -227,4 +246,10 @@ impl Transcoder {
         }
         Lookup::MethodNotAllowed(allowed)
     }
+}
+
+/// Whether a method says that calling it changes nothing (`idempotency_level`).
+fn is_harmless(descriptor: &prost_reflect::MethodDescriptor) -> bool {
+    let options = descriptor.method_descriptor_proto().options.as_ref();
+    options.is_some_and(|options| options.idempotency_level() == IdempotencyLevel::NoSideEffects)
 }

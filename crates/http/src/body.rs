@@ -99,6 +99,13 @@ impl Body {
         self.allowance = limit;
     }
 
+    /// The same, unless less is allowed already.
+    pub const fn narrow(&mut self, limit: u64) {
+        if limit < self.allowance {
+            self.allowance = limit;
+        }
+    }
+
     /// Counts the data bytes that pass into `meter`.
     #[must_use]
     pub fn metered(mut self, meter: &Rc<Cell<u64>>) -> Self {

@@ -173,6 +173,7 @@ impl Backend {
                 harmless: true,
                 retry: Rules::Service,
                 max_answer: self.max_answer,
+                told: None,
                 timer: wait.timer,
             },
         );

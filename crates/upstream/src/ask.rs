@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::{
     Pools, Service,
+    deadline::Deadline,
     worker::{Answer, Call, Failure, Rules, Tried},
 };
 
@@ -35,6 +36,8 @@ pub struct Ask<'a> {
     pub retry: Rules<'a>,
     /// The largest body of an answer, in bytes.
     pub max_answer: usize,
+    /// What the service is told of how long the asker waits.
+    pub told: Option<Deadline>,
     /// The timer of the task that this runs in.
     pub timer: &'a Timer,
 }
@@ -70,6 +73,26 @@ pub struct Unanswered {
 }
 
 impl Pools {
+    /// Asks a service, and waits for the head of the answer: its body is read as it is polled, by the
+    /// timer of the task. `max_answer` does not bound it.
+    ///
+    /// # Errors
+    /// There is no head in time.
+    ///
+    /// # Cancel safety
+    /// Dropping the future, or the body, closes an HTTP/1 connection and resets an HTTP/2 stream.
+    pub async fn open(
+        &self,
+        service: &Arc<Service>,
+        mut ask: Ask<'_>,
+    ) -> Result<Answer, Unanswered> {
+        name_host(service, &mut ask.head.headers);
+        let (timer, until) = (ask.timer, ask.until);
+        let asked = Box::pin(self.answer(service, &mut ask));
+        let asked = timer.timeout_at(until, asked).await;
+        asked.unwrap_or_else(|_elapsed| Err(Unanswered::late()))
+    }
+
     /// Asks a service, and reads the answer to its end.
     ///
     /// # Errors
@@ -86,17 +109,24 @@ impl Pools {
         asked.unwrap_or_else(|_elapsed| Err(Unanswered::late()))
     }
 
-    async fn whole(&self, service: &Arc<Service>, ask: &mut Ask<'_>) -> Result<Reply, Unanswered> {
+    async fn answer(
+        &self,
+        service: &Arc<Service>,
+        ask: &mut Ask<'_>,
+    ) -> Result<Answer, Unanswered> {
         let mut again = false;
-        let answer = loop {
+        loop {
             match self.send(service, ask.call()).await {
                 // A question that met a connection which the service was about to close.
                 Err(failure) if failure.facts.kind == Kind::Reset && ask.harmless && !again => {
                     again = true;
                 }
-                answered => break answered?,
+                answered => return Ok(answered?),
             }
-        };
+        }
+    }
+
+    async fn whole(&self, service: &Arc<Service>, ask: &mut Ask<'_>) -> Result<Reply, Unanswered> {
         let Answer {
             response,
             endpoint,
@@ -104,7 +134,7 @@ impl Pools {
             // The place among the service's requests is held until all of the answer is there.
             place: _place,
             ..
-        } = answer;
+        } = self.answer(service, ask).await?;
         let (head, body) = response.into_parts();
         match whole(body, ask.max_answer).await {
             Ok((body, trailers)) => Ok(Reply {
@@ -142,7 +172,7 @@ impl Ask<'_> {
             retry: self.retry,
             guard: None,
             hurried: self.hurried,
-            told: None,
+            told: self.told,
         }
     }
 }

@@ -28,6 +28,9 @@ pub(crate) const LEGS: &str = "$legs";
 /// The variable that holds the element that a leg is made for.
 const ITEM: &str = "$item";
 
+/// The variable that holds the body that the client sent.
+pub(crate) const REQUEST: &str = "$request";
+
 /// Words of filters that can go deeper than their text and their input do.
 const DEEP: [&str; 11] = [
     "def",
@@ -78,6 +81,7 @@ pub(crate) struct Input {
     pub(crate) input: Value,
     pub(crate) legs: Value,
     pub(crate) item: Value,
+    pub(crate) request: Value,
 }
 
 impl Jq {
@@ -89,7 +93,7 @@ impl Jq {
             .map_err(|errors| fault::unreadable(code, &errors))?;
         let compiler = Compiler::<_, Native<Data>>::default()
             .with_funs(functions::native())
-            .with_global_vars([LEGS, ITEM]);
+            .with_global_vars([LEGS, ITEM, REQUEST]);
         let filter = compiler.compile(modules);
         let filter = filter.map_err(|errors| fault::undefined(code, &errors))?;
         let is_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
@@ -109,9 +113,10 @@ impl Jq {
         input: impl FnOnce() -> Result<Input, String> + Send,
     ) -> Result<Vec<u8>, String> {
         budget::within(self.deep, || {
-            let Input { input, legs, item } = input()?;
-            let context = Ctx::<Data>::new(Stepping(&self.filter.lut), Vars::new([legs, item]));
-            let mut all = self.filter.id.run((context, input)).map(unwrap_valr);
+            let seen = input()?;
+            let variables = Vars::new([seen.legs, seen.item, seen.request]);
+            let context = Ctx::<Data>::new(Stepping(&self.filter.lut), variables);
+            let mut all = self.filter.id.run((context, seen.input)).map(unwrap_valr);
             let first = all.next().ok_or("the filter makes no value")?;
             let first = first.map_err(|error| error.to_string())?;
             if all.next().is_some() {

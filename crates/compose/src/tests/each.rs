@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::fake::{Comes, Event, Fake, exchange, fixed, get, plan, text};
-use crate::{Body, Does, Each, Leg, Reason};
+use crate::{Body, Does, Each, Leg, Reason, Sends};
 
 fn each(mut leg: Leg, over: &str, change: impl FnOnce(&mut Each)) -> Leg {
     if let Does::Ask(ask) = &mut leg.does {
@@ -116,7 +116,9 @@ fn filters_see_the_element() {
     let mut leg = each(get("b", "/p"), ".a", |each| each.batch = Some(9)).or_else("0");
     if let Does::Ask(ask) = &mut leg.does {
         ask.method = http::Method::POST;
-        ask.body = Some(Body::parse("{ ids: $item, first: $item[0] }", &["a", "b"]).unwrap());
+        ask.harmless = false;
+        let filter = Body::parse("{ ids: $item, first: $item[0] }", &["a", "b"]).unwrap();
+        ask.sends = Some(Sends::Filter(filter));
     }
     let plan = plan(vec![fixed("a", "[3,4]"), leg], Some(".b"));
     let fake = Fake::new(vec![Comes::Echo, Comes::Body]);

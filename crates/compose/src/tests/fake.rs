@@ -17,7 +17,9 @@ use lintel_kernel::{
     testing,
 };
 
-use crate::{Ask, Body, Caller, Calling, Does, Leg, Missed, Plan, Reason, Reply, Results, run};
+use crate::{
+    Ask, Body, Caller, Calling, Does, Leg, Missed, Plan, Reads, Reason, Reply, Results, run, value,
+};
 
 pub(super) fn exchange(target: &str) -> Exchange {
     testing::exchange(Request::get(target))
@@ -32,7 +34,9 @@ pub(super) fn get(name: &str, target: &str) -> Leg {
             target: Template::parse_among(target).unwrap(),
             query: Vec::new(),
             headers: Vec::new(),
-            body: None,
+            sends: None,
+            harmless: true,
+            reads: Reads::Json,
             expect: Vec::new(),
             each: None,
         })),
@@ -103,6 +107,8 @@ pub(super) enum Event {
 #[derive(Default)]
 pub(super) struct Fake {
     pub(super) comes: Vec<Comes>,
+    /// What the client has sent; nothing is `null`.
+    pub(super) sent: Bytes,
     pub(super) events: Rc<RefCell<Vec<Event>>>,
     ready: Rc<RefCell<Vec<usize>>>,
     pub(super) open: Rc<RefCell<Vec<usize>>>,
@@ -130,6 +136,13 @@ impl Drop for Guard {
 }
 
 impl Caller for Fake {
+    fn sent(&self) -> Bytes {
+        match self.sent.is_empty() {
+            true => Bytes::from_static(value::NULL),
+            false => self.sent.clone(),
+        }
+    }
+
     fn call(&self, leg: usize, request: crate::Request) -> Calling<'_> {
         let event = Event::Called(leg, request.target.to_string());
         self.events.borrow_mut().push(event);
@@ -145,6 +158,7 @@ impl Caller for Fake {
             Ok(Reply {
                 status: StatusCode::from_u16(status).unwrap(),
                 headers: HeaderMap::new(),
+                call: None,
                 body,
                 endpoint: None,
                 attempts: 1,

@@ -3,6 +3,7 @@
 mod bounds;
 mod each;
 mod fake;
+mod fills;
 mod filters;
 mod last_good;
 mod plans;

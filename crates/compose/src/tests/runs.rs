@@ -4,7 +4,7 @@ use lintel_kernel::expr::{Legs as _, Template};
 use proptest::prelude::*;
 
 use super::fake::{Comes, Event, Fake, exchange, fixed, get, plan, text};
-use crate::{Body, Does, Expected, Instead, Leg, Reason};
+use crate::{Body, Does, Expected, Instead, Leg, Reason, Sends, Statuses};
 
 const WELL: Comes = Comes::Answer(200, "{\"id\":\"u 7/..\",\"n\":3}");
 
@@ -89,11 +89,11 @@ fn statuses_can_be_expected() {
     let mut leg = get("a", "/");
     ask(&mut leg).expect = vec![
         Expected {
-            statuses: 404..=404,
+            statuses: Statuses::Http(404..=404),
             instead: Instead::Value(Bytes::from_static(b"null")),
         },
         Expected {
-            statuses: 409..=410,
+            statuses: Statuses::Http(409..=410),
             instead: Instead::Body,
         },
     ];
@@ -182,7 +182,8 @@ fn parameters_without_a_value_are_left_out() {
 fn bodies_are_made_of_other_legs() {
     let mut leg = get("b", "/").after(&[0]).or_else("null");
     let filter = Body::parse("{ ids: [.a.n, .a.n + 1] }", &["a", "b"]).unwrap();
-    ask(&mut leg).body = Some(filter);
+    ask(&mut leg).sends = Some(Sends::Filter(filter));
+    ask(&mut leg).harmless = false;
     ask(&mut leg).method = Method::POST;
     let plan = plan(vec![get("a", "/"), leg], None);
     let fake = Fake::new(vec![WELL, WELL]);

@@ -18,7 +18,7 @@ mod service;
 pub use listener::settings as server_tls;
 pub use reflected::Reflected;
 pub use revocations::Revocations;
-pub(crate) use route::{Wrong, circular, leg_names, transcoder, waits};
+pub(crate) use route::{Wrong, circular, leg_names, misfits, transcoder, waits};
 pub(crate) use service::upstream_tls;
 
 use std::{collections::HashMap, sync::Arc};

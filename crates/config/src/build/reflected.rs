@@ -13,6 +13,7 @@ use lintel_grpc::{
     descriptors::{self, Pool},
 };
 use lintel_proxy::{
+    compose::{Compose, Methods},
     grpc::Calls,
     snapshot::{Action, Route},
 };
@@ -20,9 +21,12 @@ use lintel_upstream::Service;
 
 use super::{
     Builder,
-    route::{grpc_of, transcoder_of},
+    route::{grpc_of, misfits, transcoder_of},
 };
-use crate::model::{self, Action as Declared, To, ToGrpc};
+use crate::{
+    model::{self, Action as Declared, Leg, To, ToGrpc},
+    text::{LegName, Name},
+};
 
 /// A service whose descriptors come by reflection.
 pub struct Reflected {
@@ -42,12 +46,25 @@ pub struct Reflected {
 #[derive(Default)]
 pub(super) struct Known(Mutex<Option<Pool>>);
 
-/// A route, and what its calls are made by.
-pub(super) struct Waiting {
-    pub(super) route: String,
-    pub(super) index: usize,
-    pub(super) to: ToGrpc,
-    pub(super) calls: Arc<Calls>,
+/// A route, and what it wants to know.
+struct Waiting {
+    route: String,
+    wants: Wants,
+}
+
+/// What is told of the methods.
+enum Wants {
+    /// The ways to them.
+    Ways {
+        index: usize,
+        to: Box<ToGrpc>,
+        calls: Arc<Calls>,
+    },
+    /// Those that legs call.
+    Legs {
+        methods: Arc<Methods>,
+        legs: Vec<(LegName, Box<Leg>)>,
+    },
 }
 
 /// Those of a configuration, with what was known of them before.
@@ -63,16 +80,24 @@ pub(super) fn build(
             continue;
         };
         let waiting = model.routes.values().zip(routes);
-        let waiting = waiting.filter_map(|(declared, route)| match (&declared.to, &route.action) {
-            (To::Action(Declared::Grpc(to)), Action::Grpc(calls)) if to.service == *name => {
-                Some(Waiting {
-                    route: route.name.to_string(),
-                    index,
-                    to: (**to).clone(),
-                    calls: Arc::clone(calls),
-                })
-            }
-            _ => None,
+        let waiting = waiting.filter_map(|(declared, route)| {
+            let wants = match (&declared.to, &route.action) {
+                (To::Action(Declared::Grpc(to)), Action::Grpc(calls)) if to.service == *name => {
+                    Wants::Ways {
+                        index,
+                        to: to.clone(),
+                        calls: Arc::clone(calls),
+                    }
+                }
+                (To::Action(Declared::Compose(to)), Action::Compose(compose)) => {
+                    of_legs(name, to, compose)?
+                }
+                _ => return None,
+            };
+            Some(Waiting {
+                route: route.name.to_string(),
+                wants,
+            })
         });
         let waiting: Vec<Waiting> = waiting.collect();
         if waiting.is_empty() {
@@ -92,15 +117,50 @@ pub(super) fn build(
     all
 }
 
+/// What the legs of a composition want to know of a service, if any calls a method of it.
+fn of_legs(service: &Name, to: &model::Compose, compose: &Compose) -> Option<Wants> {
+    let legs = to.legs.iter().zip(&compose.calls);
+    let mut methods = None;
+    let legs = legs.filter_map(|((name, leg), terms)| {
+        let rpc = terms.as_ref()?.rpc.as_ref()?;
+        let same = leg.service.as_ref() == Some(service);
+        same.then(|| {
+            methods.get_or_insert_with(|| Arc::clone(&rpc.methods));
+            (name.clone(), Box::new(leg.clone()))
+        })
+    });
+    let legs = legs.collect();
+    Some(Wants::Legs {
+        methods: methods?,
+        legs,
+    })
+}
+
+impl Wants {
+    /// The services whose methods are wanted; none for all.
+    fn services(&self) -> Vec<&str> {
+        match self {
+            Self::Ways { to, .. } => to.expose.iter().map(|name| name.as_str()).collect(),
+            Self::Legs { legs, .. } => {
+                let called = legs.iter().filter_map(|(_, leg)| leg.grpc.as_ref());
+                called.map(|method| method.service()).collect()
+            }
+        }
+    }
+}
+
 impl Reflected {
-    pub(super) fn new(
+    fn new(
         (service, settings): (&Arc<Service>, &model::Reflection),
         routes: Vec<Waiting>,
         before: Option<&Self>,
     ) -> Self {
-        let all = routes.iter().any(|waiting| waiting.to.expose.is_empty());
-        let exposed = routes.iter().flat_map(|waiting| &waiting.to.expose);
-        let mut wanted: Vec<String> = exposed.map(|name| name.as_str().to_owned()).collect();
+        let wanted = |waiting: &Waiting| {
+            let services = waiting.wants.services();
+            services.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let all = routes.iter().any(|waiting| wanted(waiting).is_empty());
+        let mut wanted: Vec<String> = routes.iter().flat_map(wanted).collect();
         wanted.sort_unstable();
         wanted.dedup();
         let made = Self {
@@ -170,19 +230,23 @@ impl Reflected {
 
     fn tell(&self, pool: &Pool) {
         let mut faults = Vec::new();
+        let mut callable = None;
         for waiting in &self.routes {
-            match transcoder_of(pool, &waiting.to) {
-                Ok(transcoder) => waiting.tell(transcoder),
-                Err(found) => {
-                    let told = |fault: BindingFault| {
-                        format!(
-                            "route `{}`: {}: {}",
-                            waiting.route, fault.method, fault.message
-                        )
-                    };
-                    faults.extend(found.into_iter().map(told));
+            let found = match &waiting.wants {
+                Wants::Ways { index, to, calls } => tell_ways(pool, *index, to, calls),
+                Wants::Legs { methods, legs } => {
+                    let known =
+                        callable.get_or_insert_with(|| Arc::new(Transcoder::callable(pool)));
+                    methods.replace(Arc::clone(known));
+                    leg_faults(known, legs)
                 }
-            }
+            };
+            let route = &waiting.route;
+            faults.extend(
+                found
+                    .into_iter()
+                    .map(|fault| format!("route `{route}`: {fault}")),
+            );
         }
         *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
     }
@@ -192,10 +256,34 @@ impl Reflected {
     }
 }
 
-impl Waiting {
-    fn tell(&self, transcoder: Transcoder) {
-        let mut grpc = grpc_of(&self.to, self.index, Arc::new(transcoder));
-        grpc.known = true;
-        self.calls.replace(grpc);
+/// Tells a route the ways to methods, unless they do not fit.
+fn tell_ways(pool: &Pool, index: usize, to: &ToGrpc, calls: &Calls) -> Vec<String> {
+    match transcoder_of(pool, to) {
+        Ok(transcoder) => {
+            let mut grpc = grpc_of(to, index, Arc::new(transcoder));
+            grpc.known = true;
+            calls.replace(grpc);
+            Vec::new()
+        }
+        Err(found) => {
+            let told = |fault: BindingFault| format!("{}: {}", fault.method, fault.message);
+            found.into_iter().map(told).collect()
+        }
     }
+}
+
+/// What legs get wrong about the methods; their calls fail, and those of others do not.
+fn leg_faults(known: &Transcoder, legs: &[(LegName, Box<Leg>)]) -> Vec<String> {
+    let found = legs.iter().flat_map(|(name, leg)| {
+        let found = misfits(known, leg).into_iter();
+        found.map(move |misfit| match misfit.path.is_empty() {
+            true => format!("leg `{name}`: {}", misfit.message),
+            false => format!(
+                "leg `{name}`: `{}`: {}",
+                misfit.path.join("."),
+                misfit.message
+            ),
+        })
+    });
+    found.collect()
 }

@@ -5,6 +5,7 @@ mod coalesced;
 mod compose;
 mod grpc;
 mod overload;
+mod rpc;
 mod split;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub(crate) use compose::{circular, names as leg_names, waits};
 pub(crate) use grpc::{Wrong, transcoder};
 pub(super) use grpc::{grpc_of, transcoder_of};
 pub(super) use overload::overload;
+pub(crate) use rpc::misfits;
 
 use super::{
     Builder,
@@ -186,7 +188,7 @@ fn action(builder: &Builder<'_>, route: &str, to: &To) -> Result<Action, Fault> 
                 Action::Compose(compose) => Some(&**compose),
                 _ => None,
             });
-            let compose = compose::build(to, before, find);
+            let compose = compose::build(builder.loaded, to, before, find);
             Action::Compose(Box::new(compose.map_err(|fault| fault.under("compose"))?))
         }
         To::Action(model::Action::Respond(respond)) => {

@@ -117,14 +117,14 @@ fn coalesce(
 }
 
 /// A composition and where it stands.
-struct Place<'a> {
-    scope: Scope<'a>,
-    base: &'a [&'a str; 4],
+pub(super) struct Place<'a> {
+    pub(super) scope: Scope<'a>,
+    pub(super) base: &'a [&'a str; 4],
     names: &'a [&'a str],
 }
 
 impl Place<'_> {
-    fn path<'p>(&self, keys: &[&'p str]) -> Vec<&'p str>
+    pub(super) fn path<'p>(&self, keys: &[&'p str]) -> Vec<&'p str>
     where
         Self: 'p,
     {
@@ -133,7 +133,12 @@ impl Place<'_> {
         path
     }
 
-    fn error(&self, code: &'static str, keys: &[&str], message: impl Into<String>) -> Diagnostic {
+    pub(super) fn error(
+        &self,
+        code: &'static str,
+        keys: &[&str],
+        message: impl Into<String>,
+    ) -> Diagnostic {
         let path = [&self.base[..], keys].concat();
         Diagnostic::error(code, message)
             .at(self.scope.loaded.locate(&path), "")
@@ -174,13 +179,16 @@ impl Place<'_> {
             found.extend(filter.and_then(|filter| self.filter(&["legs", name, key], filter)));
         }
         self.each(name, leg, found);
+        self.values(name, leg, found);
+        self.rpc(name, leg, found);
+        self.question(name, leg, found);
     }
 
     /// A leg does one thing.
     fn does(&self, name: &str, leg: &Leg, found: &mut Vec<Diagnostic>) {
-        let targets = leg.targets();
+        let asks = leg.asks();
         let keys = ["legs", name];
-        let one = match (&leg.value, &leg.service, targets.as_slice()) {
+        let one = match (&leg.value, &leg.service, asks.as_slice()) {
             (None, Some(_), [_]) | (Some(_), None, []) => None,
             (None, None, []) => Some("does nothing"),
             (Some(_), _, _) => Some("asks, and has a fixed value"),
@@ -193,12 +201,12 @@ impl Place<'_> {
             found.push(
                 self.error(code::ONE_OF, &keys, format!("leg `{name}` {what}"))
                     .at(self.scope.loaded.locate_key(&path), "")
-                    .expected("`service` with one of `get`, `post`, `put`, `patch` and `delete`, or `value` alone")
+                    .expected("`service` with one of `get`, `post`, `put`, `patch`, `delete`, `grpc` and `graphql`, or `value` alone")
                     .help("write `{ service: NAME, get: /PATH }`"),
             );
         }
         if leg.body.is_some()
-            && let [(key @ "get", ..)] = targets.as_slice()
+            && let [key @ "get"] = asks.as_slice()
         {
             let keys = ["legs", name, "body"];
             found.push(
@@ -235,10 +243,15 @@ impl Place<'_> {
         }
         let templates = leg.targets().into_iter().map(|(_, _, text)| text);
         let templates = templates
+            .chain(leg.graphql.iter().map(|query| &query.path))
             .chain(leg.query.values())
             .chain(leg.headers.values());
-        for text in templates.filter_map(|text| text.compile().ok()) {
-            if text.exprs().any(Expr::reads_item) {
+        let values = leg.values().filter_map(|(_, value)| value.compile().ok());
+        let in_values = values.map(|value| value.exprs().into_iter().any(Expr::reads_item));
+        let compiled = templates.filter_map(|text| text.compile().ok());
+        let in_texts = compiled.map(|text| text.exprs().any(Expr::reads_item));
+        for reads in in_texts.chain(in_values) {
+            if reads {
                 let keys = ["legs", name];
                 let path = self.path(&keys);
                 found.push(
@@ -299,8 +312,8 @@ impl Place<'_> {
                 _ => continue,
             };
             if nearest(word, ["body"]).is_some() {
-                let statuses = statuses.to_string();
-                let keys = ["legs", name, "expect", &statuses];
+                let statuses = self.expected(name, &statuses.to_string());
+                let keys = ["legs", name, "expect", statuses];
                 found.push(
                     self.error(
                         code::INVALID_VALUE,
@@ -313,7 +326,7 @@ impl Place<'_> {
         }
     }
 
-    fn target(&self, keys: &[&str], target: &LegTemplate) -> Option<Diagnostic> {
+    pub(super) fn target(&self, keys: &[&str], target: &LegTemplate) -> Option<Diagnostic> {
         let text = target.source();
         let path = text.split('?').next().unwrap_or_default();
         let message = if !text.starts_with('/') {
@@ -327,7 +340,7 @@ impl Place<'_> {
         Some(told.help("write the whole path, such as `/users/${claims.sub}`"))
     }
 
-    fn template(&self, keys: &[&str], text: &LegTemplate) -> Vec<Diagnostic> {
+    pub(super) fn template(&self, keys: &[&str], text: &LegTemplate) -> Vec<Diagnostic> {
         let Ok(template) = text.compile() else {
             return Vec::new();
         };
@@ -337,7 +350,7 @@ impl Place<'_> {
             .collect()
     }
 
-    fn expr(&self, keys: &[&str], text: &str, expr: &Expr) -> Option<Diagnostic> {
+    pub(super) fn expr(&self, keys: &[&str], text: &str, expr: &Expr) -> Option<Diagnostic> {
         let path = [&self.base[..], keys].concat();
         if let Some(fault) = self.scope.fault(&path, text, expr) {
             return Some(fault);

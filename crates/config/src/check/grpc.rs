@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The routes that call a gRPC service, with what they say of it.
-fn calls<'a>(check: &Check<'a>) -> Vec<(&'a Name, &'a ToGrpc, &'a Service)> {
+pub(super) fn calls<'a>(check: &Check<'a>) -> Vec<(&'a Name, &'a ToGrpc, &'a Service)> {
     let model = &check.loaded.model;
     let routes = model.routes.iter();
     routes

@@ -14,6 +14,8 @@ mod expressions;
 mod files;
 mod groups;
 mod grpc;
+mod leg_calls;
+mod leg_queries;
 mod listeners;
 mod overload;
 mod plain_secrets;
@@ -63,6 +65,7 @@ pub(crate) fn errors(loaded: &Loaded, check_files: bool, out: &mut Vec<Diagnosti
         files::check(&mut check);
         directory::file(&mut check);
         grpc::descriptors(&mut check);
+        leg_calls::descriptors(&mut check);
     }
 }
 

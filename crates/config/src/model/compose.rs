@@ -1,11 +1,15 @@
 use std::collections::BTreeMap;
 
+use lintel_compose::query::Operation;
 use lintel_kernel::{ByteSize, Duration, config};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Respond, Table};
-use crate::text::{ExprText, FieldName, Filter, LegExpr, LegName, LegTemplate, Name, StatusRange};
+use super::{GrpcJson, Respond, Table};
+use crate::text::{
+    ExprText, FieldName, Filter, LegExpr, LegName, LegStatus, LegTemplate, LegValue, Name,
+    QueryText, RpcMethod,
+};
 
 /// Makes one answer of several calls. The calls, its legs, run side by side; a leg that reads what
 /// another one brings waits for it.
@@ -63,6 +67,11 @@ pub struct Compose {
     /// How much all legs together may bring. The leg that goes beyond fails as `too_large`.
     #[serde(default = "eight_mebibytes")]
     pub max_body: ByteSize,
+
+    /// How large the client's body may be, where something reads it: `request.body` in expressions,
+    /// `$request.body` in filters. It is to be JSON. Beyond that the client gets 413.
+    #[serde(default = "one_mebibyte")]
+    pub max_request: ByteSize,
 }
 
 impl Compose {
@@ -102,6 +111,27 @@ pub struct Leg {
     #[serde(default)]
     pub delete: Option<LegTemplate>,
 
+    /// Calls this method of the service, which speaks gRPC (`protocol: grpc`) and whose `descriptors`
+    /// or `reflection` say what its methods are. One message goes there, and one comes back.
+    #[serde(default)]
+    pub grpc: Option<RpcMethod>,
+
+    /// The message of a call of gRPC, as JSON has it. Texts may have `${…}` in them; one that is an
+    /// expression alone stands for its value with its type. A member is left out where the client has
+    /// left out the parameter, field, cookie or part of its body that it is; any other absent value
+    /// lets the leg fail as `no_value`. `body` makes the message by a filter. Default: an empty one.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "user_id": "${claims.sub}" }))]
+    pub message: Option<LegValue>,
+
+    /// How the answer to a call of gRPC is written as JSON. Default: as protobuf's own mapping has it.
+    #[serde(default)]
+    pub json: Option<GrpcJson>,
+
+    /// Asks with a query of GraphQL; the `data` of the response is the value of the leg.
+    #[serde(default)]
+    pub graphql: Option<LegQuery>,
+
     /// Asks nobody: this is the value of the leg.
     #[serde(default, deserialize_with = "present")]
     pub value: Option<Value>,
@@ -119,7 +149,8 @@ pub struct Leg {
     #[serde(default)]
     pub forward: Option<Vec<FieldName>>,
 
-    /// The body of the call: a jq filter over the legs, sent as JSON.
+    /// The body of the call: a jq filter over the legs and what the client sent (`$request.body`), sent
+    /// as JSON.
     #[serde(default)]
     #[schemars(example = &"{ ids: [.orders[].id] }")]
     pub body: Option<Filter>,
@@ -178,25 +209,34 @@ pub struct Leg {
     pub fallback: Option<Value>,
 
     /// Lets the last good answer to the same request stand in the place of the leg where its service
-    /// has none: for `timeout`, `unreachable`, `unavailable`, `too_large`, `not_json`, and `status`
-    /// with 5xx, 408 or 429. `fallback` stands in where there is no such answer. The same request is
-    /// one with the same method, path, query, body and host, and the same header fields of the leg's
+    /// has none: for `timeout`, `unreachable`, `unavailable`, `too_large`, `not_json`, `not_grpc`, and
+    /// `status` with 5xx, 408 or 429. `fallback` stands in where there is no such answer. The same
+    /// request is one with the same method, path, query, body and host, and the same header fields of the leg's
     /// own and of `forward`: where the answer depends on who asks, the leg has to say who asks.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "max_age": "10m" }))]
     pub last_good: Option<LastGood>,
 
     /// Statuses that count as success, beside 2xx, and what the leg brings then: `body` for the body
-    /// of the answer, or else this value. `{ 404: null }` makes nothing of what is not there.
+    /// of the answer, or else this value. `{ 404: null }` makes nothing of what is not there; so does
+    /// `{ NOT_FOUND: null }` where a method of gRPC is called.
     #[serde(default)]
-    pub expect: Table<StatusRange, Value>,
+    pub expect: Table<LegStatus, Value>,
 
-    /// Largest body of its answer. With a larger one it fails as `too_large`.
-    #[serde(default = "one_mebibyte")]
-    pub max_body: ByteSize,
+    /// Largest body of its answer. With a larger one it fails as `too_large`. Default: `1MiB`; a leg
+    /// that is the whole answer (`body: .NAME`) and that nothing else waits for streams through, of
+    /// any size and type, unless it says this.
+    #[serde(default)]
+    #[schemars(example = &"64KiB")]
+    pub max_body: Option<ByteSize>,
 }
 
 impl Leg {
+    /// How large its answer may be, in bytes.
+    pub fn most(&self) -> usize {
+        self.max_body.unwrap_or(one_mebibyte()).as_usize()
+    }
+
     /// The ways to ask that it names.
     pub fn targets(&self) -> Vec<(&'static str, http::Method, &LegTemplate)> {
         let all = [
@@ -209,6 +249,24 @@ impl Leg {
         let all = all.into_iter();
         all.filter_map(|(key, method, target)| Some((key, method, target.as_ref()?)))
             .collect()
+    }
+
+    /// The keys by which it asks.
+    pub fn asks(&self) -> Vec<&'static str> {
+        let targets = self.targets().into_iter().map(|(key, ..)| key);
+        let grpc = self.grpc.as_ref().map(|_| "grpc");
+        let graphql = self.graphql.as_ref().map(|_| "graphql");
+        targets.chain(grpc).chain(graphql).collect()
+    }
+
+    /// The values in it that have places, and the keys that lead to them.
+    pub fn values(&self) -> impl Iterator<Item = (Vec<&str>, &LegValue)> {
+        let message = self.message.iter();
+        let message = message.map(|message| (vec!["message"], message));
+        let variables = self.graphql.iter().flat_map(|query| &query.variables);
+        let variables =
+            variables.map(|(name, value)| (vec!["graphql", "variables", name.as_str()], value));
+        message.chain(variables)
     }
 
     /// Whether the answer can do without it.
@@ -248,6 +306,47 @@ pub struct LastGood {
     /// How much memory those of the leg may take, for all workers together. The least used go first.
     #[serde(default = "eight_mebibytes")]
     pub max_size: ByteSize,
+}
+
+/// A question in GraphQL, sent by `POST` as JSON.
+#[config]
+pub struct LegQuery {
+    /// The operation, with the fragments that it needs. It is the same for every request: what changes
+    /// goes into `variables`.
+    pub query: QueryText,
+
+    /// The variables, as `message` has its members.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "id": "${claims.sub}" }))]
+    pub variables: BTreeMap<String, LegValue>,
+
+    /// The name of the operation that is asked for, where `query` has several.
+    #[serde(default)]
+    pub operation: Option<String>,
+
+    /// Where the service takes queries.
+    #[serde(default = "slash_graphql")]
+    pub path: LegTemplate,
+
+    /// Whether `data` counts where the response lists `errors`, too. Without it the leg fails as
+    /// `graphql_errors` then.
+    #[serde(default)]
+    pub partial: bool,
+}
+
+impl LegQuery {
+    /// The operation that is asked for; none where that is not clear.
+    pub fn asked(&self) -> Option<Operation> {
+        let mut all = self.query.operations();
+        match &self.operation {
+            Some(name) => {
+                let mut all = all.into_iter();
+                all.find(|operation| operation.name.as_ref() == Some(name))
+            }
+            None if all.len() == 1 => all.pop(),
+            None => None,
+        }
+    }
 }
 
 /// What a client gets when a required leg fails.
@@ -291,6 +390,11 @@ const fn ten_minutes() -> Duration {
 
 const fn thousand() -> u32 {
     1000
+}
+
+#[expect(clippy::unwrap_used, reason = "a path without expressions compiles")]
+fn slash_graphql() -> LegTemplate {
+    "/graphql".parse().unwrap()
 }
 
 const fn hundred() -> u32 {

@@ -35,7 +35,7 @@ pub use action::{
     Action, CohortCookie, Redirect, Respond, Split, To, ToService, VariantOverride, Weight,
 };
 pub use admin::Admin;
-pub use compose::{Coalesce, Compose, ComposeError, Leg};
+pub use compose::{Coalesce, Compose, ComposeError, Leg, LegQuery};
 pub use defaults::{Defaults, ErrorPage};
 pub use directory::Directory;
 pub use expectation::{

@@ -1,7 +1,13 @@
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
-use lintel_compose::{Body, FilterFault};
+use lintel_compose::{
+    Body, Fill, FillFault, FilterFault,
+    query::{Operation, operations},
+};
 use lintel_kernel::expr::{Expr, ExprError, Template};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{TextError, text_type};
 
@@ -94,6 +100,41 @@ impl fmt::Debug for LegTemplate {
 
 text_type!(LegTemplate, "leg-template"; "${legs.profile.body.id}");
 
+/// A value whose texts may have `${…}` in them. A text that is one expression alone stands for its
+/// value with the type that it has: a number, a list, an object.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct LegValue(Value);
+
+impl LegValue {
+    /// The value as it is written.
+    pub const fn source(&self) -> &Value {
+        &self.0
+    }
+
+    /// Compiles it.
+    ///
+    /// # Errors
+    /// A text in it does not compile.
+    pub fn compile(&self) -> Result<Fill, FillFault> {
+        Fill::parse(&self.0)
+    }
+}
+
+impl JsonSchema for LegValue {
+    fn schema_name() -> Cow<'static, str> {
+        "LegValue".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Value::json_schema(generator)
+    }
+}
+
 /// An expression over the request and the legs, such as `legs.profile.status == 200`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LegExpr(String);
@@ -135,6 +176,50 @@ impl fmt::Debug for LegExpr {
 }
 
 text_type!(LegExpr, "leg-expression"; "legs.profile.status == 200");
+
+/// A text of GraphQL with the operation that a leg asks for: `query($id: ID!) { user(id: $id) { name } }`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct QueryText(String);
+
+impl QueryText {
+    /// The text as it is written.
+    pub fn source(&self) -> &str {
+        &self.0
+    }
+
+    /// The operations in it.
+    pub fn operations(&self) -> Vec<Operation> {
+        // It was read when the text was.
+        operations(&self.0).unwrap_or_default()
+    }
+}
+
+impl FromStr for QueryText {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        match operations(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(fault) => Err(TextError::new(format!("this is not a query: {}", fault.message))
+                .at(fault.offset)
+                .hint("write it as GraphQL has it, such as `query($id: ID!) { user(id: $id) { name } }`")),
+        }
+    }
+}
+
+impl fmt::Display for QueryText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for QueryText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+text_type!(QueryText, "graphql-query"; "query($id: ID!) { user(id: $id) { name } }");
 
 /// A jq filter over the values of the legs, such as `{ name: .profile.name, orders }`.
 #[derive(Clone, PartialEq, Eq)]

@@ -47,6 +47,59 @@ impl fmt::Display for RpcName {
 
 text_type!(RpcName, "rpc-name"; "acme.users.v1.Users");
 
+/// A method of a gRPC service: `wallet.v1.Wallet/GetBalance`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcMethod(String);
+
+impl RpcMethod {
+    /// The full name of the service.
+    pub fn service(&self) -> &str {
+        self.0.split_once('/').map_or("", |(service, _)| service)
+    }
+
+    /// The path of a call.
+    pub fn path(&self) -> String {
+        format!("/{}", self.0)
+    }
+}
+
+impl FromStr for RpcMethod {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let fits = |text: &str| {
+            let named = text.split_once('/');
+            named.is_some_and(|(service, method)| {
+                let method: Result<RpcName, _> = method.parse();
+                let simple = method.is_ok_and(|method| !method.0.contains('.'));
+                service.parse::<RpcName>().is_ok() && simple
+            })
+        };
+        if fits(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        let error = TextError::new(format!("`{text}` is not a method of a service"));
+        let bare = text.trim_start_matches('/');
+        let slashed = bare.rsplit_once('.');
+        let slashed = slashed.map(|(service, method)| format!("{service}/{method}"));
+        Err(match slashed {
+            _ if fits(bare) => error.hint(format!("write `{bare}`")),
+            Some(better) if fits(&better) => error.hint(format!("write `{better}`")),
+            _ => error.hint(
+                "write the service with its package, and the method: `wallet.v1.Wallet/GetBalance`",
+            ),
+        })
+    }
+}
+
+impl fmt::Display for RpcMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_type!(RpcMethod, "rpc-method"; "wallet.v1.Wallet/GetBalance");
+
 /// A path with fields of a message in it, as `google.api.http` has it:
 /// `/v1/{name=shelves/*/books/*}:archive`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -80,9 +80,14 @@ impl StandIn {
     /// Learns what the routes know of gRPC services.
     pub(super) fn learn(&self, built: &Built) {
         let routes = built.generation.snapshot.routes.iter();
-        let methods = routes.filter_map(|route| match &route.action {
-            Action::Grpc(grpc) => Some(Arc::clone(&grpc.current().transcoder)),
-            _ => None,
+        let methods = routes.flat_map(|route| match &route.action {
+            Action::Grpc(grpc) => vec![Arc::clone(&grpc.current().transcoder)],
+            Action::Compose(compose) => {
+                let calls = compose.calls.iter().flatten();
+                let calls = calls.filter_map(|terms| terms.rpc.as_ref());
+                calls.filter_map(|rpc| rpc.methods.current()).collect()
+            }
+            _ => Vec::new(),
         });
         self.script.methods.replace(methods.collect());
     }

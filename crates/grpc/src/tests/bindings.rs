@@ -490,3 +490,28 @@ fn methods_are_bound_by_hand() {
         "the descriptors have no service `library.v1.Shop`"
     );
 }
+
+#[test]
+fn methods_are_called_whatever_their_annotations_say() {
+    let text = r#"
+        syntax = "proto3";
+        package t;
+        import "google/api/annotations.proto";
+        service S {
+          rpc Read(M) returns (M) { option idempotency_level = NO_SIDE_EFFECTS; }
+          rpc Put(M) returns (M) { option idempotency_level = IDEMPOTENT; }
+          rpc Watch(M) returns (stream M) { option (google.api.http) = { get: "/{nobody}" }; }
+        }
+        message M { int32 a = 1; }
+    "#;
+    let pool = descriptors::parse(&[("t.proto", text)]).unwrap();
+    assert!(Transcoder::new(&pool, &[], &[]).is_err());
+    let known = Transcoder::callable(&pool);
+    let mut paths: Vec<&str> = known.calls().collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/t.S/Put", "/t.S/Read", "/t.S/Watch"]);
+    let method = |name: &str| known.method_at(&format!("/t.S/{name}")).unwrap();
+    assert!(method("Read").harmless && !method("Put").harmless);
+    assert!(method("Watch").server_streaming);
+    assert!(known.bindings().is_empty() && known.method_at("/t.S/Nothing").is_none());
+}

@@ -60,6 +60,8 @@ pub enum Attribute {
     Leg(Box<Leg>),
     /// `item` or `item.<member>`: the element that a leg of a composition is made for.
     Item(Vec<String>),
+    /// `request.body` or `request.body.<member>`: the JSON that the client sent, within a composition.
+    Sent(Vec<String>),
 }
 
 /// Every attribute as an operator writes it; what messages and completions list.
@@ -131,6 +133,7 @@ impl Attribute {
             }
             ("trace.id", None) => Self::TraceId,
             ("item", None) => Self::Item(Vec::new()),
+            ("request.body", None) => Self::Sent(Vec::new()),
             ("response.status", None) => Self::ResponseStatus,
             ("request.headers", Some(name)) => Self::RequestHeader(header_name(name)?),
             ("response.headers", Some(name)) => Self::ResponseHeader(header_name(name)?),
@@ -147,6 +150,10 @@ impl Attribute {
                 if let Some(path) = base.strip_prefix("item.") {
                     let names = path.split('.').chain(key);
                     return Ok(Self::Item(names.map(str::to_owned).collect()));
+                }
+                if let Some(path) = base.strip_prefix("request.body.") {
+                    let names = path.split('.').chain(key);
+                    return Ok(Self::Sent(names.map(str::to_owned).collect()));
                 }
                 if let Some(leg) = base.strip_prefix("legs.") {
                     return Ok(Self::Leg(Box::new(Leg::parse(leg, key)?)));
@@ -181,7 +188,27 @@ impl Attribute {
         }
     }
 
-    /// The attribute's value, if it is there.
+    /// Whether the client may leave it out at will: parameters, fields, cookies and its body.
+    pub const fn is_optional(&self) -> bool {
+        matches!(
+            self,
+            Self::Query(_) | Self::RequestHeader(_) | Self::Cookie(_) | Self::Sent(_)
+        )
+    }
+
+    /// The attribute's value with the type that it has, if it is there and not `null`.
+    pub fn value(&self, scope: Scope<'_>) -> Option<Value> {
+        let value = match self {
+            Self::Leg(leg) => leg.value(scope.legs?),
+            Self::Item(path) => scope.legs?.item(path),
+            Self::Sent(path) => scope.legs?.sent(path),
+            Self::Claim(path) => scope.exchange.identity.as_ref()?.claim(path).cloned(),
+            _ => Some(Value::String(self.text(scope)?.into_owned())),
+        };
+        value.filter(|value| !value.is_null())
+    }
+
+    /// The attribute's text, if it is there.
     pub fn text<'a>(&self, scope: Scope<'a>) -> Option<Cow<'a, str>> {
         let exchange = scope.exchange;
         Some(match self {
@@ -217,6 +244,7 @@ impl Attribute {
             Self::TraceId => Cow::Owned(format!("{:032x}", exchange.trace.trace_id)),
             Self::Leg(leg) => leg.text(scope.legs?)?,
             Self::Item(path) => super::legs::item(scope.legs?, path)?,
+            Self::Sent(path) => super::legs::sent(scope.legs?, path)?,
             Self::ResponseStatus => Cow::Owned(scope.response?.status.as_str().to_owned()),
             Self::ResponseHeader(name) => {
                 Cow::Borrowed(str::from_utf8(scope.response?.headers.get(name)?.as_bytes()).ok()?)

@@ -81,6 +81,21 @@ impl Program {
         reads.any(|read| matches!(read.what, What::One(Attribute::Item(_))))
     }
 
+    pub(super) fn reads_body(&self) -> bool {
+        let mut reads = self.reads.iter();
+        reads.any(|read| matches!(read.what, What::One(Attribute::Sent(_))))
+    }
+
+    pub(super) fn is_optional(&self) -> bool {
+        let mut reads = self.reads.iter();
+        !self.reads.is_empty()
+            && reads.all(|read| match &read.what {
+                What::One(attribute) => attribute.is_optional(),
+                What::AllRequestHeaders | What::AllQuery => true,
+                What::AllClaims => false,
+            })
+    }
+
     pub(super) fn holds(&self, scope: Scope<'_>) -> bool {
         matches!(self.run(scope), Some(Value::Bool(true)))
     }
@@ -132,6 +147,9 @@ impl What {
             }
             Self::One(Attribute::Item(path)) => {
                 return scope.legs?.item(path).as_ref().map(from_json);
+            }
+            Self::One(Attribute::Sent(path)) => {
+                return scope.legs?.sent(path).as_ref().map(from_json);
             }
             Self::One(Attribute::Leg(leg)) => {
                 return leg.value(scope.legs?).as_ref().map(from_json);

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use serde_json::Value;
+
 use super::{Attribute, ExprError, Leg, Scope, Written, cel, legs};
 
 /// A compiled expression.
@@ -22,7 +24,7 @@ impl Expr {
     /// A syntax error, or an attribute that does not exist.
     pub fn parse(source: &str) -> Result<Self, ExprError> {
         let parsed = Self::parse_among(source)?;
-        match parsed.legs().is_empty() && !parsed.reads_item() {
+        match parsed.legs().is_empty() && !parsed.reads_item() && !parsed.reads_body() {
             true => Ok(parsed),
             false => Err(legs::nowhere()),
         }
@@ -52,6 +54,15 @@ impl Expr {
         match &self.form {
             Form::Attribute(attribute) => attribute.text(scope),
             Form::Cel(program) => program.text(scope).map(Cow::Owned),
+        }
+    }
+
+    /// The value with the type that it has; `None` where the attribute is absent or the expression
+    /// fails.
+    pub fn value(&self, scope: Scope<'_>) -> Option<Value> {
+        match &self.form {
+            Form::Attribute(attribute) => attribute.value(scope),
+            Form::Cel(program) => program.json(scope),
         }
     }
 
@@ -112,6 +123,22 @@ impl Expr {
         match &self.form {
             Form::Attribute(attribute) => matches!(attribute, Attribute::Item(_)),
             Form::Cel(program) => program.reads_item(),
+        }
+    }
+
+    /// Whether it reads the body that the client sent.
+    pub fn reads_body(&self) -> bool {
+        match &self.form {
+            Form::Attribute(attribute) => matches!(attribute, Attribute::Sent(_)),
+            Form::Cel(program) => program.reads_body(),
+        }
+    }
+
+    /// Whether it reads something, and nothing but what a client may leave out at will.
+    pub fn is_optional(&self) -> bool {
+        match &self.form {
+            Form::Attribute(attribute) => attribute.is_optional(),
+            Form::Cel(program) => program.is_optional(),
         }
     }
 

@@ -20,6 +20,11 @@ pub trait Legs {
         let _ = path;
         None
     }
+    /// What stands at a place in the body that the client sent.
+    fn sent(&self, path: &[String]) -> Option<Value> {
+        let _ = path;
+        None
+    }
     /// What stands at a place in a leg's value.
     fn member(&self, leg: &str, path: &[String]) -> Option<Value>;
 }
@@ -119,6 +124,11 @@ pub(super) fn item<'a>(legs: &dyn Legs, path: &[String]) -> Option<Cow<'a, str>>
     Some(Cow::Owned(text))
 }
 
+/// The text of a part of the client's body.
+pub(super) fn sent<'a>(legs: &dyn Legs, path: &[String]) -> Option<Cow<'a, str>> {
+    plain(legs.sent(path)?).map(Cow::Owned)
+}
+
 fn plain(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
@@ -130,6 +140,6 @@ fn plain(value: Value) -> Option<String> {
 
 /// Where there are no legs.
 pub(super) fn nowhere() -> ExprError {
-    ExprError::new("`legs` and `item` are known only within `to: { compose: … }`")
+    ExprError::new("`legs`, `item` and `request.body` are known only within `to: { compose: … }`")
         .with_hint("read something of the request, such as `claims.sub`")
 }

@@ -142,6 +142,14 @@ impl Template {
         }
     }
 
+    /// The expression, if it is that alone.
+    pub fn only(&self) -> Option<&Expr> {
+        match self.parts.as_slice() {
+            [Part::Expr(expr)] => Some(expr),
+            _ => None,
+        }
+    }
+
     /// The text as it is written.
     pub fn source(&self) -> String {
         let parts = self.parts.iter().map(|part| match part {

@@ -272,3 +272,88 @@ fn values_are_told_as_json() {
     assert_eq!(json("claims.level", &nobody), None);
     assert_eq!(json("[claims.level]", &nobody), None);
 }
+
+/// What a composition has.
+struct Sent;
+
+impl Legs for Sent {
+    fn status(&self, _: &str) -> Option<u16> {
+        Some(200)
+    }
+    fn error(&self, _: &str) -> Option<&'static str> {
+        None
+    }
+    fn header(&self, _: &str, _: &http::HeaderName) -> Option<&http::HeaderValue> {
+        None
+    }
+    fn sent(&self, path: &[String]) -> Option<serde_json::Value> {
+        let body = serde_json::json!({"items": [1, "b"], "none": null, "big": u64::MAX});
+        path.iter()
+            .try_fold(body, |value, name| value.get(name).cloned())
+    }
+    fn member(&self, _: &str, path: &[String]) -> Option<serde_json::Value> {
+        Some(serde_json::json!(path))
+    }
+}
+
+#[test]
+fn values_have_the_type_that_they_have() {
+    use serde_json::json;
+
+    let exchange = exchange();
+    for (source, value) in [
+        ("request.body.items", Some(json!([1, "b"]))),
+        ("request.body.big", Some(json!(u64::MAX))),
+        ("request.body.none", None),
+        ("request.body.absent.more", None),
+        ("legs.a.status", Some(json!(200))),
+        ("legs.a.body.x", Some(json!(["x"]))),
+        ("path.id", Some(json!("7"))),
+        ("int(path.id) * 2", Some(json!(14))),
+        ("double(path.id) / 2.0", Some(json!(3.5))),
+        (
+            "[path.id, string(legs.a.status)]",
+            Some(json!(["7", "200"])),
+        ),
+        (
+            "{'a': legs.a.status > 100, 'b': null}",
+            Some(json!({"a": true, "b": null})),
+        ),
+        ("request.body.none == null ? null : 1", Some(json!(null))),
+        ("int(request.headers[\"absent\"])", None),
+    ] {
+        let expr = Expr::parse_among(source).unwrap();
+        assert_eq!(
+            expr.value(Scope::among(&exchange, &Sent)),
+            value,
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn what_a_client_may_leave_out_is_known() {
+    for (source, optional, body) in [
+        ("request.body", true, true),
+        ("request.body.items[0]", true, true),
+        ("request.query[\"a\"]", true, false),
+        (
+            "request.headers[\"a\"] + request.cookies[\"b\"]",
+            true,
+            false,
+        ),
+        ("claims.sub", false, false),
+        ("request.query[\"a\"] + claims.sub", false, false),
+        ("legs.a.body.b", false, false),
+        ("1 + 1", false, false),
+    ] {
+        let expr = Expr::parse_among(source).unwrap();
+        assert_eq!(
+            (expr.is_optional(), expr.reads_body()),
+            (optional, body),
+            "{source}"
+        );
+    }
+    let error = Expr::parse("request.body.a").unwrap_err();
+    assert!(error.message.contains("compose"), "{error}");
+}

@@ -14,7 +14,7 @@ use std::{
 
 use lintel_testkit::{Client, until};
 
-use crate::support::{Gateway, curl, on_listener, text, to_url};
+use crate::support::{Gateway, curl, on_listener, text, to_url, with_routes};
 
 const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
@@ -30,6 +30,28 @@ fn a_gibibyte_down_by_http_1() {
 #[test]
 fn a_gibibyte_down_by_http_2() {
     assert_downloads("--http2-prior-knowledge");
+}
+
+#[test]
+fn a_gibibyte_of_a_leg() {
+    let origin = Volume::start();
+    let gateway = composing(&origin);
+    for version in ["--http1.1", "--http2-prior-knowledge"] {
+        downloads(&gateway, version);
+    }
+}
+
+#[test]
+fn readers_that_stand_still_hold_a_leg_back() {
+    let origin = Volume::start();
+    let gateway = composing(&origin);
+    let mut clients: Vec<_> = (0..16).map(|_| gateway.client()).collect();
+    bounded(&gateway, || {
+        for client in &mut clients {
+            client.request("GET", "/");
+        }
+        origin.until_held_back(16);
+    });
 }
 
 #[test]
@@ -118,10 +140,13 @@ fn streams(address: SocketAddr, count: u32, window: u32) -> TcpStream {
 
 fn assert_downloads(version: &str) {
     let origin = Volume::start();
-    let gateway = gateway(&origin);
+    downloads(&gateway(&origin), version);
+}
+
+fn downloads(gateway: &Gateway, version: &str) {
     let url = format!("http://{}/", gateway.public());
     let show = "%{http_code} %{size_download}";
-    let said = bounded(&gateway, || {
+    let said = bounded(gateway, || {
         curl(&[
             version,
             "--max-time",
@@ -177,6 +202,20 @@ fn gateway(origin: &Volume) -> Gateway {
     let yaml = to_url(&format!("http://{}", origin.address), "timeout: 10m");
     let patient = "timeout: { idle: 10m }, endpoints:";
     let yaml = yaml.replace("endpoints:", patient);
+    Gateway::start(&on_listener(
+        &yaml,
+        "limits: { body: unlimited, body_idle: 10m }",
+    ))
+}
+
+/// A gateway whose answer is a leg of a composition, as it is.
+fn composing(origin: &Volume) -> Gateway {
+    let yaml = with_routes(&format!(
+        "services: {{ origin: {{ timeout: {{ idle: 10m }}, endpoints: [\"http://{}\"] }} }}\n\
+         routes: {{ all: {{ match: {{ path: \"/*\" }}, timeout: 10m, to: {{ compose: {{ \
+         legs: {{ first: {{ value: 1 }}, file: {{ service: origin, get: / }} }}, body: .file }} }} }} }}",
+        origin.address
+    ));
     Gateway::start(&on_listener(
         &yaml,
         "limits: { body: unlimited, body_idle: 10m }",

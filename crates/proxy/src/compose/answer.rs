@@ -1,5 +1,7 @@
 //! What the client gets of what the legs have brought.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use lintel_compose::{Reason, Results};
@@ -23,6 +25,12 @@ pub(super) enum Answered {
         status: StatusCode,
         headers: HeaderMap,
         body: Bytes,
+        /// Whether an optional leg failed.
+        partial: bool,
+    },
+    /// It streams. One request alone gets it.
+    Streams {
+        response: RefCell<Option<Response<Body>>>,
         /// Whether an optional leg failed.
         partial: bool,
     },
@@ -52,38 +60,26 @@ impl Answered {
     }
 
     fn made(exchange: &Exchange, compose: &Compose, results: &Results<'_>, body: Bytes) -> Self {
-        let scope = Scope::among(exchange, results);
-        let status = compose
-            .status
-            .as_ref()
-            .and_then(|status| status.text(scope))
-            .and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
-        let mut headers = HeaderMap::with_capacity(compose.headers.len() + 2);
-        headers.insert(header::CONTENT_TYPE, JSON);
-        for (name, value) in &compose.headers {
-            let value = value.render(scope);
-            if let Some(value) = value.and_then(|text| HeaderValue::from_str(&text).ok()) {
-                headers.insert(name, value);
-            }
-        }
-        let failed = partial(results);
-        let is_partial = failed.is_some();
-        if let Some(failed) = failed {
-            headers.insert(&compose.partial, failed);
-        }
+        let said = Said::of(exchange, compose, results);
+        let mut headers = said.headers;
+        headers.entry(header::CONTENT_TYPE).or_insert(JSON);
         Self::Made {
-            status: status.unwrap_or_default(),
+            status: said.status.unwrap_or_default(),
             headers,
             body,
-            partial: is_partial,
+            partial: said.partial,
         }
     }
 
     /// `whole`, `partial` or `failed`, as metrics show it, with its number.
     pub(super) const fn result(&self) -> (u32, &'static str) {
         match self {
-            Self::Made { partial: false, .. } => (0, "whole"),
-            Self::Made { partial: true, .. } => (1, "partial"),
+            Self::Made { partial: false, .. } | Self::Streams { partial: false, .. } => {
+                (0, "whole")
+            }
+            Self::Made { partial: true, .. } | Self::Streams { partial: true, .. } => {
+                (1, "partial")
+            }
             Self::Unwritten(_) | Self::Failed { .. } => (2, "failed"),
         }
     }
@@ -106,6 +102,10 @@ impl Answered {
                 *response.headers_mut() = headers.clone();
                 Ok(response)
             }
+            Self::Streams { response, .. } => {
+                let response = response.borrow_mut().take();
+                response.ok_or_else(|| UNWRITTEN.into())
+            }
             Self::Unwritten(cause) => {
                 active.exchange.cause = Some(cause.as_str().into());
                 Err(UNWRITTEN.into())
@@ -114,6 +114,42 @@ impl Answered {
                 active.exchange.cause = Some(cause.as_str().into());
                 failed(active, compose, *reason)
             }
+        }
+    }
+}
+
+/// What the route says of an answer, beside its body.
+pub(super) struct Said {
+    pub(super) status: Option<StatusCode>,
+    pub(super) headers: HeaderMap,
+    /// Whether an optional leg failed.
+    pub(super) partial: bool,
+}
+
+impl Said {
+    pub(super) fn of(exchange: &Exchange, compose: &Compose, results: &Results<'_>) -> Self {
+        let scope = Scope::among(exchange, results);
+        let status = compose
+            .status
+            .as_ref()
+            .and_then(|status| status.text(scope))
+            .and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+        let mut headers = HeaderMap::with_capacity(compose.headers.len() + 2);
+        for (name, value) in &compose.headers {
+            let value = value.render(scope);
+            if let Some(value) = value.and_then(|text| HeaderValue::from_str(&text).ok()) {
+                headers.insert(name, value);
+            }
+        }
+        let failed = partial(results);
+        let is_partial = failed.is_some();
+        if let Some(failed) = failed {
+            headers.insert(&compose.partial, failed);
+        }
+        Self {
+            status,
+            headers,
+            partial: is_partial,
         }
     }
 }

@@ -5,12 +5,15 @@ use std::{cell::RefCell, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use lintel_compose::{Caller, Calling, Missed, Reason, Reply, Request};
+use lintel_grpc::frame;
 use lintel_http::http1::Timer;
 use lintel_kernel::{Exchange, Kind, trace::Trace};
-use lintel_upstream::{Ask, Pools, Rules, Service, Unanswered, retry::Retry};
+use lintel_upstream::{
+    Answer, Ask, Pools, Rules, Service, Unanswered, deadline::Deadline, retry::Retry,
+};
 use tokio::time::Instant;
 
-use super::{Compose, Copies, JSON, Terms, coalesce::add};
+use super::{Compose, Copies, JSON, Terms, coalesce::add, rpc};
 use crate::snapshot::ListenerRules;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -38,6 +41,8 @@ pub(super) struct Calls<'a> {
     pub(super) retry: Option<&'a Retry>,
     /// When the answer must be there.
     pub(super) deadline: Instant,
+    /// The JSON that the client sent.
+    pub(super) sent: Bytes,
     /// The spans of the legs that were called.
     pub(super) spans: RefCell<Vec<(usize, u64)>>,
     /// What went along with the call before.
@@ -45,32 +50,31 @@ pub(super) struct Calls<'a> {
 }
 
 impl Caller for Calls<'_> {
-    fn call(&self, leg: usize, mut request: Request) -> Calling<'_> {
-        let terms = self.compose.calls.get(leg).and_then(Option::as_ref);
-        let to = terms.and_then(|terms| Some((terms, self.services.get(terms.service)?)));
-        let Some((terms, service)) = to else {
+    fn call(&self, leg: usize, request: Request) -> Calling<'_> {
+        let Some((terms, service)) = self.to(leg) else {
             return Box::pin(async { Err(nobody()) });
         };
-        let own = terms.timeout.map(|timeout| Instant::now() + timeout);
-        let harmless = request.method.is_safe();
-        let ask = Ask {
-            head: self.head(leg, terms, service, &mut request),
-            body: request.body,
-            key: service.key(self.exchange),
-            until: own.map_or(self.deadline, |own| own.min(self.deadline)),
-            // What is left of the route's time says nothing about the service.
-            hurried: own.is_some_and(|own| self.deadline < own),
-            harmless,
-            retry: self.retry.map_or(Rules::Service, Rules::Route),
-            max_answer: terms.max_body,
-            timer: self.timer,
+        let begun = terms.rpc.as_ref();
+        let begun = begun.map(|rpc| rpc.begin(request.target.path(), &request.body));
+        let begun = match begun.transpose() {
+            Ok(begun) => begun,
+            Err(missed) => return Box::pin(async { Err(missed) }),
         };
+        let mut ask = self.ask((leg, terms), service, request);
+        if let Some(begun) = &begun {
+            ask.body = begun.body.clone();
+            ask.told = Some(Deadline::of_call(ask.until));
+            // What is around the message counts, too.
+            ask.max_answer = terms.max_body.saturating_add(frame::PREFIX);
+        }
         Box::pin(async move {
             match self.pools.ask(service, ask).await {
+                Ok(reply) if let Some(begun) = &begun => begun.ended(reply, terms.max_body),
                 Ok(reply) => Ok(Reply {
                     status: reply.head.status,
                     headers: reply.head.headers,
                     body: reply.body,
+                    call: None,
                     endpoint: reply.endpoint,
                     attempts: reply.attempts,
                 }),
@@ -119,6 +123,10 @@ impl Caller for Calls<'_> {
             copies.forget(key);
         }
     }
+
+    fn sent(&self) -> Bytes {
+        self.sent.clone()
+    }
 }
 
 /// Fields that say who asks by which way, and when: what they say makes no other answer.
@@ -145,6 +153,41 @@ impl<'a> Calls<'a> {
         self.compose.calls.get(leg)?.as_ref()?.copies.as_deref()
     }
 
+    /// Asks for a leg, and waits for the head of the answer.
+    pub(super) async fn open(&self, leg: usize, request: Request) -> Result<Answer, Missed> {
+        let (terms, service) = self.to(leg).ok_or_else(nobody)?;
+        let ask = self.ask((leg, terms), service, request);
+        self.pools.open(service, ask).await.map_err(missed)
+    }
+
+    /// How a leg is called, and the service that is.
+    fn to(&self, leg: usize) -> Option<(&'a Terms, &'a Arc<Service>)> {
+        let terms = self.compose.calls.get(leg)?.as_ref()?;
+        Some((terms, self.services.get(terms.service)?))
+    }
+
+    fn ask(
+        &self,
+        (leg, terms): (usize, &'a Terms),
+        service: &Service,
+        mut request: Request,
+    ) -> Ask<'a> {
+        let own = terms.timeout.map(|timeout| Instant::now() + timeout);
+        Ask {
+            head: self.head(leg, terms, service, &mut request),
+            body: request.body,
+            key: service.key(self.exchange),
+            until: own.map_or(self.deadline, |own| own.min(self.deadline)),
+            // What is left of the route's time says nothing about the service.
+            hurried: own.is_some_and(|own| self.deadline < own),
+            harmless: request.harmless,
+            retry: self.retry.map_or(Rules::Service, Rules::Route),
+            max_answer: terms.max_body,
+            told: None,
+            timer: self.timer,
+        }
+    }
+
     /// The head of a call: what goes along, what the leg says itself, and its place in the trace.
     fn head(
         &self,
@@ -161,11 +204,18 @@ impl<'a> Calls<'a> {
             None if !kept => drop(headers.remove(header::HOST)),
             _ => {}
         }
+        if let Some(accept) = &terms.accept
+            && !terms.forward.contains(&header::ACCEPT)
+        {
+            headers.insert(header::ACCEPT, accept.clone());
+        }
         for (name, value) in std::mem::take(&mut request.headers) {
             // Each name comes once.
             name.and_then(|name| headers.insert(name, value));
         }
-        if !request.body.is_empty() {
+        if terms.rpc.is_some() {
+            rpc::set(&mut headers);
+        } else if !request.body.is_empty() {
             headers.entry(header::CONTENT_TYPE).or_insert(JSON);
         }
         let span = Trace {

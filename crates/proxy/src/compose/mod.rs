@@ -6,7 +6,10 @@ mod coalesce;
 mod copies;
 mod dispatch;
 mod record;
+mod rpc;
 mod samples;
+mod sent;
+mod stream;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +22,7 @@ pub use coalesce::Coalesce;
 pub(crate) use coalesce::Flights;
 pub use copies::{Copies, CopiesSpec};
 pub(crate) use dispatch::dispatch;
+pub use rpc::{Methods, Rpc};
 pub use samples::{Sample, Samples};
 
 /// What a route composes.
@@ -39,6 +43,8 @@ pub struct Compose {
     pub samples: Samples,
     /// The field that tells which legs failed.
     pub partial: HeaderName,
+    /// How large the client's body may be, in bytes, where something reads it.
+    pub sent: Option<usize>,
 }
 
 /// How a leg is called.
@@ -54,6 +60,10 @@ pub struct Terms {
     pub forward: Vec<HeaderName>,
     /// Its last good answers, where they are kept.
     pub copies: Option<Arc<Copies>>,
+    /// What it accepts in place of JSON.
+    pub accept: Option<HeaderValue>,
+    /// How a method of gRPC is called, where it is one.
+    pub rpc: Option<Rpc>,
 }
 
 impl PartialEq for Terms {
@@ -61,6 +71,7 @@ impl PartialEq for Terms {
         let spec = |terms: &Self| terms.copies.as_ref().map(|copies| copies.spec().clone());
         let own = (self.service, self.timeout, self.max_body, &self.forward);
         own == (other.service, other.timeout, other.max_body, &other.forward)
+            && (&self.accept, &self.rpc) == (&other.accept, &other.rpc)
             && spec(self) == spec(other)
     }
 }

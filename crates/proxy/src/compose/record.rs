@@ -95,7 +95,7 @@ fn count(active: &Active, index: usize, record: &LegRecord) {
     }
 }
 
-const RESULTS: [&str; 13] = [
+const RESULTS: [&str; 16] = [
     "answered",
     "skipped",
     "cancelled",
@@ -109,6 +109,9 @@ const RESULTS: [&str; 13] = [
     "dependency",
     "too_many",
     "filter",
+    "unfit",
+    "not_grpc",
+    "graphql_errors",
 ];
 
 fn done(leg: &Leg, outcome: &Outcome) -> LegRecord {

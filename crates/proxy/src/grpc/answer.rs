@@ -176,7 +176,7 @@ const OF_THE_MESSAGE: [HeaderName; 8] = [
 ];
 
 /// Adds the trailers of a call to its leading metadata, and takes away what is gRPC's own.
-fn metadata(fields: &mut HeaderMap, trailers: HeaderMap) {
+pub(crate) fn metadata(fields: &mut HeaderMap, trailers: HeaderMap) {
     let mut last = None;
     for (name, value) in trailers {
         last = name.or(last);

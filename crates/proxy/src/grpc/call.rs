@@ -49,7 +49,7 @@ pub(super) async fn body(
             .timeout_at(deadline, whole(body))
             .await
             .map_err(|_elapsed| LATE)?
-            .map_err(|error| broken(&error))?
+            .map_err(|error| broken(STEP, &error))?
     };
     let mut message = Vec::with_capacity(frame::PREFIX + text.len() + 32);
     frame::framed(&mut message, |out| {
@@ -80,7 +80,8 @@ pub(super) fn unfit(error: &BadRequest) -> Rejection {
     UNFIT.with_detail(error.detail())
 }
 
-fn broken(error: &BodyError) -> Rejection {
+/// What the client is told of a body that could not be read.
+pub(crate) fn broken(step: &'static str, error: &BodyError) -> Rejection {
     let detail = dispatch::detail(error.facts);
     let status = error.facts.status();
     let code = match status {
@@ -88,11 +89,11 @@ fn broken(error: &BodyError) -> Rejection {
         StatusCode::REQUEST_TIMEOUT => "body_timeout",
         _ => "body_incomplete",
     };
-    Rejection::new(STEP, status, code, detail)
+    Rejection::new(step, status, code, detail)
 }
 
 /// All bytes of a body; its own limit bounds them.
-async fn whole(mut body: Body) -> Result<Bytes, BodyError> {
+pub(crate) async fn whole(mut body: Body) -> Result<Bytes, BodyError> {
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {

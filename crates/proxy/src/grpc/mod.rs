@@ -15,6 +15,8 @@ mod upload;
 mod web;
 mod websocket;
 
+pub(crate) use answer::metadata;
+pub(crate) use call::{broken, whole};
 pub use calls::Calls;
 pub(crate) use websocket::Session;
 pub use websocket::WebSockets;

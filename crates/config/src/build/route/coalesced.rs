@@ -1,7 +1,7 @@
 //! Which requests of a composition share a run.
 
 use http::HeaderName;
-use lintel_compose::{Does, Plan};
+use lintel_compose::{Does, Plan, Sends};
 use lintel_kernel::{Fault, expr::Expr};
 use lintel_proxy::compose::Coalesce;
 
@@ -52,7 +52,7 @@ pub(super) fn build<'e>(
 /// the same as a whole.
 fn read<'e>(coalesce: &mut Coalesce, all: impl Iterator<Item = &'e Expr>) -> Result<(), Fault> {
     for expr in all {
-        if expr.legs().is_empty() && !expr.reads_item() {
+        if expr.legs().is_empty() && !expr.reads_item() && !expr.reads_body() {
             let known = coalesce
                 .by
                 .iter()
@@ -79,7 +79,12 @@ fn exprs(plan: &Plan) -> impl Iterator<Item = &Expr> {
             std::iter::once(&ask.target).chain(query).chain(headers)
         });
         let exprs = texts.flat_map(lintel_kernel::expr::Template::exprs);
-        leg.when.iter().chain(exprs)
+        let sent = ask.and_then(|ask| match &ask.sends {
+            Some(Sends::Fill(fill)) => Some(fill.exprs()),
+            _ => None,
+        });
+        let sent = sent.into_iter().flatten();
+        leg.when.iter().chain(exprs).chain(sent)
     })
 }
 

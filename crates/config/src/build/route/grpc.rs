@@ -47,11 +47,7 @@ pub(super) fn build(
 
 /// What a route does with calls, by what is known of the methods.
 pub(crate) fn grpc_of(to: &ToGrpc, service: usize, transcoder: Arc<Transcoder>) -> Grpc {
-    let style = json::Style {
-        defaults: to.json.defaults,
-        proto_names: to.json.proto_names,
-        enum_numbers: to.json.enum_numbers,
-    };
+    let style = super::rpc::style(&to.json);
     Grpc {
         service,
         known: true,
