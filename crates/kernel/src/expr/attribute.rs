@@ -132,8 +132,6 @@ impl Attribute {
                     .with_hint("write `claims.sub`, or `claims[\"name\"]`"));
             }
             ("trace.id", None) => Self::TraceId,
-            ("item", None) => Self::Item(Vec::new()),
-            ("request.body", None) => Self::Sent(Vec::new()),
             ("response.status", None) => Self::ResponseStatus,
             ("request.headers", Some(name)) => Self::RequestHeader(header_name(name)?),
             ("response.headers", Some(name)) => Self::ResponseHeader(header_name(name)?),
@@ -147,13 +145,11 @@ impl Attribute {
                     .with_hint(format!("write `{base}[\"name\"]`")));
             }
             _ => {
-                if let Some(path) = base.strip_prefix("item.") {
-                    let names = path.split('.').chain(key);
-                    return Ok(Self::Item(names.map(str::to_owned).collect()));
+                if let Some(path) = within("item", base, key) {
+                    return Ok(Self::Item(path));
                 }
-                if let Some(path) = base.strip_prefix("request.body.") {
-                    let names = path.split('.').chain(key);
-                    return Ok(Self::Sent(names.map(str::to_owned).collect()));
+                if let Some(path) = within("request.body", base, key) {
+                    return Ok(Self::Sent(path));
                 }
                 if let Some(leg) = base.strip_prefix("legs.") {
                     return Ok(Self::Leg(Box::new(Leg::parse(leg, key)?)));
@@ -251,6 +247,18 @@ impl Attribute {
             }
         })
     }
+}
+
+/// The names behind the root of a value, such as `item`.
+fn within(root: &str, base: &str, key: Option<&str>) -> Option<Vec<String>> {
+    let rest = base.strip_prefix(root)?;
+    let names = match rest.strip_prefix('.') {
+        Some(names) => Some(names),
+        None if rest.is_empty() => None,
+        None => return None,
+    };
+    let names = names.into_iter().flat_map(|names| names.split('.'));
+    Some(names.chain(key).map(str::to_owned).collect())
 }
 
 /// The first value of a query parameter, decoded (`application/x-www-form-urlencoded`).

@@ -306,6 +306,7 @@ fn values_have_the_type_that_they_have() {
         ("request.body.big", Some(json!(u64::MAX))),
         ("request.body.none", None),
         ("request.body.absent.more", None),
+        ("request.body[\"items\"]", Some(json!([1, "b"]))),
         ("legs.a.status", Some(json!(200))),
         ("legs.a.body.x", Some(json!(["x"]))),
         ("path.id", Some(json!("7"))),
@@ -354,6 +355,7 @@ fn what_a_client_may_leave_out_is_known() {
             "{source}"
         );
     }
+    assert!(Expr::parse_among("request.bodyguard").is_err());
     let error = Expr::parse("request.body.a").unwrap_err();
     assert!(error.message.contains("compose"), "{error}");
 }

@@ -15,6 +15,7 @@ mod clients;
 mod coalesce;
 mod commands;
 mod compose;
+mod compose_faults;
 mod compose_legs;
 mod compose_sent;
 mod compose_services;

@@ -2,7 +2,7 @@
 
     hostile_grpc_server.py
 
-Prints `listening PORT`.
+Prints `listening PORT`, and `given up` for every answer that the other side did not wait for.
 """
 
 import gzip
@@ -57,8 +57,12 @@ class Connection:
         self.h2.initiate_connection()
         self.sock.sendall(self.h2.data_to_send())
         while data := self.sock.recv(65536):
-            for event in self.h2.receive_data(data):
-                self.on(event)
+            events = self.h2.receive_data(data)
+            # What was given up before it was answered is not answered.
+            gone = {event.stream_id for event in events if isinstance(event, h2.events.StreamReset)}
+            for event in events:
+                if isinstance(event, h2.events.StreamReset) or getattr(event, "stream_id", None) not in gone:
+                    self.on(event)
             for stream in list(self.unsent):
                 self.send(stream)
             self.sock.sendall(self.h2.data_to_send())
@@ -73,7 +77,8 @@ class Connection:
             case h2.events.StreamEnded():
                 self.answer(event.stream_id)
             case h2.events.StreamReset():
-                self.unsent.pop(event.stream_id, None)
+                if self.unsent.pop(event.stream_id, None):
+                    print("given up", flush=True)
 
     def answer(self, stream):
         shelf = re.search(rb"shelves/(\w+)/", self.received.pop(stream))[1]
