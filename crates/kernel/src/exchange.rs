@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Method, StatusCode, request, uri::PathAndQuery};
+use http::{HeaderMap, Method, StatusCode, request, uri::PathAndQuery};
 use smallvec::SmallVec;
 
 use crate::{
@@ -113,6 +113,8 @@ pub struct Detour {
     pub allowance: Option<Allowance>,
     /// What is left of the tightest of the quotas it was counted by.
     pub quota: Option<Allowance>,
+    /// The status of a gRPC call that stood behind its answer, where somebody waits for it.
+    pub call_status: Option<u8>,
     /// What load shedding learns from how it is answered, if it does; a number that means something to
     /// that policy alone.
     pub learns: Option<NonZeroU64>,
@@ -259,6 +261,16 @@ impl Outcome {
 }
 
 impl Exchange {
+    /// Notes the status of a gRPC call that stands behind its answer, where load shedding learns
+    /// from it.
+    pub fn note_trailers(&mut self, trailers: Option<&HeaderMap>) {
+        if self.detour.learns.is_some() {
+            let status = trailers.and_then(|trailers| trailers.get("grpc-status"));
+            let status = status.and_then(|status| status.to_str().ok());
+            self.detour.call_status = status.and_then(|status| status.parse().ok());
+        }
+    }
+
     /// Name of the matched route, or `""`.
     pub fn route_name(&self) -> &str {
         self.route.map_or("", |index| self.names.route(index))

@@ -74,6 +74,11 @@ impl Chain {
         self.links.iter().flat_map(Link::quotas)
     }
 
+    /// The share of its requests that load shedding holds back now, by priority.
+    pub fn held_back(&self) -> Option<[f64; 3]> {
+        self.links.iter().find_map(Link::held_back)
+    }
+
     /// Runs a request through the chain, from where `depth` says, until a policy answers, refuses
     /// or has to wait. Moves `depth` along.
     pub fn on_request(

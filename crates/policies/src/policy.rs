@@ -80,6 +80,11 @@ pub trait Policy: Sized + Send + Sync {
         Vec::new()
     }
 
+    /// The share of requests that is held back now, by priority, for the metrics.
+    fn held_back(&self) -> Option<[f64; 3]> {
+        None
+    }
+
     /// Sees a request on its way in.
     fn on_request(&self, _exchange: &mut Exchange, _body: &mut Body) -> Flow<Response<Body>> {
         Flow::Next

@@ -114,6 +114,10 @@ macro_rules! registry {
                 match self { $( Self::$type(policy) => $crate::Policy::issuers(policy), )+ Self::Gate(_) => Vec::new() }
             }
 
+            pub(crate) fn held_back(&self) -> Option<[f64; 3]> {
+                match self { $( Self::$type(policy) => $crate::Policy::held_back(policy), )+ Self::Gate(_) => None }
+            }
+
             pub(crate) fn quotas(&self) -> Vec<::std::sync::Arc<$crate::quota::Quota>> {
                 match self { $( Self::$type(policy) => $crate::Policy::quotas(policy), )+ Self::Gate(_) => Vec::new() }
             }

@@ -88,8 +88,11 @@ impl http_body::Body for Tracked {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Ok(frame))) => {
-                if let (Some(data), Some(active)) = (frame.data_ref(), &mut self.active) {
-                    active.bytes_out += data.len() as u64;
+                if let Some(active) = &mut self.active {
+                    match frame.data_ref() {
+                        Some(data) => active.bytes_out += data.len() as u64,
+                        None => active.exchange.note_trailers(frame.trailers_ref()),
+                    }
                 }
                 if http_body::Body::is_end_stream(&self.body) {
                     self.note(Outcome::Complete);

@@ -23,7 +23,7 @@ pub struct Config {
     pub slow: Option<Duration>,
 
     /// Statuses of answers that say: too much. No answer at all says so in any case, and so do the
-    /// gRPC statuses `RESOURCE_EXHAUSTED`, `UNAVAILABLE` and `DEADLINE_EXCEEDED` in the head of an answer.
+    /// gRPC statuses `RESOURCE_EXHAUSTED`, `UNAVAILABLE` and `DEADLINE_EXCEEDED`, in the head of an answer or behind it.
     #[serde(default = "too_much")]
     #[schemars(inner(range(min = 400, max = 599)), extend("uniqueItems" = true))]
     pub statuses: Vec<u16>,

@@ -50,24 +50,42 @@ impl Policy for LoadShed {
         }
     }
 
+    fn held_back(&self) -> Option<[f64; 3]> {
+        let shedding = self.shedding.as_ref()?;
+        shedding.share(&self.table, self.table.now())
+    }
+
     fn on_response(&self, exchange: &mut Exchange, response: &mut Response<Body>) {
-        let (Some(shedding), Some(noted)) = (&self.shedding, exchange.detour.learns.take()) else {
+        let (Some(shedding), Some(noted)) = (&self.shedding, exchange.detour.learns) else {
             return;
         };
         let (status, headers) = (response.status().as_u16(), response.headers());
-        if let Some(good) = shedding.bad.judge(exchange, status, headers) {
+        let good = shedding.bad.judge(exchange, status, headers);
+        if good == Some(true) && exchange.grpc && !headers.contains_key("grpc-status") {
+            // What became of the call is told behind its answer.
+            return;
+        }
+        exchange.detour.learns = None;
+        if let Some(good) = good {
             shedding.learn(&self.table, noted, self.table.now(), good);
         }
     }
 
-    /// Clients that go away before there is an answer tell something only where they had to wait.
+    /// Clients that go away before there is an answer tell something only where they had to wait; those
+    /// that leave a call whose answer has begun tell nothing.
     fn on_end(&self, exchange: &Exchange, ending: &Ending) {
-        if let (Some(shedding), Some(noted)) = (&self.shedding, exchange.detour.learns)
-            && exchange.service.is_some()
-            && ending.outcome == Outcome::ClientGone
-            && shedding.bad.is_slow(ending.duration)
-        {
-            shedding.learn(&self.table, noted, self.table.now(), false);
-        }
+        let (Some(shedding), Some(noted)) = (&self.shedding, exchange.detour.learns) else {
+            return;
+        };
+        let begun = exchange.grpc && exchange.status == 200;
+        let asked = exchange.service.is_some() || exchange.legs.is_some();
+        let good = match ending.outcome {
+            _ if !asked => return,
+            Outcome::Complete if begun => shedding.bad.is_good_call(exchange.detour.call_status),
+            Outcome::UpstreamAborted | Outcome::Timeout if begun => false,
+            Outcome::ClientGone if !begun && shedding.bad.is_slow(ending.duration) => false,
+            _ => return,
+        };
+        shedding.learn(&self.table, noted, self.table.now(), good);
     }
 }

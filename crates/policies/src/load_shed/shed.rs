@@ -72,7 +72,7 @@ const GOOD: u64 = 3;
 /// priority.
 const WHOM: u64 = !3;
 /// gRPC statuses that say: too much.
-const GRPC: [&str; 3] = ["4", "8", "14"];
+const GRPC: [u8; 3] = [4, 8, 14];
 
 impl Bounds {
     /// The share of each priority that is held back now, the least important first.
@@ -135,6 +135,16 @@ impl Shedding {
         }
     }
 
+    /// What is held back now, of each priority, as a share; nothing where it differs from one caller to
+    /// the next.
+    pub(super) fn share(&self, table: &Table, now: u64) -> Option<[f64; 3]> {
+        if !self.selector.is_for_all() {
+            return None;
+        }
+        let whom = table.key().number(self.id).finish().word() & WHOM;
+        Some(self.bounds.refused(&self.lately(table, whom, now)))
+    }
+
     fn lately(&self, table: &Table, whom: u64, now: u64) -> Lately {
         let recent = Recent::new(self.window);
         let count = |number| recent.count(table.state(Key::numbered(whom, number)), now);
@@ -179,14 +189,22 @@ impl Bad {
         headers: &HeaderMap,
     ) -> Option<bool> {
         // Answered by another policy, or by the gateway itself.
-        exchange.service?;
+        if exchange.service.is_none() && exchange.legs.is_none() {
+            return None;
+        }
         let late = self.slow.is_some_and(|slow| exchange.upstream_time > slow);
         let grpc = headers.get("grpc-status");
-        let grpc = grpc.is_some_and(|code| GRPC.iter().any(|bad| code == bad));
+        let grpc = grpc.and_then(|code| code.to_str().ok()?.parse().ok());
+        let grpc = !self.is_good_call(grpc);
         // A fallback answers only where the service did not.
         let refused = exchange.refused.is_some() && status >= 500;
         let unanswered = refused || exchange.detour.fallback.is_some();
         Some(!(late || grpc || unanswered || self.statuses.contains(&status)))
+    }
+
+    /// Whether a gRPC status, if there is one, does not say that it is too much.
+    pub(super) fn is_good_call(&self, status: Option<u8>) -> bool {
+        !status.is_some_and(|status| GRPC.contains(&status))
     }
 
     /// Whether a client that has waited for so long in vain says that it is too much.

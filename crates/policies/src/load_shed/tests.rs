@@ -353,3 +353,74 @@ proptest! {
         }
     }
 }
+
+/// Ends gRPC calls whose status stands behind their answers.
+fn calls(chain: &Chain, count: usize, status: Option<&str>, outcome: Outcome) {
+    for _ in 0..count {
+        let (mut one, mut depth) = (get(), Depth::default());
+        one.grpc = true;
+        let flow = chain.on_request(&mut depth, &mut one, &mut Body::empty());
+        assert!(matches!(flow, Flow::Next));
+        (one.service, one.status) = (Some(0), 200);
+        chain.on_response(&mut depth, &mut one, &mut Response::new(Body::empty()));
+        let trailers = status.map(|status| {
+            HeaderMap::from_iter([(
+                http::HeaderName::from_static("grpc-status"),
+                http::HeaderValue::from_str(status).unwrap(),
+            )])
+        });
+        one.note_trailers(trailers.as_ref());
+        let ending = Ending {
+            outcome,
+            bytes_in: 0,
+            bytes_out: 0,
+            duration: Duration::from_secs(5),
+            overhead: Duration::ZERO,
+        };
+        chain.on_end(&one, &ending);
+    }
+}
+
+#[test]
+fn the_status_of_a_call_is_read_behind_its_answer() {
+    for (status, outcome, refused) in [
+        (Some("0"), Outcome::Complete, false),
+        (Some("5"), Outcome::Complete, false),
+        (Some("14"), Outcome::Complete, true),
+        (Some("8"), Outcome::Complete, true),
+        (None, Outcome::UpstreamAborted, true),
+        (None, Outcome::Timeout, true),
+        (None, Outcome::ClientGone, false),
+    ] {
+        let chain = chain(json!({ "max_refused": "100%" }), &context());
+        calls(&chain, 20, status, outcome);
+        let one = refusal(&chain, &mut get());
+        assert_eq!(one.is_some(), refused, "{status:?} {outcome:?}");
+    }
+}
+
+#[test]
+fn compositions_are_learned_from() {
+    let chain = chain(json!({ "max_refused": "100%" }), &context());
+    for _ in 0..20 {
+        let (mut one, mut depth) = (get(), Depth::default());
+        let _ = chain.on_request(&mut depth, &mut one, &mut Body::empty());
+        one.legs = Some(Box::default());
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        chain.on_response(&mut depth, &mut one, &mut response);
+    }
+    assert!(refusal(&chain, &mut get()).is_some());
+}
+
+#[test]
+fn what_is_held_back_is_told() {
+    let chain = chain(json!({ "max_refused": "60%" }), &context());
+    assert_eq!(chain.held_back(), Some([0.0; 3]));
+    exchange(&chain, 20, 503, get);
+    let [best_effort, default, critical] = chain.held_back().unwrap();
+    assert_eq!((best_effort, critical), (0.0, 0.0));
+    assert!((0.59..=0.61).contains(&default), "{default}");
+    let each = chain_of("load_shed", json!({ "per": "client.ip" }), &context());
+    assert_eq!(each.held_back(), None);
+}

@@ -139,6 +139,8 @@ families! {
         "Requests that were admitted uncounted because too many different callers had something under way at once.";
     LOAD_SHED_REQUESTS = Kind::Counter, "lintel_load_shed_requests_total" ["route", "priority", "outcome"]
         "Requests that load shedding decided about: `admitted`, `refused`, or `dry_run` where it would have refused and only counts.";
+    LOAD_SHED_SHARE = Kind::Gauge, "lintel_load_shed_share_percent" ["route", "priority"]
+        "Share of requests that load shedding holds back now; left out where it differs from one caller to the next.";
     EXT_AUTHZ_REQUESTS = Kind::Counter, "lintel_ext_authz_requests_total" ["route", "outcome"]
         "Requests that `ext_authz` decided about: `allowed` or `denied` by the service, `cached_allowed` or `cached_denied` by what it had said before, `body_too_large`, and `error` or `timeout` where the service gave no answer of use, whatever holds then.";
     JUDGEMENTS = Kind::Counter, "lintel_judgements_total" ["policy", "route", "outcome"]
