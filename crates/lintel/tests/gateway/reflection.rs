@@ -84,7 +84,10 @@ fn a_service_that_is_away_at_first_is_waited_for() {
         "routes: { all: { match: { path: / }, to: { respond: { status: 204 } } } }",
     ));
     assert_eq!(gateway.reload().status.code(), Some(0));
-    assert_eq!(metric(&gateway, last), None);
+    until(
+        "what was asked for the configuration before is over",
+        || metric(&gateway, last).is_none().then_some(()),
+    );
 }
 
 /// A gauge of the service.
