@@ -1,6 +1,6 @@
 //! Consumers and plans from outside the configuration, which change while it serves.
 //!
-//! A *source* tells entries as records, each a text in JSON under a name: a [file](file) that is looked
+//! A *source* tells entries as records, each a text in JSON under a name: a [file] that is looked
 //! at again and again, or a [store](lintel_state::store::Records) that replicas share. The *register*
 //! holds them against the configuration that serves and makes of them what policies look up; an entry
 //! that can't be used is refused, and what it was before holds. All of this happens beside the workers,
