@@ -198,8 +198,7 @@ impl Attribute {
             Self::Leg(leg) => leg.value(scope.legs?),
             Self::Item(path) => scope.legs?.item(path),
             Self::Sent(path) => scope.legs?.sent(path),
-            Self::Claim(path) => scope.exchange.identity.as_ref()?.claim(path).cloned(),
-            _ => Some(Value::String(self.text(scope)?.into_owned())),
+            other => other.json(scope),
         };
         value.filter(|value| !value.is_null())
     }
