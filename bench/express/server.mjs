@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The aggregation of configs/jobs/compose, or with two arguments more of configs/jobs/compose-mixed, as an Express application: six calls at once, the first two required, each with a time
+// The aggregation of configs/jobs/compose, or with three arguments more of configs/jobs/compose-mixed, as an Express application: six calls at once, the first two required, each with a time
 // limit; one line of JSON for each request, as the proxies write it. It asks by undici, Node's fastest client, over kept connections.
 import { randomUUID } from "node:crypto";
 import { createWriteStream, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ if (process.argv[2] === "--version") {
     console.log(`Express ${version("express")}, grpc-js ${version("@grpc/grpc-js")}, undici ${version("undici")}, Node.js ${process.versions.node}`);
     process.exit();
 }
-const [port, upstream, mark, logFile, rpcPort, proto] = process.argv.slice(2);
+const [port, upstream, mark, logFile, rpcPort, proto, imports] = process.argv.slice(2);
 
 const legs = ["profile", "orders", "recommendations", "balance", "messages", "offers"];
 const required = new Set(["profile", "orders"]);
@@ -37,8 +37,7 @@ const echo = rpcPort ? await client() : undefined;
 async function client() {
     const { default: grpc } = await import("@grpc/grpc-js");
     const { default: loader } = await import("@grpc/proto-loader");
-    const includeDirs = [new URL("../../crates/grpc/protos", import.meta.url).pathname];
-    const definition = await loader.load(proto, { longs: String, enums: String, includeDirs });
+    const definition = await loader.load(proto, { longs: String, enums: String, includeDirs: [imports] });
     const { Echo } = grpc.loadPackageDefinition(definition).bench;
     return new Echo(`127.0.0.1:${rpcPort}`, grpc.credentials.createInsecure());
 }

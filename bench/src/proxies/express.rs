@@ -12,6 +12,11 @@ pub(super) fn write(templates: &Path, site: &Site) -> Result<Vec<String>> {
         Job::ComposeMixed => vec![
             site.upstream_grpc.to_string(),
             templates.join("bench.proto").display().to_string(),
+            // What it imports.
+            templates
+                .join("../../crates/grpc/protos")
+                .display()
+                .to_string(),
         ],
         _ => bail!("it does not do this"),
     };

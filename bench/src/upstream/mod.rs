@@ -14,8 +14,8 @@ use anyhow::{Result, anyhow};
 /// # Errors
 /// A socket could not be had, or a server ended.
 pub(crate) fn serve() -> Result<()> {
-    let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let grpc = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let http = listen()?;
+    let grpc = listen()?;
     let mut out = std::io::stdout();
     writeln!(
         out,
@@ -29,4 +29,11 @@ pub(crate) fn serve() -> Result<()> {
     second
         .join()
         .map_err(|_| anyhow!("the gRPC server panicked"))?
+}
+
+/// With a long queue: 64 clients of a composing proxy open hundreds of connections at once.
+fn listen() -> Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    rustix::net::listen(&listener, 4096)?;
+    Ok(listener)
 }
