@@ -135,6 +135,7 @@ pub struct KeepAlive {
     /// How long a connection is kept unused.
     pub idle: Duration,
     /// Unused connections kept by one worker for one endpoint; 0 closes each after its request.
+    /// Of more than these, each is closed a second after its last use.
     pub max_idle_per_worker: usize,
     /// Requests after which an HTTP/1 connection is closed.
     pub max_requests: u32,

@@ -17,6 +17,9 @@ use crate::service::{Endpoint, Load, Protocol, Room, Service, Usage};
 
 /// Idle for longer than this, a connection may be taken by another worker.
 const OWN: Duration = Duration::from_millis(200);
+/// Of more idle connections than are to be kept, one is closed once it was idle for this long: work
+/// that comes in bursts would else open and close connections all the time.
+const SURPLUS: Duration = Duration::from_secs(1);
 /// A connection is given up this much before the upstream said that it would close it, so that a
 /// request does not meet the closing (RFC 9112 §9.3).
 const MARGIN: Duration = Duration::from_secs(1);
@@ -171,7 +174,10 @@ impl Pool {
     /// Keeps a connection for the next request, if it is to be kept.
     pub(crate) fn keep(&self, conn: Conn<Stream>) -> bool {
         let keep = self.keep.get();
-        if self.endpoint.strong_count() == 0 || conn.requests() >= keep.max_requests {
+        if self.endpoint.strong_count() == 0
+            || keep.max_idle == 0
+            || conn.requests() >= keep.max_requests
+        {
             return false;
         }
         if keep.scarce
@@ -180,11 +186,7 @@ impl Pool {
         {
             return self.shelve(&endpoint, conn).is_ok();
         }
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() >= keep.max_idle {
-            return false;
-        }
-        idle.push(conn);
+        self.idle.borrow_mut().push(conn);
         self.load.idle.add();
         true
     }
@@ -233,6 +235,15 @@ impl Pool {
             } else if let Err(conn) = self.shelve(&endpoint, conn) {
                 kept.push(conn);
             }
+        }
+        let surplus = (kept.len() + endpoint.shelf.len()).saturating_sub(self.keep.get().max_idle);
+        let unneeded = kept
+            .iter()
+            .take(surplus)
+            .take_while(|conn| conn.idle_since() + SURPLUS <= now)
+            .count();
+        for _closed in kept.drain(..unneeded) {
+            self.connection_closed();
         }
         self.load
             .idle

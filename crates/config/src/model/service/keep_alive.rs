@@ -8,7 +8,8 @@ use serde::Serialize;
 pub struct KeepAlive {
     /// How long one is kept. Stay below what the upstream keeps it for.
     pub idle: Duration,
-    /// How many each worker keeps to one endpoint; 0 for none.
+    /// How many each worker keeps to one endpoint; 0 for none. More, where more were in use at
+    /// once, are closed after a second without use.
     pub max_idle: u32,
 }
 

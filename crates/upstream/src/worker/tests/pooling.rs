@@ -168,15 +168,42 @@ fn no_more_is_kept_than_allowed() {
             });
             let (a, b) = tokio::join!(gateway.get("/"), gateway.get("/"));
             drop((a.unwrap(), b.unwrap()));
+            // Once it is clear that there is no need for more.
+            gateway.tick_after(Duration::from_millis(1_500));
             assert_eq!(gateway.idle(), kept, "{keep_alive:?}");
             let closed = 2 - usize::try_from(kept).unwrap();
             until(|| origin.closed() == closed).await;
+            gateway.text("/").await;
             assert_eq!(
                 gateway.metric("lintel_upstream_connections", &[]),
                 f64::from(kept)
             );
         });
     }
+}
+
+/// Requests that come three at a time do not open connections each time, where one is to be kept.
+#[test]
+fn a_burst_finds_the_connections_of_the_one_before() {
+    let origin = Origin::start(|_| ok("x"));
+    worker(async {
+        let gateway = Gateway::new(ServiceSpec {
+            keep_alive: KeepAlive {
+                max_idle_per_worker: 1,
+                ..KeepAlive::default()
+            },
+            ..spec(&[origin.address])
+        });
+        for _ in 0..5 {
+            let (a, b, c) = tokio::join!(gateway.get("/"), gateway.get("/"), gateway.get("/"));
+            drop((a.unwrap(), b.unwrap(), c.unwrap()));
+            gateway.tick_after(Duration::from_millis(150));
+        }
+        assert_eq!((origin.connections(), origin.closed()), (3, 0));
+        gateway.tick_after(Duration::from_millis(1_500));
+        assert_eq!(gateway.idle(), 1);
+        until(|| origin.closed() == 2).await;
+    });
 }
 
 #[test]
