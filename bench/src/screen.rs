@@ -100,12 +100,12 @@ impl Screen {
             for (connection, path) in connections.iter_mut().zip(&self.paths) {
                 connection.ask(path)?;
             }
-            return connections.iter_mut().try_for_each(Connection::answer);
+            return connections.iter_mut().try_for_each(Connection::success);
         }
         let connection = connections.first_mut().context("no connection")?;
         for path in &self.paths {
             connection.ask(path)?;
-            connection.answer()?;
+            connection.success()?;
         }
         Ok(())
     }
@@ -119,7 +119,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    fn open(to: SocketAddr) -> Result<Self> {
+    /// # Errors
+    /// Nobody takes it.
+    pub(crate) fn open(to: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -129,45 +131,62 @@ impl Connection {
         })
     }
 
-    fn ask(&mut self, path: &str) -> Result<()> {
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub(crate) fn ask(&mut self, path: &str) -> Result<()> {
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: bench.example\r\naccept: application/json\r\n\r\n"
         );
         Ok(self.stream.write_all(request.as_bytes())?)
     }
 
-    fn answer(&mut self) -> Result<()> {
+    fn success(&mut self) -> Result<()> {
+        let status = self.answer()?;
+        ensure!(status == 200, "answered with {status}");
+        Ok(())
+    }
+
+    /// Reads an answer to its end: its status.
+    ///
+    /// # Errors
+    /// It does not come, breaks off, or has no length.
+    pub(crate) fn answer(&mut self) -> Result<u16> {
         self.read.clear();
-        let mut buffer = [0; 16 << 10];
-        while !whole(&self.read)? {
+        let mut buffer = [0; 64 << 10];
+        let mut wanted = None;
+        loop {
+            if wanted.is_none() {
+                wanted = head(&self.read)?;
+            }
+            if let Some((status, length)) = wanted
+                && self.read.len() >= length
+            {
+                return Ok(status);
+            }
             let read = self.stream.read(&mut buffer)?;
             ensure!(read > 0, "the connection ended");
             self.read
                 .extend_from_slice(buffer.get(..read).unwrap_or_default());
         }
-        Ok(())
     }
 }
 
-/// Whether an answer is all there.
-fn whole(answer: &[u8]) -> Result<bool> {
+/// Status and length in all of an answer whose head is there.
+fn head(answer: &[u8]) -> Result<Option<(u16, usize)>> {
     let mut fields = [httparse::EMPTY_HEADER; 64];
     let mut head = httparse::Response::new(&mut fields);
     let httparse::Status::Complete(length) = head.parse(answer)? else {
-        return Ok(false);
+        return Ok(None);
     };
-    ensure!(
-        head.code == Some(200),
-        "answered with {}",
-        head.code.unwrap_or_default()
-    );
     let field = head
         .headers
         .iter()
         .find(|field| field.name.eq_ignore_ascii_case("content-length"));
     let field = field.context("an answer without a length")?;
     let body: usize = std::str::from_utf8(field.value)?.parse()?;
-    Ok(answer.len() >= length + body)
+    Ok(Some((head.code.unwrap_or_default(), length + body)))
 }
 
 #[cfg(test)]
@@ -176,13 +195,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_whole_with_its_last_byte() {
+    fn a_head_tells_how_long_the_answer_is() {
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-        for length in 0..answer.len() {
-            assert!(!whole(answer.get(..length).unwrap()).unwrap(), "{length}");
+        for length in 0..answer.len() - 2 {
+            assert_eq!(
+                head(answer.get(..length).unwrap()).unwrap(),
+                None,
+                "{length}"
+            );
         }
-        assert!(whole(answer).unwrap());
-        assert!(whole(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n").is_err());
+        assert_eq!(head(answer).unwrap(), Some((200, answer.len())));
+        assert!(head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 
     #[test]

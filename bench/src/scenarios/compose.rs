@@ -15,7 +15,7 @@ use crate::screen::{Distance, Screen};
 use crate::table::{Table, figure, median};
 
 /// The calls of `configs/jobs/compose`.
-const LEGS: [&str; 6] = [
+pub(super) const LEGS: [&str; 6] = [
     "/profile/7",
     "/orders/7",
     "/recommendations/7",
@@ -23,8 +23,8 @@ const LEGS: [&str; 6] = [
     "/messages/7",
     "/offers/7",
 ];
-const HOME: &str = "/home";
-const LOAD: Load = of(Job::Compose);
+pub(super) const HOME: &str = "/home";
+pub(super) const LOAD: Load = of(Job::Compose);
 
 const fn of(job: Job) -> Load {
     Load {

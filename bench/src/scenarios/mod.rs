@@ -1,6 +1,7 @@
 //! What is measured.
 
 mod compose;
+mod faults;
 mod idle;
 mod jobs;
 mod reload;
@@ -89,6 +90,11 @@ pub(crate) static ALL: &[Scenario] = &[
         "round-trips",
         "Six calls, one answer: how long a client waits",
         compose::waits,
+    ),
+    Scenario::new(
+        "compose-faults",
+        "Six calls, one answer: when one of them fails",
+        faults::run,
     ),
     Scenario::new("idle", "Idle keep-alive connections", idle::plain),
     Scenario::new(

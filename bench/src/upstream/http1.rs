@@ -1,4 +1,5 @@
 //! The HTTP/1.1 origin: 100 bytes of JSON for any path, `/bytes/N` for N bytes, and the length of what was posted.
+//! `/fault/KIND/PREFIX` lets paths with this prefix fail from then on, and `/fault/none/` nothing any more.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,9 +8,13 @@ use anyhow::{Result, bail, ensure};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
+use super::fault::{Fault, Faults};
+
 const JSON: &str = r#"{"id":42,"name":"a small answer","tags":["alpha","beta","gamma"],"price":1999,"stock":true,"n":1234}"#;
 /// What `/bytes/N` sends, over and over.
 static BLOCK: [u8; 64 << 10] = [b'x'; 64 << 10];
+/// Bytes of a huge answer: a text of JSON.
+const HUGE: usize = 8 << 20;
 const LISTENER: u64 = u64::MAX;
 
 /// Serves until an error of the event loop itself.
@@ -27,6 +32,7 @@ pub(super) fn serve(listener: &TcpListener) -> Result<()> {
     let mut free = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     let mut events = Vec::with_capacity(256);
+    let mut faults = Faults::default();
     loop {
         events.clear();
         match epoll::wait(&epoll, rustix::buffer::spare_capacity(&mut events), None) {
@@ -45,7 +51,7 @@ pub(super) fn serve(listener: &TcpListener) -> Result<()> {
             let Some(connection) = slot else { continue };
             // A broken client is the client's trouble: its connection ends.
             if !connection
-                .advance(&mut buffer, &epoll, index)
+                .advance(&mut buffer, &epoll, index, &mut faults)
                 .unwrap_or(false)
             {
                 *slot = None;
@@ -91,6 +97,8 @@ struct Connection {
     output: Vec<u8>,
     /// Bytes of blocks still to be sent.
     blocks: usize,
+    /// What is to be sent after the blocks.
+    end: &'static [u8],
     close: bool,
     blocked: bool,
 }
@@ -103,17 +111,24 @@ impl Connection {
             body: None,
             output: Vec::new(),
             blocks: 0,
+            end: b"",
             close: false,
             blocked: false,
         }
     }
 
     /// Whether the connection goes on.
-    fn advance(&mut self, buffer: &mut [u8], epoll: &OwnedFd, index: usize) -> Result<bool> {
+    fn advance(
+        &mut self,
+        buffer: &mut [u8],
+        epoll: &OwnedFd,
+        index: usize,
+        faults: &mut Faults,
+    ) -> Result<bool> {
         if !self.blocked {
             match self.stream.read(buffer) {
                 Ok(0) => return Ok(false),
-                Ok(read) => self.feed(buffer.get(..read).unwrap_or_default())?,
+                Ok(read) => self.feed(buffer.get(..read).unwrap_or_default(), faults)?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }
@@ -131,7 +146,7 @@ impl Connection {
         Ok(blocked || !self.close)
     }
 
-    fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
+    fn feed(&mut self, mut bytes: &[u8], faults: &mut Faults) -> Result<()> {
         while !bytes.is_empty() {
             if let Some((left, total)) = self.body {
                 let taken = left.min(bytes.len());
@@ -144,7 +159,7 @@ impl Connection {
                 continue;
             }
             if self.head.is_empty() {
-                let Some(length) = self.request(bytes)? else {
+                let Some(length) = self.request(bytes, faults)? else {
                     self.head.extend_from_slice(bytes);
                     return Ok(());
                 };
@@ -154,7 +169,7 @@ impl Connection {
             let mut head = std::mem::take(&mut self.head);
             let before = head.len();
             head.extend_from_slice(bytes);
-            let Some(length) = self.request(&head)? else {
+            let Some(length) = self.request(&head, faults)? else {
                 self.head = head;
                 return Ok(());
             };
@@ -166,7 +181,7 @@ impl Connection {
     }
 
     /// Reads a request head and answers it where no body follows. Its length, if it is all there.
-    fn request(&mut self, bytes: &[u8]) -> Result<Option<usize>> {
+    fn request(&mut self, bytes: &[u8], faults: &mut Faults) -> Result<Option<usize>> {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut request = httparse::Request::new(&mut headers);
         let httparse::Status::Complete(length) = request.parse(bytes)? else {
@@ -185,6 +200,8 @@ impl Connection {
         let path = request.path.unwrap_or_default();
         if body > 0 {
             self.body = Some((body, body));
+        } else if let Some(fault) = faults.of(path) {
+            self.fail(fault)?;
         } else if let Some(count) = path.strip_prefix("/bytes/") {
             ensure!(self.blocks == 0, "pipelined download");
             self.blocks = count.parse()?;
@@ -194,6 +211,20 @@ impl Connection {
             self.answer(JSON.as_bytes());
         }
         Ok(Some(length))
+    }
+
+    fn fail(&mut self, fault: Fault) -> Result<()> {
+        match fault {
+            Fault::Slow => {}
+            Fault::Down => bail!("it is down"),
+            Fault::Wrong => self.answer(b"<html>not what was asked for</html>"),
+            Fault::Huge => {
+                self.head_of_answer(HUGE + 2, "application/json");
+                self.output.push(b'"');
+                (self.blocks, self.end) = (HUGE, b"\"");
+            }
+        }
+        Ok(())
     }
 
     fn answer(&mut self, body: &[u8]) {
@@ -225,6 +256,13 @@ impl Connection {
                 .unwrap_or_default();
             match self.stream.write(block) {
                 Ok(written) => self.blocks -= written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        while !self.end.is_empty() {
+            match self.stream.write(self.end) {
+                Ok(written) => self.end = self.end.get(written..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }

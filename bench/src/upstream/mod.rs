@@ -1,7 +1,10 @@
 //! The origin server behind every proxy: one HTTP/1 port and one gRPC port, as light as they can be.
 
+mod fault;
 mod grpc;
 mod http1;
+
+pub(crate) use fault::Fault;
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
