@@ -210,20 +210,39 @@ pub(super) fn waits(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
         together: false,
         ..at_once(&LEGS)
     };
-    for (name, proxy, screen) in [
-        ("lintel", Proxy::Lintel, at_once(&[HOME])),
-        ("express", Proxy::Express, at_once(&[HOME])),
+    let mixed = of(Job::ComposeMixed);
+    for (name, proxy, screen, load) in [
+        ("lintel", Proxy::Lintel, at_once(&[HOME]), LOAD),
+        ("express", Proxy::Express, at_once(&[HOME]), LOAD),
         (
             "the client, six connections at once",
             Proxy::Lintel,
             at_once(&LEGS),
+            LOAD,
         ),
-        ("the client, one after the other", Proxy::Lintel, one_by_one),
+        (
+            "the client, one after the other",
+            Proxy::Lintel,
+            one_by_one,
+            LOAD,
+        ),
+        (
+            "lintel, three calls of gRPC",
+            Proxy::Lintel,
+            at_once(&[HOME]),
+            mixed,
+        ),
+        (
+            "express, three calls of gRPC",
+            Proxy::Express,
+            at_once(&[HOME]),
+            mixed,
+        ),
     ] {
         if !bench.options.proxies.contains(&proxy) {
             continue;
         }
-        let running = bench.start(proxy, LOAD)?;
+        let running = bench.start(proxy, load)?;
         let mut row = vec![name.to_owned()];
         for round_trip in DISTANCES {
             let distance = Distance::open(running.http(), round_trip)?;
