@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{self, Entry},
+    uri::PathAndQuery,
+};
 use lintel_kernel::{Exchange, Fault, config, expr::cookie};
 
 /// Where a credential is looked for. Exactly one of the keys.
@@ -102,7 +106,8 @@ impl Source {
         let headers = &exchange.request.headers;
         match self {
             Self::Scheme(scheme) => in_header(headers, &header::AUTHORIZATION, |value| {
-                let (word, rest) = value.split_once(' ')?;
+                let (word, rest) = value.split_at_checked(scheme.len())?;
+                let rest = rest.strip_prefix(' ')?;
                 word.eq_ignore_ascii_case(scheme)
                     .then(|| rest.trim_start_matches(' '))
             }),
@@ -128,9 +133,10 @@ impl Source {
         let request = &mut exchange.request;
         match self {
             Self::Scheme(scheme) => {
-                let mut all = request.headers.get_all(header::AUTHORIZATION).iter();
-                if all.any(|value| is_of(value, scheme)) {
-                    request.headers.remove(header::AUTHORIZATION);
+                if let Ok(Entry::Occupied(field)) = request.headers.try_entry(header::AUTHORIZATION)
+                    && field.iter().any(|value| is_of(value, scheme))
+                {
+                    field.remove();
                 }
             }
             Self::Header(name) => {
@@ -156,10 +162,11 @@ fn is_token(name: &str) -> bool {
 
 /// Whether a credential is of a scheme.
 fn is_of(value: &HeaderValue, scheme: &str) -> bool {
-    let mut words = value.as_bytes().splitn(2, |byte| *byte == b' ');
-    words
-        .next()
-        .is_some_and(|word| word.eq_ignore_ascii_case(scheme.as_bytes()))
+    let word = value.as_bytes().split_at_checked(scheme.len());
+    word.is_some_and(|(word, rest)| {
+        word.eq_ignore_ascii_case(scheme.as_bytes())
+            && rest.first().is_none_or(|next| *next == b' ')
+    })
 }
 
 fn in_header<'a>(
@@ -175,13 +182,21 @@ fn in_header<'a>(
     if all.next().is_some() {
         return Found::Unclear;
     }
-    match first.to_str() {
-        Err(_) => Found::Unclear,
-        Ok(text) => match read(text) {
+    match text(first) {
+        None => Found::Unclear,
+        Some(text) => match read(text) {
             Some(value) if !value.is_empty() => Found::One(value.into()),
             _ => Found::Nothing,
         },
     }
+}
+
+/// As [`HeaderValue::to_str`]: a field value holds no control characters, so that what is left is to
+/// see that it is ASCII, many bytes at a time.
+fn text(value: &HeaderValue) -> Option<&str> {
+    let bytes = value.as_bytes();
+    let text = std::str::from_utf8(bytes).ok();
+    text.filter(|_| bytes.is_ascii())
 }
 
 fn in_query<'a>(query: &'a str, name: &str) -> Found<'a> {
@@ -298,10 +313,38 @@ mod tests {
         assert!(!read(&fields(&[])));
         assert!(!read(&fields(&["a"])));
         assert!(read(&fields(&["a", "a"])));
+        let letters = HeaderValue::from_bytes("Bearer \u{e9}".as_bytes()).unwrap();
+        let unreadable = HeaderMap::from_iter([(header::AUTHORIZATION, letters)]);
+        let found = in_header(&unreadable, &header::AUTHORIZATION, Some);
+        assert_eq!(found, Found::Unclear);
         assert_eq!(in_query("a=1&b=2&a=3", "a"), Found::Unclear);
         assert_eq!(in_query("a=%ff", "a"), Found::Unclear);
         assert_eq!(in_query("a=x%2Dy&b=2", "a"), Found::One("x-y".into()));
         assert_eq!(in_query("ab=1&a=&c", "a"), Found::Nothing);
+    }
+
+    #[test]
+    fn a_scheme_ends_with_its_word() {
+        for (value, held, stripped) in [
+            ("Bearer t", Some("t"), true),
+            ("bEARER   t", Some("t"), true),
+            ("Bearer", None, true),
+            ("Bearer ", None, true),
+            ("Bearers t", None, false),
+            ("Bear", None, false),
+            ("Basic t", None, false),
+        ] {
+            let value = HeaderValue::from_static(value);
+            let request = http::Request::get("/").header("authorization", &value);
+            let mut exchange = crate::testing::of(request);
+            let found = match Source::Scheme("Bearer").find(&exchange) {
+                Found::One(token) => Some(token.into_owned()),
+                _ => None,
+            };
+            assert_eq!(found.as_deref(), held, "{value:?}");
+            Source::Scheme("Bearer").strip(&mut exchange);
+            assert_eq!(exchange.request.headers.is_empty(), stripped, "{value:?}");
+        }
     }
 
     #[test]

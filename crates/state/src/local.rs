@@ -24,7 +24,8 @@ pub struct Local<T> {
 struct Entry {
     owner: u64,
     alive: Weak<()>,
-    value: Box<dyn Any>,
+    /// Not here while it is worked with.
+    value: Option<Box<dyn Any>>,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -46,26 +47,41 @@ impl<T: 'static> Local<T> {
     /// Hands this thread's value to `work`; `make` makes it where there is none yet. Inside, the
     /// value of another `Local` may be asked for; the same one would be found missing.
     pub fn with<R>(&self, make: impl FnOnce() -> T, work: impl FnOnce(&mut T) -> R) -> R {
-        let taken = VALUES.with_borrow_mut(|values| {
-            let at = values.iter().position(|entry| entry.owner == self.id)?;
-            Some(values.swap_remove(at))
+        let mut value = self.take().unwrap_or_else(|| {
+            VALUES.with_borrow_mut(|all| all.retain(|entry| entry.alive.strong_count() > 0));
+            Box::new(make())
+        });
+        let result = work(&mut value);
+        self.put(value);
+        result
+    }
+
+    fn take(&self) -> Option<Box<T>> {
+        let taken = VALUES.with_borrow_mut(|all| {
+            let own = all.iter_mut().find(|entry| entry.owner == self.id)?;
+            own.value.take()
         });
         // Always of the type: the owner's number is given once.
-        let mut value = match taken.map(|entry| entry.value.downcast::<T>()) {
-            Some(Ok(value)) => value,
-            _ => {
-                VALUES.with_borrow_mut(|all| all.retain(|entry| entry.alive.strong_count() > 0));
-                Box::new(make())
+        taken?.downcast().ok()
+    }
+
+    /// Nothing is counted for a value that has a place, so that a look costs no atomic operation.
+    fn put(&self, value: Box<T>) {
+        let before = VALUES.with_borrow_mut(|all| {
+            match all.iter_mut().find(|entry| entry.owner == self.id) {
+                Some(own) => own.value.replace(value),
+                None => {
+                    all.push(Entry {
+                        owner: self.id,
+                        alive: Arc::downgrade(&self.alive),
+                        value: Some(value),
+                    });
+                    None
+                }
             }
-        };
-        let result = work(&mut value);
-        let entry = Entry {
-            owner: self.id,
-            alive: Arc::downgrade(&self.alive),
-            value,
-        };
-        VALUES.with_borrow_mut(|values| values.push(entry));
-        result
+        });
+        // Not while the list is borrowed: a value may itself ask for one when it is dropped.
+        drop(before);
     }
 }
 

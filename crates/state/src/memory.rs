@@ -59,6 +59,12 @@ impl<K: Hash + Eq, V> Memory<K, V> {
         self.keep(key, Kept { value, until, size });
     }
 
+    /// Forgets what was not used since this was last called, or since there was no room for more.
+    pub fn turn(&mut self) {
+        self.old = mem::take(&mut self.young);
+        self.size = 0;
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.young.clear();
@@ -85,9 +91,8 @@ impl<K: Hash + Eq, V> Memory<K, V> {
             return;
         }
         if self.size + size > self.room {
-            self.old = mem::take(&mut self.young);
+            self.turn();
             self.old.remove(&key);
-            self.size = 0;
         }
         self.size += size;
         if let Some(before) = self.young.insert(key, kept) {
@@ -119,6 +124,19 @@ mod tests {
         memory.remember('a', 1, 100, 1);
         assert_eq!(memory.find(&'a', 99), Some(&1));
         assert_eq!(memory.find(&'a', 100), None);
+    }
+
+    #[test]
+    fn what_is_not_used_between_two_turns_is_gone() {
+        let mut memory = Memory::new(20);
+        memory.remember('a', 1, 100, 1);
+        memory.remember('b', 2, 100, 1);
+        memory.turn();
+        assert_eq!(memory.find(&'a', 0), Some(&1));
+        memory.turn();
+        assert_eq!(memory.len(), 1);
+        assert_eq!(memory.find(&'a', 0), Some(&1));
+        assert_eq!(memory.find(&'b', 0), None);
     }
 
     #[test]

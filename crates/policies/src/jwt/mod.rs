@@ -3,6 +3,7 @@
 mod config;
 mod key_source;
 mod reject;
+mod remembered;
 #[cfg(test)]
 mod tests;
 mod verifier;
@@ -10,12 +11,12 @@ mod verifier;
 use std::{
     rc::Rc,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, UNIX_EPOCH},
 };
 
 use http::{HeaderValue, Response};
 use lintel_http::Body;
-use lintel_kernel::{Exchange, Fault, Flow, Identity, Rejection};
+use lintel_kernel::{Exchange, Fault, Flow, Identity, Rejection, wall::time_at};
 use lintel_upstream::Control;
 
 pub use config::Config;
@@ -63,10 +64,12 @@ impl Policy for Jwt {
         }
         let verified = match first(&self.places, exchange) {
             None => return Flow::Next,
-            Some(Found::One(token)) => match self.verifier.verify(&token, now()) {
-                Err(Unverified::Keys(keys, _)) if keys.ask() => return Flow::Wait,
-                verified => verified.map_err(|unverified| self.refusal(&unverified)),
-            },
+            Some(Found::One(token)) => {
+                match self.verifier.verify(&token, seconds(exchange.received)) {
+                    Err(Unverified::Keys(keys, _)) if keys.ask() => return Flow::Wait,
+                    verified => verified.map_err(|unverified| self.refusal(&unverified)),
+                }
+            }
             Some(_) => Err(self.challenges.invalid("credential_unclear")),
         };
         self.decide(exchange, verified)
@@ -81,10 +84,12 @@ impl Policy for Jwt {
         let Some(Found::One(token)) = first(&self.places, exchange) else {
             return Flow::Next;
         };
-        if let Err(Unverified::Keys(keys, _)) = self.verifier.verify(&token, now()) {
+        if let Err(Unverified::Keys(keys, _)) =
+            self.verifier.verify(&token, seconds(exchange.received))
+        {
             keys.arrival(wait).await;
         }
-        let verified = self.verifier.verify(&token, now());
+        let verified = self.verifier.verify(&token, seconds(Instant::now()));
         let verified = verified.map_err(|unverified| self.refusal(&unverified));
         self.decide(exchange, verified)
     }
@@ -129,8 +134,8 @@ impl Jwt {
     }
 }
 
-/// Seconds since 1970.
-fn now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |since| since.as_secs())
+/// A moment in seconds since 1970.
+fn seconds(moment: Instant) -> u64 {
+    let since = time_at(moment).duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }

@@ -2,12 +2,15 @@
 
 use std::{cell::Cell, fmt, rc::Rc, sync::Arc};
 
-use lintel_jose::{Claims, Print, Refusal, Rules, Token, fingerprint};
+use lintel_jose::{Claims, Print, Refusal, Rules, Token};
 use lintel_kernel::Identity;
-use lintel_state::{Local, Memory, revoked::Revoked};
+use lintel_state::{Local, revoked::Revoked};
 use serde_json::Value;
 
-use super::key_source::{Checked, Fetched, KeySource};
+use super::{
+    key_source::{Checked, Fetched, KeySource},
+    remembered::Remembered,
+};
 use crate::{consumers::Claimed, issuer::Issuer, live::Live, revocation::bearer};
 
 /// All verifiers in use: routes with equal settings share one, and so does the configuration that
@@ -16,8 +19,6 @@ static LIVE: Live<Verifier> = Live::new();
 
 /// A token is looked at anew after this many seconds, however long it is valid.
 const REMEMBERED_FOR: u64 = 3600;
-/// What an entry of the memory costs beside the text of its claims: key, counts, table.
-const ENTRY: usize = 256;
 
 /// What decides about a token.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +58,7 @@ pub(super) enum Unverified<'a> {
 /// Verifies tokens. Shared by all workers; what was verified is remembered by each for itself.
 pub(super) struct Verifier {
     settings: Settings,
-    remembered: Local<Memory<[u8; 32], Verified>>,
+    remembered: Local<Remembered<Verified>>,
 }
 
 /// A token that was verified.
@@ -97,10 +98,9 @@ impl Verifier {
 
     /// Who a token speaks for, at a time in seconds since 1970.
     pub(super) fn verify(&self, text: &str, now: u64) -> Result<Rc<Identity>, Unverified<'_>> {
-        let key = fingerprint(text);
-        let make = || Memory::new(self.settings.memory);
-        let find = |tokens: &mut Memory<_, Verified>| {
-            let found = tokens.find(&key, now).filter(|found| self.holds(found));
+        let make = || Remembered::new(self.settings.memory);
+        let find = |tokens: &mut Remembered<Verified>| {
+            let found = tokens.find(text, now).filter(|found| self.holds(found));
             found.map(|found| self.standing(found, now))
         };
         if let Some(standing) = self.remembered.with(make, find) {
@@ -111,9 +111,8 @@ impl Verifier {
         let until = until
             .unwrap_or(u64::MAX)
             .min(now.saturating_add(REMEMBERED_FOR));
-        let size = ENTRY + text.len();
         self.remembered
-            .with(make, |tokens| tokens.remember(key, verified, until, size));
+            .with(make, |tokens| tokens.remember(text, verified, until));
         Ok(identity)
     }
 
