@@ -14,9 +14,10 @@ use rustix::process::{Resource, getrlimit};
 use crate::certificate::{self, Files};
 use crate::credentials::Credentials;
 use crate::machine;
-use crate::proxies::{Load, Programs, Proxy, Running, Site};
+use crate::proxies::{Job, Load, Programs, Proxy, Running, Site};
 use crate::results::{self, Section};
 use crate::scenarios::{self, Scenario};
+use crate::store::Store;
 use crate::table::Table;
 
 /// How a benchmark runs.
@@ -47,6 +48,8 @@ pub(crate) struct Bench {
     pub(crate) upstream: Upstream,
     files: Files,
     pub(crate) credentials: Credentials,
+    /// Where replicas count together, once a job needs it.
+    pub(crate) store: Option<Store>,
     nofile: u64,
     /// Requests per second of each proxy in the plain closed loop, once measured.
     pub(crate) plain_rates: HashMap<Proxy, f64>,
@@ -120,10 +123,23 @@ impl Bench {
                 &options.work.join("credentials"),
                 &options.programs.templates,
             )?,
+            store: None,
             nofile: getrlimit(Resource::Nofile).current.unwrap_or(65_536),
             plain_rates: HashMap::new(),
             options,
         })
+    }
+
+    /// Starts what a job needs besides the upstream, unless it runs already.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn prepare(&mut self, job: Job) -> Result<()> {
+        if job == Job::LimitShared && self.store.is_none() {
+            let dir = self.options.work.join("store");
+            self.store = Some(Store::start(self.options.upstream_core, &dir)?);
+        }
+        Ok(())
     }
 
     /// The proxies of a scenario: the main configurations and those variants it names.
@@ -165,6 +181,8 @@ impl Bench {
             admin,
             upstream_http: self.upstream.http,
             upstream_grpc: self.upstream.grpc,
+            redis: self.store.as_ref().map_or(0, |store| store.port),
+            limiter: self.store.as_ref().map_or(0, |store| store.service_port),
             cert: self.files.cert.clone(),
             key: self.files.key.clone(),
             pem: self.files.both.clone(),

@@ -33,7 +33,8 @@ pub(crate) enum Verdict {
 ///
 /// # Errors
 /// The count could not be made, there is no baseline, or the figure is more than 3 % above it.
-pub(crate) fn run(bench: &Bench, proxy: Proxy, job: Job, verdict: &Verdict) -> Result<()> {
+pub(crate) fn run(bench: &mut Bench, proxy: Proxy, job: Job, verdict: &Verdict) -> Result<()> {
+    bench.prepare(job)?;
     let few = count(bench, proxy, job, FEW)?;
     let many = count(bench, proxy, job, MANY)?;
     let spent = many

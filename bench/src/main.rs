@@ -22,6 +22,7 @@ mod proxies;
 mod results;
 mod scenarios;
 mod screen;
+mod store;
 mod table;
 mod upstream;
 
@@ -55,6 +56,16 @@ enum Command {
     /// Serve as the upstream (started by the others)
     #[command(hide = true)]
     Upstream,
+    /// Serve as Envoy's rate-limit service (started by the others)
+    #[command(hide = true)]
+    Limiter {
+        /// Its own port
+        #[arg(long)]
+        port: u16,
+        /// The port of Redis
+        #[arg(long)]
+        redis: u16,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -181,6 +192,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Instructions(instructions) => instructions.run(),
         Command::Campaign(campaign) => campaign.run(),
         Command::Upstream => upstream::serve(),
+        Command::Limiter { port, redis } => upstream::limit(port, redis),
     }
 }
 
@@ -238,7 +250,7 @@ impl Instructions {
         };
         let program = options.programs.of(proxy);
         anyhow::ensure!(program.exists(), "{} does not exist", program.display());
-        instructions::run(&Bench::new(options)?, proxy, self.job, &verdict)
+        instructions::run(&mut Bench::new(options)?, proxy, self.job, &verdict)
     }
 }
 

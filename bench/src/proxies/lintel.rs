@@ -8,7 +8,12 @@ use anyhow::Result;
 
 use super::{Job, Site};
 
-pub(super) fn write(templates: &Path, site: &Site, into: &Path) -> Result<Vec<String>> {
+pub(super) fn write(
+    templates: &Path,
+    site: &Site,
+    into: &Path,
+    lease: &str,
+) -> Result<Vec<String>> {
     let routes = site.each_route(|text, route, service| {
         writeln!(
             text,
@@ -30,6 +35,7 @@ pub(super) fn write(templates: &Path, site: &Site, into: &Path) -> Result<Vec<St
         ("routes", routes.as_str()),
         ("services", &services),
         ("to", to),
+        ("lease", lease),
     ];
     let file = site.dir.join("lintel.yaml");
     fs::write(

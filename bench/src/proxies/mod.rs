@@ -22,6 +22,8 @@ pub(crate) use site::{Job, Load, Site};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Proxy {
     Lintel,
+    /// What is counted in a store, taken ahead of need.
+    LintelLeased,
     Nginx,
     /// The access log in a 64 KiB buffer.
     NginxBuffered,
@@ -36,8 +38,9 @@ pub(crate) enum Proxy {
 }
 
 impl Proxy {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Lintel,
+        Self::LintelLeased,
         Self::Nginx,
         Self::NginxBuffered,
         Self::NginxCombined,
@@ -50,6 +53,7 @@ impl Proxy {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Lintel => "lintel",
+            Self::LintelLeased => "lintel-leased",
             Self::Nginx => "nginx",
             Self::NginxBuffered => "nginx-buffered",
             Self::NginxCombined => "nginx-combined",
@@ -83,7 +87,7 @@ pub(crate) struct Programs {
 impl Programs {
     pub(crate) fn of(&self, proxy: Proxy) -> &Path {
         match proxy {
-            Proxy::Lintel => &self.lintel,
+            Proxy::Lintel | Proxy::LintelLeased => &self.lintel,
             Proxy::Nginx | Proxy::NginxBuffered | Proxy::NginxCombined => &self.nginx,
             Proxy::Haproxy => &self.haproxy,
             Proxy::Envoy | Proxy::EnvoyList => &self.envoy,
@@ -93,10 +97,9 @@ impl Programs {
 
     /// The version line that the program prints.
     pub(crate) fn version(&self, proxy: Proxy) -> String {
-        let flag = if matches!(proxy, Proxy::Lintel | Proxy::Envoy | Proxy::Express) {
-            "--version"
-        } else {
-            "-v"
+        let flag = match proxy {
+            Proxy::Lintel | Proxy::LintelLeased | Proxy::Envoy | Proxy::Express => "--version",
+            _ => "-v",
         };
         let output = std::process::Command::new(self.of(proxy))
             .arg(flag)

@@ -62,7 +62,11 @@ impl Reloader {
         let begun = Instant::now();
         match self.proxy {
             // `nginx -s reload` and `systemctl reload haproxy` send just these.
-            Proxy::Lintel | Proxy::Nginx | Proxy::NginxBuffered | Proxy::NginxCombined => {
+            Proxy::Lintel
+            | Proxy::LintelLeased
+            | Proxy::Nginx
+            | Proxy::NginxBuffered
+            | Proxy::NginxCombined => {
                 kill_process(self.process, Signal::HUP)?;
             }
             Proxy::Haproxy => kill_process(self.process, Signal::USR2)?,

@@ -133,7 +133,8 @@ pub(super) fn write_config(
     into: &Path,
 ) -> Result<Vec<String>> {
     match proxy {
-        Proxy::Lintel => lintel::write(templates, site, into),
+        Proxy::Lintel => lintel::write(templates, site, into, ""),
+        Proxy::LintelLeased => lintel::write(templates, site, into, ", lease: 1000"),
         Proxy::Nginx => nginx::write(templates, site, into, "json"),
         Proxy::NginxBuffered => nginx::write(templates, site, into, "json buffer=64k flush=1s"),
         Proxy::NginxCombined => nginx::write(templates, site, into, "combined"),

@@ -16,6 +16,9 @@ pub(crate) struct Site {
     pub(crate) admin: u16,
     pub(crate) upstream_http: u16,
     pub(crate) upstream_grpc: u16,
+    /// Where replicas count together, if that runs: Redis, and the service that Envoy asks.
+    pub(crate) redis: u16,
+    pub(crate) limiter: u16,
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
     /// Certificate and key in one file.
@@ -54,6 +57,8 @@ pub(crate) enum Job {
     Gateway,
     /// Limit each client address.
     Limit,
+    /// The same, counted by all replicas together.
+    LimitShared,
     /// Know the caller by one of many API keys.
     Keys,
     /// Make a gRPC call of a request with JSON, and JSON of its answer.
@@ -75,6 +80,7 @@ impl Job {
             Self::Token => Some("token"),
             Self::Gateway => Some("gateway"),
             Self::Limit => Some("limit"),
+            Self::LimitShared => Some("limit-shared"),
             Self::Keys => Some("keys"),
             Self::Transcode => Some("transcode"),
             Self::Compose => Some("compose"),
@@ -187,6 +193,8 @@ impl Site {
             ("admin", self.admin.to_string()),
             ("upstream_http", self.upstream_http.to_string()),
             ("upstream_grpc", self.upstream_grpc.to_string()),
+            ("redis", self.redis.to_string()),
+            ("limiter", self.limiter.to_string()),
             ("generation", self.generation_mark()),
             ("nofile", self.nofile.to_string()),
         ];

@@ -7,7 +7,7 @@ use super::traffic::{Traffic, measure};
 use crate::credentials::Credentials;
 use crate::driver::Bench;
 use crate::load::{Plan, Work};
-use crate::proxies::{Job, Load};
+use crate::proxies::{Job, Load, Proxy};
 use crate::table::Table;
 
 pub(super) fn token(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
@@ -39,6 +39,19 @@ pub(super) fn limit(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
     )
 }
 
+pub(super) fn limit_shared(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
+    bench.prepare(Job::LimitShared)?;
+    run_among(
+        bench,
+        scenario,
+        "As *A limit of rates*, counted in Redis for all replicas: by a script for each request, by one for up to a thousand \
+         (*lintel-leased*), and by the service that Envoy asks over gRPC for each request, which sends `INCRBY` and `EXPIRE`. The \
+         service is this benchmark's own. Redis and the service have the upstream's core, and columns of their own at the end.",
+        Job::LimitShared,
+        &[Proxy::LintelLeased],
+    )
+}
+
 pub(super) fn keys(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
     run(
         bench,
@@ -62,7 +75,7 @@ pub(super) fn transcode(bench: &mut Bench, scenario: &Scenario) -> Result<Table>
 /// The requests of a job: its callers in turn.
 pub(crate) fn work(job: Job, credentials: &Credentials) -> Work {
     let (name, values) = match job {
-        Job::None | Job::Limit => return Work::small(),
+        Job::None | Job::Limit | Job::LimitShared => return Work::small(),
         Job::Transcode => return Work::Json,
         Job::Compose | Job::ComposeMixed => return super::compose::home(),
         Job::Token | Job::Gateway | Job::Rego | Job::Cedar => {
@@ -79,6 +92,16 @@ pub(crate) fn work(job: Job, credentials: &Credentials) -> Work {
 }
 
 fn run(bench: &mut Bench, scenario: &Scenario, note: &str, job: Job) -> Result<Table> {
+    run_among(bench, scenario, note, job, &[])
+}
+
+fn run_among(
+    bench: &mut Bench,
+    scenario: &Scenario,
+    note: &str,
+    job: Job,
+    variants: &'static [Proxy],
+) -> Result<Table> {
     let work = work(job, &bench.credentials);
     let traffic = Traffic {
         note: note.to_owned(),
@@ -86,7 +109,7 @@ fn run(bench: &mut Bench, scenario: &Scenario, note: &str, job: Job) -> Result<T
             job,
             ..Load::default()
         },
-        variants: &[],
+        variants,
         plan: &|proxy| Plan::http1(proxy.http(), work.clone()),
         fixed: true,
     };

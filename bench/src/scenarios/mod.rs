@@ -68,6 +68,11 @@ pub(crate) static ALL: &[Scenario] = &[
     Scenario::new("upload", "1 MiB requests", traffic::upload),
     Scenario::new("routes", "Many routes", traffic::routes),
     Scenario::new("limit", "A limit of rates", jobs::limit),
+    Scenario::new(
+        "limit-shared",
+        "A limit of rates for all replicas",
+        jobs::limit_shared,
+    ),
     Scenario::new("token", "A signed token", jobs::token),
     Scenario::new(
         "gateway",

@@ -8,8 +8,9 @@ use anyhow::{Result, anyhow, ensure};
 use crate::driver::{Bench, is_fast, one_line, round_rate};
 use crate::load::{self, Length, Pace, Plan, Report, Security, Work};
 use crate::process::{CpuTime, core_time};
-use crate::proxies::{Load, Proxy, Running};
+use crate::proxies::{Job, Load, Proxy, Running};
 use crate::scenarios::Scenario;
+use crate::store::{Store, Used};
 use crate::table::{Table, figure, median, mib};
 
 const MIB: usize = 1 << 20;
@@ -37,6 +38,18 @@ pub(crate) struct Sample {
     others: f64,
     pub(crate) report: Report,
     pub(crate) resident: f64,
+    /// Where replicas count together.
+    shared: Option<Shared>,
+}
+
+/// What a request has used of a store.
+#[derive(Debug, Clone, Copy)]
+struct Shared {
+    /// Microseconds of Redis, and of the service before it.
+    redis: f64,
+    service: f64,
+    /// How often something was counted.
+    questions: f64,
 }
 
 pub(super) fn plain(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
@@ -235,6 +248,9 @@ pub(super) fn measure(
             paced = rounds(bench, &mut table, traffic, Pace::Fixed(rate));
         }
     }
+    if traffic.load.job == Job::LimitShared {
+        table.columns.extend(Shared::COLUMNS.map(str::to_owned));
+    }
     fill(bench, &mut table, traffic, &closed, &paced);
     Ok((table, rates))
 }
@@ -296,9 +312,8 @@ fn once(bench: &Bench, proxy: Proxy, traffic: &Traffic<'_>, pace: Pace) -> Resul
 
 /// Runs a plan against a proxy and accounts for the proxy's CPU time in the measured window.
 pub(super) fn sample(bench: &Bench, running: &Running, plan: &Plan) -> Result<Sample> {
-    let core = bench.options.proxy_core;
     let mut marks = Vec::new();
-    let report = load::run(plan, &mut |_| marks.push(Mark::new(running, core)))?;
+    let report = load::run(plan, &mut |_| marks.push(Mark::new(bench, running)))?;
     let mut marks = marks.into_iter();
     let (Some(begun), Some(ended)) = (marks.next().transpose()?, marks.next().transpose()?) else {
         anyhow::bail!("the measured window has no edges");
@@ -314,8 +329,16 @@ pub(super) fn sample(bench: &Bench, running: &Running, plan: &Plan) -> Result<Sa
             report.connects
         );
     }
+    let requests = report.completed as f64;
+    let shared = begun.store.zip(ended.store);
+    let shared = shared.map(|(begun, ended)| Shared {
+        redis: (ended.redis - begun.redis) * 1e6 / requests,
+        service: (ended.service - begun.service) * 1e6 / requests,
+        questions: (ended.questions - begun.questions) as f64 / requests,
+    });
     Ok(Sample {
-        cpu: used * 1e6 / report.completed as f64,
+        shared,
+        cpu: used * 1e6 / requests,
         busy: used / wall,
         others: (ended.core.0 - begun.core.0 - used).max(0.0) / wall,
         resident: running.tree.resident()? as f64,
@@ -329,14 +352,16 @@ struct Mark {
     at: Instant,
     proxy: CpuTime,
     core: CpuTime,
+    store: Option<Used>,
 }
 
 impl Mark {
-    fn new(running: &Running, core: usize) -> Result<Self> {
+    fn new(bench: &Bench, running: &Running) -> Result<Self> {
         Ok(Self {
+            store: bench.store.as_ref().map(Store::used).transpose()?,
             at: Instant::now(),
             proxy: running.tree.cpu_time()?,
-            core: core_time(core)?,
+            core: core_time(bench.options.proxy_core)?,
         })
     }
 }
@@ -411,7 +436,27 @@ fn fill(
         if !paced.is_empty() {
             row.extend([0.5, 0.99, 0.999].map(|share| quantile(paced, share)));
         }
+        if traffic.load.job == Job::LimitShared {
+            row.extend(Shared::row(closed.get(&proxy).map_or(&[], Vec::as_slice)));
+        }
         table.rows.push(row);
+    }
+}
+
+impl Shared {
+    const COLUMNS: [&str; 3] = ["µs of Redis", "µs of the service", "counted/request"];
+
+    fn row(samples: &[Sample]) -> [String; 3] {
+        let of = |value: fn(&Self) -> f64| {
+            let known = samples.iter().filter_map(|sample| sample.shared.as_ref());
+            median(known.map(value))
+        };
+        let counted = of(|shared| shared.questions);
+        [
+            figure(of(|shared| shared.redis)),
+            figure(of(|shared| shared.service)),
+            format!("{counted:.3}"),
+        ]
     }
 }
 

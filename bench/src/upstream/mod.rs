@@ -1,8 +1,10 @@
-//! The origin server behind every proxy: one HTTP/1 port and one gRPC port, as light as they can be.
+//! The origin server behind every proxy: one HTTP/1 port and one gRPC port, as light as they can be; and the service that
+//! limits for Envoy.
 
 mod fault;
 mod grpc;
 mod http1;
+mod limiter;
 
 pub(crate) use fault::Fault;
 
@@ -11,6 +13,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 
 use anyhow::{Result, anyhow};
+
+pub(crate) use limiter::serve as limit;
 
 /// Serves until the process ends. Prints both ports on one line once they accept.
 ///
@@ -27,7 +31,7 @@ pub(crate) fn serve() -> Result<()> {
         grpc.local_addr()?.port()
     )?;
     out.flush()?;
-    let second = thread::spawn(move || grpc::serve(grpc));
+    let second = thread::spawn(move || grpc::echo(grpc));
     http1::serve(&http)?;
     second
         .join()
