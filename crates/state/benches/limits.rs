@@ -10,17 +10,42 @@ use lintel_state::limit::{
     stock::{Found, Stock},
 };
 
-#[expect(clippy::print_stdout, reason = "a figure beside the times")]
 fn main() {
-    let keys = 1_000_000;
-    println!(
-        "{} bytes for each of a million keys",
-        Table::new(keys).bytes() / keys
-    );
+    memory(1_000_000);
     divan::main();
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// What a table takes that is full of keys of which none is idle.
+#[expect(clippy::print_stdout, reason = "figures beside the times")]
+fn memory(keys: u64) {
+    let Ok(rule) = TokenBucket::new(1, SECOND * 86_400, 1).map(Rule::TokenBucket) else {
+        return;
+    };
+    let before = resident();
+    let table = Table::new(usize::try_from(keys).unwrap_or(usize::MAX));
+    let (mut held, mut displaced) = (0, 0);
+    for number in 0..keys {
+        let key = table.key().number(7).number(number).finish();
+        let spent = table.spend(key, &rule, table.now(), 1);
+        held += i64::from(spent.added);
+        displaced += u64::from(spent.displaced);
+    }
+    let grown = resident().saturating_sub(before);
+    println!(
+        "{keys} keys, none idle: {held} held, {displaced} displaced, {} bytes of memory for each held",
+        grown / u64::try_from(held).unwrap_or(1).max(1)
+    );
+}
+
+/// Resident bytes of this process, by the kernel's account (`/proc/self/smaps_rollup`).
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
 
 fn decide(bencher: Bencher<'_, '_>, rule: Result<Rule, lintel_state::limit::Invalid>, keys: u64) {
     let Ok(rule) = rule else { return };

@@ -7,7 +7,7 @@ use lintel_state::{
 };
 
 use super::{
-    fields,
+    fields::Told,
     limit::{Counted, Limit},
     shared::Shared,
 };
@@ -221,8 +221,9 @@ impl LimitConfig {
         let cost = cost.map_err(|fault| faults.push(fault.under("cost"))).ok();
         let shown = || selection.name(self.rate.to_string());
         let name = self.name.clone().unwrap_or_else(shown);
-        let policy = fields::policy(&name, self.rate);
-        faults.extend(policy.is_none().then(per::not_plain));
+        let most = rule.map_or(0, |rule| rule.most());
+        let told = Told::new(&name, self.rate, most);
+        faults.extend(told.is_none().then(per::not_plain));
         let shared = self.shared(&scope, &name, context);
         let shared = shared.map_err(|fault| faults.push(fault)).ok().flatten();
         faults.extend(self.divided_twice());
@@ -234,7 +235,7 @@ impl LimitConfig {
         let id = self.id(&scope, &name, rule.most(), each);
         Ok(Limit {
             counted: Counted::new(&scope, &name),
-            policy: policy.filter(|_| self.headers),
+            told: told.filter(|_| self.headers),
             name: name.into(),
             scope: scope.into(),
             rate: self.rate,

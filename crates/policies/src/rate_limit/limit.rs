@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use http::HeaderValue;
 use lintel_kernel::{Exchange, Rate};
 use lintel_state::{
     limit::{Key, Rule, Table},
@@ -13,7 +12,7 @@ use lintel_telemetry::metrics::{
     family::{RATE_LIMIT_DISPLACED, RATE_LIMIT_KEYS, RATE_LIMIT_REQUESTS},
 };
 
-use super::shared::Shared;
+use super::{fields::Told, shared::Shared};
 use crate::per::{Price, Selector};
 
 /// Longest values that a key in a store shows.
@@ -37,8 +36,8 @@ pub(crate) struct Limit {
     pub(super) replicas: Option<Arc<Replicas>>,
     /// Where all replicas count it, if they do so together.
     pub(super) shared: Option<Shared>,
-    /// Its `RateLimit-Policy`, where callers are told.
-    pub(super) policy: Option<HeaderValue>,
+    /// Where callers are told.
+    pub(super) told: Option<Told>,
     pub(super) counted: Counted,
 }
 
