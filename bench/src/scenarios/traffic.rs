@@ -417,8 +417,7 @@ fn fill(
                 .remarks
                 .push(format!("{}: first error: {error}", proxy.name()));
         }
-        let others = of(closed, proxy, &|sample| sample.others);
-        table.remarks.extend(disturbed(proxy, others));
+        table.remarks.extend(disturbed(proxy, closed.get(&proxy)));
         let mut row = vec![
             proxy.name().to_owned(),
             figure(cpu),
@@ -437,7 +436,7 @@ fn fill(
             row.extend([0.5, 0.99, 0.999].map(|share| quantile(paced, share)));
         }
         if traffic.load.job == Job::LimitShared {
-            row.extend(Shared::row(closed.get(&proxy).map_or(&[], Vec::as_slice)));
+            row.extend(Shared::row(closed.get(&proxy)));
         }
         table.rows.push(row);
     }
@@ -446,9 +445,12 @@ fn fill(
 impl Shared {
     const COLUMNS: [&str; 3] = ["µs of Redis", "µs of the service", "counted/request"];
 
-    fn row(samples: &[Sample]) -> [String; 3] {
+    fn row(samples: Option<&Vec<Sample>>) -> [String; 3] {
         let of = |value: fn(&Self) -> f64| {
-            let known = samples.iter().filter_map(|sample| sample.shared.as_ref());
+            let known = samples
+                .into_iter()
+                .flatten()
+                .filter_map(|sample| sample.shared.as_ref());
             median(known.map(value))
         };
         let counted = of(|shared| shared.questions);
@@ -461,7 +463,8 @@ impl Shared {
 }
 
 /// A remark where others took too much of a proxy's core.
-fn disturbed(proxy: Proxy, others: f64) -> Option<String> {
+fn disturbed(proxy: Proxy, samples: Option<&Vec<Sample>>) -> Option<String> {
+    let others = median(samples.into_iter().flatten().map(|sample| sample.others));
     let share = others * 100.0;
     (others > DISTURBED).then(|| {
         format!(
