@@ -43,6 +43,7 @@ mod limits;
 mod logins;
 mod malformed;
 mod neighbours;
+mod opa;
 mod overload;
 mod proxying;
 mod quotas;

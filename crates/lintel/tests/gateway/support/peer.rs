@@ -154,7 +154,7 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
 }
 
-/// Where everything is that `tests/peers/requirements.txt` and `package.json` ask for.
+/// Where everything is that the lists in `tests/peers` ask for.
 fn installed() -> PathBuf {
     let installed = env::var_os("LINTEL_PEERS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers"),
@@ -165,7 +165,9 @@ fn installed() -> PathBuf {
         std::fs::read(installed.join(name)).is_ok_and(|current| current == wanted)
     };
     assert!(
-        is_current("requirements.txt") && is_current("package.json"),
+        ["requirements.txt", "opa.txt", "package.json"]
+            .into_iter()
+            .all(is_current),
         "these tests need Python and Node.js clients and servers: `./test` installs them, and so does {}",
         scripts().join("setup").display()
     );
