@@ -35,6 +35,7 @@ macro_rules! targets {
 }
 
 targets! {
+    api_key,
     compose_value,
     config,
     expression,

@@ -10,6 +10,11 @@ use lintel_fuzz::{TARGETS, Target};
 const RUNS: usize = 20_000;
 
 #[test]
+fn api_key() {
+    briefly("api_key");
+}
+
+#[test]
 fn compose_value() {
     briefly("compose_value");
 }
