@@ -5,6 +5,9 @@
     clippy::indexing_slicing
 )]
 
+mod aws;
+mod mistakes;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
@@ -14,14 +17,13 @@ use http::Request;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use lintel_http::{Body, http1::Timer};
-use lintel_httpsig::{Message, signatures, sigv4};
+use lintel_httpsig::{Message, signatures};
 use lintel_kernel::{Exchange, Flow};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::config::Config;
 use crate::{
-    Chain, ConsumerConfig, Context, Depth, Directory, Wait,
+    Chain, Depth, Wait,
     testing::{chain, of, pools},
 };
 
@@ -328,258 +330,6 @@ async fn a_nonce_is_accepted_once() {
         verdict(&chain, without).await,
         Err("nonce_missing: acme-1".to_owned())
     );
-}
-
-fn aws(more: Value) -> Chain {
-    let mut config = json!({"format": "aws_sigv4", "aws": {"region": "r", "service": "s"}});
-    config
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    policy(config)
-}
-
-/// The canonical request of one without query, and its signature.
-fn aws_signed(scope: &str, seconds: i64, payload: Option<&str>, content: &[u8]) -> Exchange {
-    let time = jiff::Timestamp::from_second(i64::try_from(now()).unwrap() + seconds).unwrap();
-    let date = time.strftime("%Y%m%dT%H%M%SZ").to_string();
-    let day = &date[..8];
-    let sha256 = |bytes: &[u8]| {
-        sigv4::hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
-    };
-    let told = payload.map_or_else(|| sha256(content), str::to_owned);
-    let mut fields = vec![("x-amz-date", date.as_str())];
-    let mut headers = format!("host:api.example.com\nx-amz-date:{date}\n");
-    let mut names = "host;x-amz-date";
-    if let Some(payload) = payload {
-        fields.push(("x-amz-content-sha256", payload));
-        headers =
-            format!("host:api.example.com\nx-amz-content-sha256:{payload}\nx-amz-date:{date}\n");
-        names = "host;x-amz-content-sha256;x-amz-date";
-    }
-    let canonical = format!("POST\n/orders\n\n{headers}\n{names}\n{told}");
-    let to_sign = format!(
-        "AWS4-HMAC-SHA256\n{date}\n{day}/{scope}/aws4_request\n{}",
-        sha256(canonical.as_bytes())
-    );
-    let mac = |key: &[u8], text: &str| {
-        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
-    };
-    let mut key = mac(format!("AWS4{SECRET}").as_bytes(), day);
-    for part in scope.split('/').chain(["aws4_request"]) {
-        key = mac(key.as_ref(), part);
-    }
-    let signature = sigv4::hex(mac(key.as_ref(), &to_sign).as_ref());
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{day}/{scope}/aws4_request, SignedHeaders={names}, Signature={signature}"
-    );
-    fields.push(("authorization", &authorization));
-    request("POST", "/orders", &fields)
-}
-
-#[tokio::test]
-async fn aws_signatures_are_held_to_scope_time_and_content() {
-    let strict = aws(json!({}));
-    let hash = sigv4::hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, CONTENT).as_ref());
-    for payload in [None, Some(&*hash)] {
-        let mut exchange = aws_signed("r/s", 0, payload, CONTENT);
-        let (who, passed) = send(&strict, &mut exchange, CONTENT).await;
-        assert_eq!((who.as_deref(), &*passed), (Ok("acme"), CONTENT));
-        assert!(!exchange.request.headers.contains_key("authorization"));
-        let wrong = if payload.is_some() {
-            "content_wrong"
-        } else {
-            "signature_wrong: AKIDEXAMPLE"
-        };
-        for other in [&b"{}"[..], b""] {
-            let (refused, _) =
-                send(&strict, &mut aws_signed("r/s", 0, payload, CONTENT), other).await;
-            assert_eq!(refused, Err(wrong.to_owned()));
-        }
-    }
-    for (scope, seconds, payload, cause) in [
-        ("other/s", 0, None, "signature_scope: AKIDEXAMPLE"),
-        ("r/other", 0, None, "signature_scope: AKIDEXAMPLE"),
-        ("r/s", 40, None, "signature_not_yet_valid: AKIDEXAMPLE"),
-        ("r/s", -931, None, "signature_expired: AKIDEXAMPLE"),
-        (
-            "r/s",
-            0,
-            Some("UNSIGNED-PAYLOAD"),
-            "content_unsigned: AKIDEXAMPLE",
-        ),
-    ] {
-        let (refused, _) = send(
-            &strict,
-            &mut aws_signed(scope, seconds, payload, CONTENT),
-            CONTENT,
-        )
-        .await;
-        assert_eq!(refused, Err(cause.to_owned()));
-    }
-    let lax = aws(json!({"unsigned_content": true}));
-    let mut unsigned = aws_signed("r/s", 0, Some("UNSIGNED-PAYLOAD"), b"");
-    assert!(send(&lax, &mut unsigned, CONTENT).await.0.is_ok());
-    // A key for messages is none for these, and other credentials are for other policies.
-    let mut other = aws_signed("r/s", 0, None, b"");
-    let value = other.request.headers["authorization"]
-        .to_str()
-        .unwrap()
-        .replace("AKIDEXAMPLE", "acme-1");
-    other
-        .request
-        .headers
-        .insert("authorization", value.parse().unwrap());
-    assert_eq!(verdict(&strict, other).await, Err("key_unknown".to_owned()));
-    let bearer = request("GET", "/", &[("authorization", "Bearer x")]);
-    assert_eq!(
-        verdict(&strict, bearer).await,
-        Err("no_credentials".to_owned())
-    );
-}
-
-fn context(consumers: &Value) -> Result<Context, Vec<(String, String)>> {
-    let all: std::collections::BTreeMap<String, ConsumerConfig> =
-        serde_json::from_value(consumers.clone()).unwrap();
-    match Directory::build(all.iter().map(|(name, own)| (name.as_str(), own))) {
-        Ok(directory) => Ok(Context {
-            consumers: std::sync::Arc::new(directory),
-            ..Context::default()
-        }),
-        Err(faults) => Err(told(faults)),
-    }
-}
-
-fn told(faults: Vec<lintel_kernel::Fault>) -> Vec<(String, String)> {
-    let told = |fault: lintel_kernel::Fault| {
-        assert!(fault.hint.is_some(), "{fault:?}");
-        (fault.path.join("."), fault.message)
-    };
-    faults.into_iter().map(told).collect()
-}
-
-#[test]
-fn mistakes_say_what_to_write_and_show_no_secret() {
-    let context = context(&consumers()).unwrap();
-    for (value, path, words) in [
-        (
-            json!({"components": ["@status"]}),
-            "components.0",
-            "@status",
-        ),
-        (json!({"components": ["Date"]}), "components.0", "Date"),
-        (json!({"components": []}), "components", "every request"),
-        (json!({"max_age": "2d"}), "max_age", "a day"),
-        (json!({"max_age": "0s"}), "max_age", "a second"),
-        (json!({"leeway": "2h"}), "leeway", "an hour"),
-        (json!({"realm": "\""}), "realm", "quotes"),
-        (json!({"format": "aws_sigv4"}), "format", "scope"),
-        (
-            json!({"aws": {"region": "r", "service": "s"}}),
-            "aws",
-            "no scope",
-        ),
-        (
-            json!({"format": "aws_sigv4", "nonce": true, "aws": {"region": "r", "service": "s"}}),
-            "nonce",
-            "no `nonce`",
-        ),
-        (
-            json!({"format": "aws_sigv4", "aws": {"region": "r/", "service": "s"}}),
-            "aws.region",
-            "`r/`",
-        ),
-    ] {
-        let config: Config = serde_json::from_value(value).unwrap();
-        let found = told(config.build(&context).err().expect("a mistake"));
-        let [(at, message)] = found.as_slice() else {
-            panic!("{found:?}");
-        };
-        assert!(at == path && message.contains(words), "{at}: {message}");
-    }
-}
-
-#[test]
-fn keys_that_can_not_be_used_are_refused() {
-    let key = |more: Value| json!({"acme": {"signing_keys": [more]}});
-    for (value, path, words) in [
-        (
-            json!({"id": "a b", "algorithm": "hmac-sha256", "secret": SECRET}),
-            "id",
-            "a b",
-        ),
-        (
-            json!({"id": "", "algorithm": "hmac-sha256", "secret": SECRET}),
-            "id",
-            "id",
-        ),
-        (
-            json!({"id": "a", "algorithm": "hmac-sha256", "secret": "hunter2"}),
-            "secret",
-            "7 bytes",
-        ),
-        (
-            json!({"id": "a", "algorithm": "hmac-sha256", "base64": true, "secret": "hunter2!"}),
-            "secret",
-            "base64",
-        ),
-        (
-            json!({"id": "a", "algorithm": "hmac-sha256", "base64": true, "secret": "aHVudGVyMg=="}),
-            "secret",
-            "7 bytes",
-        ),
-        (
-            json!({"id": "a", "algorithm": "hmac-sha256"}),
-            "",
-            "needs `secret`",
-        ),
-        (
-            json!({"id": "a", "algorithm": "hmac-sha256", "secret": SECRET, "public_key": "x"}),
-            "",
-            "needs `secret`",
-        ),
-        (
-            json!({"id": "a", "algorithm": "ed25519", "secret": SECRET}),
-            "",
-            "public_key",
-        ),
-        (
-            json!({"id": "a", "algorithm": "ed25519", "public_key": "hunter2"}),
-            "public_key",
-            "PUBLIC KEY",
-        ),
-        (
-            json!({"id": "a", "algorithm": "aws4-hmac-sha256", "secret": "hunter2"}),
-            "secret",
-            "16 bytes",
-        ),
-        (
-            json!({"id": "a", "algorithm": "aws4-hmac-sha256", "public_key": "x"}),
-            "",
-            "needs `secret`",
-        ),
-        (
-            json!({"id": "a", "algorithm": "hmac-sha256", "secret": SECRET, "expires": "soon"}),
-            "expires",
-            "soon",
-        ),
-    ] {
-        let found = context(&key(value)).unwrap_err();
-        let [(at, message)] = found.as_slice() else {
-            panic!("{found:?}");
-        };
-        let wanted = ["acme.signing_keys.0", path].join(".");
-        assert_eq!(at, wanted.trim_end_matches('.'));
-        assert!(
-            message.contains(words) && !message.contains("hunter2"),
-            "{message}"
-        );
-    }
-    let twice = json!({
-        "a": {"signing_keys": [{"id": "k", "algorithm": "hmac-sha256", "secret": SECRET}]},
-        "b": {"signing_keys": [{"id": "k", "algorithm": "hmac-sha256", "secret": SECRET}]},
-    });
-    assert!(context(&twice).unwrap_err()[0].1.contains("consumer `a`"));
 }
 
 /// Content that never comes.
