@@ -120,16 +120,3 @@ pub(crate) fn not_built(language: &str, feature: &str) -> Fault {
         "build it in: `cargo build --release -p lintel --features {feature}`"
     ))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_built_in_says_how_to_build_it() {
-        let fault = not_built("Rego", "rego");
-        assert_eq!(fault.message, "this `lintel` was built without Rego");
-        let hint = fault.hint.as_deref();
-        assert!(hint.is_some_and(|hint| hint.ends_with("--features rego`")));
-    }
-}

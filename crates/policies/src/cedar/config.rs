@@ -3,9 +3,8 @@ use std::collections::BTreeMap;
 use lintel_kernel::{Fault, config, expr::Expr};
 
 use super::{
-    Cedar, NAME,
+    Cedar, Engine, NAME,
     asked::{Asked, Entity},
-    engine::Engine,
 };
 use crate::{Context, described, judged::Judged};
 

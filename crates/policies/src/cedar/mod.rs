@@ -4,11 +4,10 @@ mod asked;
 mod config;
 #[cfg(feature = "cedar")]
 mod engine;
-#[cfg(not(feature = "cedar"))]
-#[path = "without.rs"]
-mod engine;
 #[cfg(all(test, feature = "cedar"))]
 mod tests;
+#[cfg(any(test, not(feature = "cedar")))]
+mod without;
 
 use http::{Response, StatusCode};
 use lintel_http::Body;
@@ -16,7 +15,10 @@ use lintel_kernel::{Exchange, Fault, Flow};
 
 use asked::Asked;
 pub use config::Config;
+#[cfg(feature = "cedar")]
 use engine::Engine;
+#[cfg(not(feature = "cedar"))]
+use without::Engine;
 
 use crate::{Context, Policy, judged::Judged, verdict};
 

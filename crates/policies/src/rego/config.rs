@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use lintel_kernel::{Duration, Fault, config};
 
-use super::{NAME, Rego, engine::Engine};
+use super::{Engine, NAME, Rego};
 use crate::{Context, judged::Judged, verdict::settable};
 
 /// Policies in Rego, the language of Open Policy Agent, and the rule among them that decides.

@@ -4,11 +4,10 @@ mod config;
 mod decision;
 #[cfg(feature = "rego")]
 mod engine;
-#[cfg(not(feature = "rego"))]
-#[path = "without.rs"]
-mod engine;
 #[cfg(all(test, feature = "rego"))]
 mod tests;
+#[cfg(any(test, not(feature = "rego")))]
+mod without;
 
 use std::sync::Arc;
 
@@ -18,7 +17,10 @@ use lintel_kernel::{Exchange, Fault, Flow};
 
 pub use config::Config;
 use decision::Decision;
+#[cfg(feature = "rego")]
 use engine::Engine;
+#[cfg(not(feature = "rego"))]
+use without::Engine;
 
 use crate::{
     Context, Policy, forward,
