@@ -5,7 +5,12 @@ use std::{rc::Rc, sync::Arc};
 use lintel_kernel::{Consumer, Fault, Identity};
 use rustc_hash::FxHashMap;
 
-use super::{KeyConfig, directory::Twins, identities::Identities};
+use super::{
+    KeyConfig,
+    directory::Twins,
+    grant::{Grant, time},
+    identities::Identities,
+};
 use crate::password::Hash;
 
 /// Fewest characters of a prefix; fewer would be shared by too many keys.
@@ -29,11 +34,7 @@ pub(crate) struct Keys {
 
 #[derive(Debug)]
 struct Key {
-    id: Box<str>,
-    consumer: Arc<Consumer>,
-    scopes: Vec<Box<str>>,
-    /// Seconds since 1970.
-    expires: Option<u64>,
+    grant: Grant,
     /// Where it is not known by its digest.
     slow: Option<Arc<Hash>>,
 }
@@ -91,14 +92,12 @@ impl Keys {
             }
         };
         self.all.push(Key {
-            id: config.id.as_deref().unwrap_or(name).into(),
-            consumer: Arc::clone(consumer),
-            scopes: config
-                .scopes
-                .iter()
-                .map(|scope| scope.as_str().into())
-                .collect(),
-            expires,
+            grant: Grant::new(
+                config.id.as_deref().unwrap_or(name),
+                consumer,
+                &config.scopes,
+                expires,
+            ),
             slow,
         });
         Ok(())
@@ -106,7 +105,7 @@ impl Keys {
 
     fn twice(&self, other: u32) -> Fault {
         let owner = self.all.get(other as usize);
-        let owner = owner.map_or("", |key| &key.consumer.name);
+        let owner = owner.map_or("", |key| &key.grant.consumer.name);
         Fault::new(format!("this key is already one of consumer `{owner}`"))
             .with_hint("give each consumer keys of its own: `lintel keys new`")
     }
@@ -146,7 +145,7 @@ impl Keys {
 
     /// Whose a key is.
     pub(super) fn owner(&self, number: u32) -> Option<&Arc<Consumer>> {
-        Some(&self.all.get(number as usize)?.consumer)
+        Some(&self.all.get(number as usize)?.grant.consumer)
     }
 
     /// Keys that are also among others: whose they are here and there.
@@ -175,16 +174,10 @@ impl Keys {
         let Some(key) = self.all.get(number as usize) else {
             return Err(None);
         };
-        if key.expires.is_some_and(|end| end <= now) {
-            return Err(Some(&key.id));
+        if key.grant.has_expired(now) {
+            return Err(Some(&key.grant.id));
         }
-        let make = || Identity {
-            method: "api_key",
-            consumer: Some(Arc::clone(&key.consumer)),
-            credential: Some(key.id.clone()),
-            scopes: key.scopes.clone(),
-            ..Identity::default()
-        };
+        let make = || key.grant.identity("api_key");
         Ok(self.identities.of(number as usize, self.all.len(), make))
     }
 }
@@ -204,19 +197,4 @@ pub(super) fn digest(digits: &str) -> Result<[u8; 32], Fault> {
         *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
     }
     Ok(digest)
-}
-
-/// A time, or the beginning of a day in UTC, as seconds since 1970.
-pub(super) fn time(text: &str) -> Result<u64, Fault> {
-    let day = || {
-        let day: jiff::civil::Date = text.parse().ok()?;
-        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
-    };
-    let time = text.parse::<jiff::Timestamp>().ok().or_else(day);
-    let seconds = time.and_then(|time| u64::try_from(time.as_second()).ok());
-    seconds.ok_or_else(|| {
-        Fault::new(format!("`{text}` is no time"))
-            .with_hint("write a day such as `2027-01-31`, or a time such as `2027-01-31T12:00:00Z`")
-            .under("expires")
-    })
 }

@@ -8,6 +8,7 @@
 mod certificates;
 mod config;
 mod directory;
+mod grant;
 mod identities;
 mod keys;
 mod outside;

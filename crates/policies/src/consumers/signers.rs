@@ -8,7 +8,12 @@ use lintel_jose::Key;
 use lintel_kernel::{Consumer, Fault, Identity, Secret};
 use rustc_hash::FxHashMap;
 
-use super::{SigningAlgorithm, SigningKeyConfig, directory::Twins, identities::Identities, keys};
+use super::{
+    SigningAlgorithm, SigningKeyConfig,
+    directory::Twins,
+    grant::{Grant, time},
+    identities::Identities,
+};
 
 /// The longest id of a key, in bytes.
 const LONGEST_ID: usize = 256;
@@ -25,12 +30,8 @@ pub(crate) struct Signers {
 
 /// A key that signs requests of a consumer.
 pub(crate) struct Signer {
-    pub(crate) id: Box<str>,
     pub(crate) key: SigningKey,
-    consumer: Arc<Consumer>,
-    scopes: Vec<Box<str>>,
-    /// Seconds since 1970.
-    expires: Option<u64>,
+    grant: Grant,
     number: usize,
 }
 
@@ -73,23 +74,16 @@ impl Signers {
         if let Some(other) = self.find(id) {
             return Err(Fault::new(format!(
                 "a key of consumer `{}` has this id already",
-                other.consumer.name
+                other.grant.consumer.name
             ))
             .with_hint("the id is how a key is found: give each one its own")
             .under("id"));
         }
-        let expires = config.expires.as_deref().map(keys::time).transpose()?;
+        let expires = config.expires.as_deref().map(time).transpose()?;
         let number = self.all.len();
         self.all.push(Signer {
-            id: id.into(),
             key: key(config)?,
-            consumer: Arc::clone(consumer),
-            scopes: config
-                .scopes
-                .iter()
-                .map(|scope| scope.as_str().into())
-                .collect(),
-            expires,
+            grant: Grant::new(id, consumer, &config.scopes, expires),
             number,
         });
         self.by_id.insert(id.into(), number);
@@ -109,8 +103,8 @@ impl Signers {
     /// Keys whose ids are also among others: whose they are here and there.
     pub(super) fn twins<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = Twins<'a>> {
         self.all.iter().filter_map(|signer| {
-            let other = others.find(&signer.id)?;
-            Some((&signer.consumer, &other.consumer))
+            let other = others.find(&signer.grant.id)?;
+            Some((&signer.grant.consumer, &other.grant.consumer))
         })
     }
 
@@ -121,13 +115,7 @@ impl Signers {
         if !std::ptr::eq(own, signer) {
             return None;
         }
-        let make = || Identity {
-            method: "hmac",
-            consumer: Some(Arc::clone(&signer.consumer)),
-            credential: Some(signer.id.clone()),
-            scopes: signer.scopes.clone(),
-            ..Identity::default()
-        };
+        let make = || signer.grant.identity("hmac");
         Some(self.identities.of(number, self.all.len(), make))
     }
 }
@@ -135,12 +123,17 @@ impl Signers {
 impl Signer {
     /// Whose it is.
     pub(super) const fn consumer(&self) -> &Arc<Consumer> {
-        &self.consumer
+        &self.grant.consumer
+    }
+
+    /// What callers name it by.
+    pub(crate) fn id(&self) -> &str {
+        &self.grant.id
     }
 
     /// Whether its time has passed, at one in seconds since 1970.
     pub(crate) fn has_expired(&self, now: u64) -> bool {
-        self.expires.is_some_and(|end| end <= now)
+        self.grant.has_expired(now)
     }
 }
 

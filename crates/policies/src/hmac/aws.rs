@@ -64,7 +64,7 @@ impl Aws {
         };
         // Whatever else is wrong is told no sooner.
         let signed = found.is_signed_by(secret.expose(), message, hash);
-        let wrong = |why: &str| Err(Cow::from(format!("{why}: {}", signer.id)));
+        let wrong = |why: &str| Err(Cow::from(format!("{why}: {}", signer.id())));
         if known.is_none() {
             return Err("key_unknown".into());
         }

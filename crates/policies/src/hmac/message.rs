@@ -92,7 +92,7 @@ impl Messages {
         };
         // Whatever else is wrong is told no sooner.
         let signed = key.verifies(algorithm.jose(), base.as_bytes(), &signature.bytes);
-        let wrong = |why: &str| Err(Cow::from(format!("{why}: {}", signer.id)));
+        let wrong = |why: &str| Err(Cow::from(format!("{why}: {}", signer.id())));
         if known.is_none() {
             return Err("key_unknown".into());
         }
@@ -123,7 +123,7 @@ impl Messages {
             let Some(nonce) = &signature.nonce else {
                 return wrong("nonce_missing");
             };
-            if !nonces.is_new(&signer.id, nonce) {
+            if !nonces.is_new(signer.id(), nonce) {
                 return wrong("nonce_used");
             }
         }
