@@ -4,7 +4,7 @@ use std::thread;
 
 use lintel_testkit::{Client, Origin, Reply, until};
 
-use crate::support::{Authority, Gateway, Peer, openssl, with_routes};
+use crate::support::{Authority, Gateway, Peer, key_pair, with_routes};
 
 /// A server that tells good tokens from bad ones, one that exchanges them, and an upstream.
 struct Scene {
@@ -247,21 +247,7 @@ fn requests_that_wait_for_introspection_live_through_a_reload() {
 fn a_key_proves_who_the_gateway_is() {
     let mut scene = Scene::new();
     let folder = tempfile::tempdir().unwrap();
-    let [key, public] =
-        ["client.key", "client.pem"].map(|name| folder.path().join(name).display().to_string());
-    openssl(
-        &[
-            "genpkey",
-            "-algorithm",
-            "EC",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-out",
-            &key,
-        ],
-        "",
-    );
-    openssl(&["pkey", "-in", &key, "-pubout", "-out", &public], "");
+    let [key, public] = key_pair(folder.path());
     scene.order(&format!("trust {public}"));
     let by_key = format!("client_key: {{ pem: \"${{file.{key}}}\", id: key-1 }}");
     let gateway = Gateway::start(&scene.configuration(&by_key, ""));

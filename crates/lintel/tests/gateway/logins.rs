@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, thread};
 use lintel_testkit::{Origin, until};
 use tempfile::TempDir;
 
-use crate::support::{Authority, Gateway, Peer, lintel, openssl, text};
+use crate::support::{Authority, Gateway, Peer, key_pair, lintel, text};
 
 /// A provider, a site behind a gateway, and room for the cookies of browsers.
 struct Scene {
@@ -451,21 +451,7 @@ fn a_session_that_is_revoked_ends() {
 #[test]
 fn a_key_proves_who_the_site_is_and_services_get_tokens_of_their_own() {
     let mut scene = Scene::new("");
-    let [key, public] =
-        ["client.key", "client.pem"].map(|name| text(scene.folder.path().join(name)));
-    openssl(
-        &[
-            "genpkey",
-            "-algorithm",
-            "EC",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-out",
-            &key,
-        ],
-        "",
-    );
-    openssl(&["pkey", "-in", &key, "-pubout", "-out", &public], "");
+    let [key, public] = key_pair(scene.folder.path());
     scene.order(&format!("trust {public}"));
     let client = format!("client_key: {{ pem: \"${{file.{key}}}\", id: key-1 }}");
     let (port, ca) = (scene.provider.port(), scene.authority.ca());

@@ -10,15 +10,15 @@ answered by one line:
   asked             how often the keys were asked for
 """
 
-import http.server
 import json
-import ssl
 import sys
 import threading
 import time
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+import over_tls
 
 cert, key, name = sys.argv[1:]
 keys, published = {}, []
@@ -61,11 +61,9 @@ def jwks():
     return 200, "application/json", body.encode()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(over_tls.Handler):
     def do_GET(self):
-        port = self.server.server_address[1]
+        port = self.server.port
         if self.path == "/.well-known/openid-configuration":
             metadata = {"issuer": issuer(port), "jwks_uri": f"https://localhost:{port}/keys"}
             status, kind, body = 200, "application/json", json.dumps(metadata).encode()
@@ -76,29 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, kind, body = jwks()
         else:
             status, kind, body = 404, "text/plain", b"not here"
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "max-age=3600")
-        self.end_headers()
-        try:
-            self.wfile.write(body)
-        except OSError:
-            pass  # whoever asked had enough
-
-    def log_message(self, *_):
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def finish_request(self, request, address):
-        tls = context.wrap_socket(request, server_side=True)
-        super().finish_request(tls, address)
-
-    def handle_error(self, request, address):
-        pass
+        self.say(status, body, Content_Type=kind, Cache_Control="max-age=3600")
 
 
 def issuer(port):
@@ -129,11 +105,6 @@ def order(words):
     raise ValueError(words)
 
 
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(cert, key)
-server = Server(("127.0.0.1", 0), Handler)
-port = server.server_address[1]
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print("listening", port, flush=True)
-for line in sys.stdin:
-    print(order(line.split()), flush=True)
+server = over_tls.Server(cert, key, Handler)
+port = server.port
+server.serve(order)

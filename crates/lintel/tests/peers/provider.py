@@ -20,10 +20,8 @@ A token to exchange is one of its access tokens, or `active-NAME`.
 
 import base64
 import hashlib
-import http.server
 import json
 import secrets
-import ssl
 import sys
 import threading
 import time
@@ -31,6 +29,8 @@ import urllib.parse
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
+
+import over_tls
 
 CLIENT, SECRET = "shop", "s3cret/+"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -211,9 +211,7 @@ def end_session(query):
     return back
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class Handler(over_tls.Handler):
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
         query = urllib.parse.parse_qs(url.query)
@@ -255,27 +253,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status, said, location=None):
         body = said if isinstance(said, bytes) else json.dumps(said).encode()
-        self.send_response(status)
-        if location:
-            self.send_header("Location", location)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        try:
-            self.wfile.write(body)
-        except OSError:
-            pass  # whoever asked had enough
-
-    def log_message(self, *_):
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def finish_request(self, request, address):
-        super().finish_request(context.wrap_socket(request, server_side=True), address)
+        fields = {"Location": location} if location else {}
+        self.say(status, body, Content_Type="application/json", Cache_Control="no-store", **fields)
 
 
 def order(words):
@@ -305,11 +284,6 @@ def order(words):
         return "done"
 
 
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(cert, key)
-server = Server(("127.0.0.1", 0), Handler)
-issuer = f"https://localhost:{server.server_address[1]}"
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print("listening", server.server_address[1], flush=True)
-for line in sys.stdin:
-    print(order(line.split()), flush=True)
+server = over_tls.Server(cert, key, Handler)
+issuer = f"https://localhost:{server.port}"
+server.serve(order)

@@ -12,7 +12,7 @@ pub(crate) use load::Load;
 pub(crate) use peer::{Peer, text};
 pub(crate) use process::{Gateway, lintel};
 pub(crate) use servers::{Balancer, TlsServer};
-pub(crate) use tools::{curl, h2load, openssl};
+pub(crate) use tools::{curl, h2load, key_pair, openssl};
 
 use lintel_testkit::Origin;
 

@@ -1,5 +1,6 @@
 use std::{
     io::Write as _,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -15,6 +16,26 @@ pub(crate) fn curl(arguments: &[&str]) -> String {
 /// Runs openssl with this on its standard input, and returns what it printed.
 pub(crate) fn openssl(arguments: &[&str], input: &str) -> String {
     run("openssl", arguments, input)
+}
+
+/// Makes a key on P-256 in a folder: the paths of its private and its public part, in PEM form.
+pub(crate) fn key_pair(folder: &Path) -> [String; 2] {
+    let [key, public] = ["client.key", "client.pem"].map(|name| super::text(folder.join(name)));
+    let curve = "ec_paramgen_curve:P-256";
+    openssl(
+        &[
+            "genpkey",
+            "-algorithm",
+            "EC",
+            "-pkeyopt",
+            curve,
+            "-out",
+            &key,
+        ],
+        "",
+    );
+    openssl(&["pkey", "-in", &key, "-pubout", "-out", &public], "");
+    [key, public]
 }
 
 /// Runs h2load, and returns what it printed. Fails when there is no h2load.
