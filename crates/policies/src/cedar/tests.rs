@@ -5,6 +5,8 @@
     clippy::indexing_slicing
 )]
 
+mod tutorials;
+
 use std::rc::Rc;
 
 use http::Request;
