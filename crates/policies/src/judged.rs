@@ -116,7 +116,9 @@ impl Judged {
     expect(dead_code, reason = "everything is built in")
 )]
 pub(crate) fn not_built(language: &str, feature: &str) -> Fault {
-    Fault::new(format!("this `lintel` was built without {language}")).with_hint(format!(
-        "build it in: `cargo build --release -p lintel --features {feature}`"
-    ))
+    let hint = format!("build it in: `cargo build --release -p lintel --features {feature}`");
+    // Also told where policies come from files, as they mostly do.
+    Fault::new(format!("this `lintel` was built without {language}"))
+        .with_hint(hint)
+        .discreet()
 }

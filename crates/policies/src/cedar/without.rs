@@ -40,5 +40,6 @@ mod tests {
         let hint = "build it in: `cargo build --release -p lintel --features cedar`";
         assert_eq!(fault.hint.as_deref(), Some(hint));
         assert!(fault.path.is_empty(), "the policy as a whole");
+        assert!(fault.discreet, "also told of what comes from a file");
     }
 }
