@@ -1,6 +1,7 @@
 //! The policies, as regorus runs them.
 
 mod builtins;
+mod circles;
 mod faults;
 mod input;
 
@@ -43,6 +44,9 @@ impl Engine {
             .collect();
         if !faults.is_empty() {
             return Err(faults);
+        }
+        if let Some(fault) = circles::find(&mut engine, &config.policies) {
+            return Err(vec![fault]);
         }
         let rule = config.query.as_str();
         if let Err(error) = engine.compile_with_entrypoint(&rule.into()) {

@@ -510,3 +510,87 @@ fn nothing_of_what_is_no_policy_is_told() {
         assert!(!format!("{faults:?}").contains("s3cr3t"), "{faults:?}");
     }
 }
+
+/// OPA takes none of these. Functions that call themselves would take the stack of the worker, and the
+/// process with it.
+#[test]
+fn rules_that_come_back_to_themselves_are_mistakes() {
+    for (rules, message) in [
+        (
+            "f(x) := f(x)\nallow if f(1)",
+            "`data.lintel.f` comes back to itself",
+        ),
+        (
+            "f(x) := y if { x > 0; y := f(x - 1) }\nf(0) := 0\nallow if f(count(input.parsed_query)) == 0",
+            "`data.lintel.f` comes back to itself",
+        ),
+        (
+            "f(x) := g(x)\ng(x) := data.lintel.f(x)\nallow if f(1)",
+            "`data.lintel.f` comes back to itself by `data.lintel.g`",
+        ),
+        (
+            "allow if { some rule in data.lintel; rule }",
+            "`data.lintel.allow` comes back to itself",
+        ),
+        (
+            "import data.lintel as own\nallow if own[\"may\"]\nmay if count([1 | own.allow]) > 0",
+            "`data.lintel.allow` comes back to itself by `data.lintel.may`",
+        ),
+        (
+            "allow if every x in [1] { x == other.may }\nother := {\"may\": 1} if not allow",
+            "`data.lintel.allow` comes back to itself by `data.lintel.other`",
+        ),
+        (
+            "allow if { x := may with input as {\"a\": allow}; x }\nmay := input.a",
+            "`data.lintel.allow` comes back to itself",
+        ),
+    ] {
+        let policy = format!("package lintel\n\n{rules}\n");
+        let config = config(json!({ "policies": { "own.rego": policy } }));
+        let faults = Rego::build(&config, &Context::default())
+            .err()
+            .expect(rules);
+        assert_eq!(faults.len(), 1, "{rules}");
+        assert_eq!(faults[0].path, ["policies", "own.rego"], "{rules}");
+        let told = &faults[0].message;
+        assert!(told.ends_with(message), "{rules}: {told}");
+        assert!(told.starts_with("own.rego:"), "{rules}: {told}");
+    }
+}
+
+#[test]
+fn rules_that_only_look_as_if_they_came_back_are_fine() {
+    for rules in [
+        // Variables that are called like rules.
+        "allow if may(1)\nmay(allow) if allow == 1",
+        "allow if { may := 1; f(may) == 1 }\nmay if allow\nf(x) := x",
+        "allow if every other in [1] { other == 1 }\nother if allow",
+        // Parts of one object, and a rule of that name in another package.
+        "a.b := 1\na.c := a.b\nallow if a.c == 1",
+        "allow if { {\"allow\": 1}.allow == 1; input.allow != true; data.shop.allow != true }",
+        "allow if f(1, 2)\nf(x, y) if g(x, y)\nelse := g(y, x)\ng(x, y) if x < y",
+    ] {
+        let policy = format!("package lintel\n\n{rules}\n");
+        built(&policy, json!({}));
+    }
+}
+
+#[test]
+fn rules_do_not_lie_deep_in_each_other() {
+    let chain = |length: usize| {
+        let rules = (0..length).map(|at| format!("f{at}(x) := f{}(x)\n", at + 1));
+        let rules: String = rules.collect();
+        let policy = format!("package lintel\n{rules}f{length}(x) := x\nallow if f0(1) == 1\n");
+        config(json!({ "policies": { "own.rego": policy } }))
+    };
+    let deep = Rego::build(&chain(60), &Context::default()).unwrap();
+    assert!(passes(&deep, &mut testing::get()));
+    let faults = Rego::build(&chain(5_000), &Context::default())
+        .err()
+        .unwrap();
+    assert!(
+        faults[0].message.contains("more than 64 rules"),
+        "{}",
+        faults[0].message
+    );
+}
