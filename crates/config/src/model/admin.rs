@@ -3,7 +3,9 @@ use lintel_kernel::{Secret, config};
 use super::ListenerTls;
 use crate::text::Bind;
 
-/// The admin API. It can show and change everything: keep it away from clients.
+/// The admin API. It can show and change everything: keep it away from clients. Without a `token` it changes
+/// nothing for web pages, and where only the machine itself reaches it, it is asked by an address or as
+/// `localhost`.
 #[config]
 pub struct Admin {
     /// The address.

@@ -11,7 +11,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::app;
+use super::{app, callers::Callers};
 use crate::Gateway;
 
 /// The admin API of one gateway; stops listening when dropped.
@@ -48,7 +48,7 @@ impl Admin {
         let address = door.address();
         let (sender, connections) = mpsc::channel(READY);
         let accepting = tokio::spawn(accept(door, acceptor, sender));
-        let app = app(gateway, settings.token.clone());
+        let app = app(gateway, Callers::of(settings));
         let serving = tokio::spawn(async move {
             // Serving ends with its task; the error type has no values.
             let _ = axum::serve(Connections(connections), app).await;

@@ -2,6 +2,7 @@
 //!
 //! Runs on the control runtime; nothing it does can hold up a worker.
 
+mod callers;
 mod compositions;
 mod directory;
 mod identity;
@@ -18,25 +19,24 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
-    middleware::{self, Next},
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use lintel_kernel::Secret;
 use lintel_telemetry::{access_log, log, metrics};
 use serde_json::{Value, json};
 
+use callers::Callers;
 pub use listen::{Admin, AdminError};
 
 use crate::{Gateway, Reloaded};
 
 type Shared = State<Arc<Gateway>>;
 
-/// The admin API of a gateway. With a token, everything but the health checks and
-/// public keys asks for `Authorization: Bearer <token>`.
-fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
+/// The admin API of a gateway. Health checks and public keys are open to all, the rest to those callers.
+fn app(gateway: Arc<Gateway>, callers: Callers) -> Router {
     let open = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(status::readyz))
@@ -63,38 +63,11 @@ fn app(gateway: Arc<Gateway>, token: Option<Secret>) -> Router {
         .merge(quotas::routes())
         .merge(revocations::routes())
         .merge(directory::routes())
-        .layer(middleware::from_fn_with_state(Arc::new(token), authorize));
+        .layer(middleware::from_fn_with_state(
+            Arc::new(callers),
+            callers::admit,
+        ));
     open.merge(guarded).with_state(gateway)
-}
-
-async fn authorize(
-    State(token): State<Arc<Option<Secret>>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let Some(token) = &*token else {
-        return next.run(request).await;
-    };
-    let sent = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .map(|value| value.as_bytes());
-    let sent = sent.and_then(|value| value.strip_prefix(b"Bearer "));
-    if sent.is_some_and(|sent| same(sent, token.expose().as_bytes())) {
-        return next.run(request).await;
-    }
-    let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"lintel admin\"")];
-    (
-        StatusCode::UNAUTHORIZED,
-        challenge,
-        "send `Authorization: Bearer <admin token>`\n",
-    )
-        .into_response()
-}
-
-/// Compares in time that depends on the lengths alone.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (x, y)| differs | (x ^ y)) == 0
 }
 
 async fn index() -> &'static str {

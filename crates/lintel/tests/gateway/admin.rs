@@ -54,6 +54,53 @@ fn the_admin_api_asks_for_its_token_and_never_shows_it() {
     assert_eq!(told.status.code(), Some(0));
 }
 
+/// A page that an operator looks at can have the operator's browser ask whatever the machine reaches.
+#[test]
+fn web_pages_change_nothing_through_the_admin_api() {
+    let gateway = Gateway::start(&with_routes(""));
+    let ask = |line: &str, fields: &str| {
+        let request = format!("{line} HTTP/1.1\r\n{fields}Content-Length: 0\r\n\r\n");
+        let mut client = Client::connect(gateway.admin());
+        client.send(request).reply().status
+    };
+    let own = format!("Host: {}\r\n", gateway.admin());
+    for (fields, status) in [
+        ("", 200),
+        ("Sec-Fetch-Site: none\r\n", 200),
+        ("Origin: https://evil.example\r\n", 403),
+        ("Origin: null\r\n", 403),
+        ("Sec-Fetch-Site: cross-site\r\n", 403),
+        ("Sec-Fetch-Site: same-site\r\n", 403),
+    ] {
+        let reload = ask("POST /config/reload", &format!("{own}{fields}"));
+        assert_eq!(reload, status, "{fields}");
+    }
+    // Names that somebody else has pointed here.
+    for (host, status) in [
+        ("localhost:9901", 200),
+        ("admin", 200),
+        ("admin.localhost", 200),
+        ("[::1]:9901", 200),
+        ("10.0.0.7", 200),
+        ("evil.example:9901", 403),
+        ("localhost.evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+    ] {
+        let host = format!("Host: {host}\r\n");
+        assert_eq!(ask("GET /config", &host), status, "{host}");
+        assert_eq!(ask("GET /healthz", &host), 200, "{host}");
+    }
+    // Whoever knows a token is no page.
+    let yaml = with_routes("").replace(
+        "admin: { bind: 127.0.0.1:0",
+        "admin: { bind: 127.0.0.1:0, token: a-token-of-the-operator",
+    );
+    let gateway = Gateway::start(&yaml);
+    let request = "POST /config/reload HTTP/1.1\r\nHost: admin.example\r\nOrigin: https://console.example\r\nAuthorization: Bearer a-token-of-the-operator\r\nContent-Length: 0\r\n\r\n";
+    let mut client = Client::connect(gateway.admin());
+    assert_eq!(client.send(request).reply().status, 200);
+}
+
 #[test]
 fn routes_services_and_listeners_are_shown() {
     let origin = Origin::saying("ok");
