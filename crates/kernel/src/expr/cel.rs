@@ -11,12 +11,17 @@ use cel::{
     objects::Key,
 };
 
-use super::{Attribute, ExprError, Leg, Scope, attribute::unknown};
+use super::{
+    Attribute, ExprError, Leg, Scope,
+    attribute::unknown,
+    cost::{self, Cost},
+};
 
 /// A compiled CEL expression and the attributes it reads.
 pub(super) struct Program {
     program: cel::Program,
     reads: Vec<Read>,
+    cost: Cost,
 }
 
 /// One attribute and where CEL looks for it: `request`, `headers`, `x-tenant`.
@@ -51,7 +56,12 @@ impl Program {
             cel::Program::compile(source).map_err(|errors| syntax_error(source, &errors))?;
         let mut reads = Vec::new();
         collect(program.expression(), &mut Vec::new(), &mut reads)?;
-        Ok(Self { program, reads })
+        let cost = Cost::of(program.expression());
+        Ok(Self {
+            program,
+            reads,
+            cost,
+        })
     }
 
     pub(super) fn needs_response(&self) -> bool {
@@ -117,16 +127,23 @@ impl Program {
 
     fn run(&self, scope: Scope<'_>) -> Option<Value> {
         let mut roots: HashMap<&str, Tree> = HashMap::new();
+        let mut size = 0;
         for read in &self.reads {
             let Some((root, rest)) = read.path.split_first() else {
                 continue;
             };
             let tree = roots.entry(root).or_insert_with(Tree::empty);
             let value = read.what.value(scope);
+            if self.cost.grows() {
+                size += value.as_ref().map_or(0, cost::size);
+            }
             match (rest, value) {
                 ([], Some(value)) => *tree = Tree::Leaf(value),
                 (rest, value) => tree.insert(rest, value),
             }
+        }
+        if !self.cost.bears(size) {
+            return None;
         }
         let mut context = ENV.with(|env| Context::with_env(Arc::clone(env)));
         for (root, tree) in roots {

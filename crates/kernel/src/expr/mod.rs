@@ -6,6 +6,7 @@
 
 mod attribute;
 mod cel;
+mod cost;
 mod expression;
 mod legs;
 mod template;

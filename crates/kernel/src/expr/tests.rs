@@ -121,6 +121,23 @@ fn conditions_fail_closed() {
 }
 
 #[test]
+fn conditions_that_would_take_too_long_do_not_hold() {
+    let holds = |source: &str, members: usize| {
+        let groups: Vec<_> = (0..members).map(serde_json::Value::from).collect();
+        let mut exchange = identified();
+        let identity = std::rc::Rc::get_mut(exchange.identity.as_mut().unwrap()).unwrap();
+        identity.claims.insert("groups".to_owned(), groups.into());
+        let expr = Expr::parse(source).unwrap();
+        expr.holds(Scope::request(&exchange))
+    };
+    let nested = "claims.groups.all(a, claims.groups.exists(b, a == b))";
+    assert!(holds(nested, 300));
+    assert!(!holds(nested, 200_000));
+    assert!(!holds("claims.groups.all(a, a in claims.groups)", 200_000));
+    assert!(holds("claims.groups.all(a, a >= 0)", 200_000));
+}
+
+#[test]
 fn mistakes_name_the_nearest_attribute() {
     let message = |source: &str| Expr::parse(source).unwrap_err().to_string();
     assert_eq!(
