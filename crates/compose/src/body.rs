@@ -149,9 +149,15 @@ impl Body {
     }
 }
 
-/// The legs that a filter may read: what stands behind a dot. What only looks like one of them
-/// (a member of that name) is among them.
+/// The legs that a filter may read: what stands behind a dot. Of a filter that is run by jq, what only
+/// looks like one of them (a member of that name) is among them.
 pub fn mentioned<'n>(source: &str, names: &[&'n str]) -> Vec<&'n str> {
+    let leg = |name: &str| names.iter().position(|known| *known == name);
+    if let Some(Ok(shape)) = Shape::parse(source, leg) {
+        let all = names.iter().copied().enumerate();
+        let read = all.filter(|(leg, _)| shape.reads(*leg));
+        return read.map(|(_, name)| name).collect();
+    }
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mentions = |name: &str| {
         source.match_indices(name).any(|(at, _)| {

@@ -1,7 +1,8 @@
 //! Legs that are made once for every element of a list, or once for a batch of them.
 
 use std::{
-    collections::HashMap,
+    cell::RefCell,
+    collections::{HashMap, HashSet},
     future::{Future, poll_fn},
     pin::Pin,
     task::{Context, Poll},
@@ -32,9 +33,34 @@ pub struct Each {
     pub missing: Option<Bytes>,
 }
 
+/// How much the calls for all elements may send, in bytes: they are made before the first is sent.
+const LARGEST: usize = 64 << 20;
+
+/// What expressions have read besides the elements: it is the same for all of them, and may be long to
+/// look through.
+#[derive(Default)]
+struct Known(RefCell<HashMap<Place, Option<Value>>>);
+
+/// A leg, or else what the client sent, and the way into it.
+type Place = (Option<String>, Vec<String>);
+
+impl Known {
+    fn read(
+        &self,
+        leg: Option<&str>,
+        path: &[String],
+        look: impl FnOnce() -> Option<Value>,
+    ) -> Option<Value> {
+        let mut known = self.0.borrow_mut();
+        let place = (leg.map(str::to_owned), path.to_vec());
+        known.entry(place).or_insert_with(look).clone()
+    }
+}
+
 /// What an expression sees for one element.
 struct Within<'a> {
     results: &'a Results<'a>,
+    known: &'a Known,
     item: &'a Value,
 }
 
@@ -52,11 +78,12 @@ impl Legs for Within<'_> {
     }
 
     fn sent(&self, path: &[String]) -> Option<Value> {
-        self.results.sent(path)
+        self.known.read(None, path, || self.results.sent(path))
     }
 
     fn member(&self, leg: &str, path: &[String]) -> Option<Value> {
-        self.results.member(leg, path)
+        let look = || self.results.member(leg, path);
+        self.known.read(Some(leg), path, look)
     }
 
     fn item(&self, path: &[String]) -> Option<Value> {
@@ -98,9 +125,11 @@ impl Each {
             places: Vec::new(),
         };
         let mut known: HashMap<(String, Bytes), usize> = HashMap::new();
+        let (read, mut sends) = (Known::default(), 0_usize);
         for item in self.items(results)? {
             let within = Within {
                 results,
+                known: &read,
                 item: &item,
             };
             let text = item.to_string();
@@ -119,6 +148,11 @@ impl Each {
             let place = match known.get(&key).filter(|_| again) {
                 Some(place) => *place,
                 None => {
+                    sends = sends.saturating_add(request.body.len());
+                    if sends > LARGEST {
+                        let cause = "the calls for all elements send more than 64 MiB";
+                        return Err((Reason::TooMany, cause.to_owned()));
+                    }
                     planned.requests.push(request);
                     planned.requests.len() - 1
                 }
@@ -150,14 +184,8 @@ impl Each {
         let Some(batch) = self.batch else {
             return Ok(items);
         };
-        let mut seen: Vec<Value> = Vec::with_capacity(items.len());
-        items.retain(|item| {
-            let fresh = !item.is_null() && !seen.contains(item);
-            if fresh {
-                seen.push(item.clone());
-            }
-            fresh
-        });
+        let mut seen: HashSet<String> = HashSet::with_capacity(items.len());
+        items.retain(|item| !item.is_null() && seen.insert(item.to_string()));
         let batches = items.chunks(batch.max(1));
         Ok(batches.map(|batch| Value::Array(batch.to_vec())).collect())
     }

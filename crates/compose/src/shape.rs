@@ -63,6 +63,16 @@ impl Shape {
         )
     }
 
+    /// Whether it reads a leg.
+    pub(crate) fn reads(&self, leg: usize) -> bool {
+        match self {
+            Self::Leg(own) | Self::Member(own, _) => *own == leg,
+            Self::Object(members) => members.iter().any(|(_, member)| member.reads(leg)),
+            Self::Array(items) => items.iter().any(|item| item.reads(leg)),
+            Self::Sent(_) | Self::Fixed(_) => false,
+        }
+    }
+
     /// Whether it reads what the client sent.
     pub(crate) fn reads_sent(&self) -> bool {
         match self {

@@ -81,6 +81,30 @@ fn a_list_is_bounded() {
 }
 
 #[test]
+fn calls_do_not_fill_the_memory_before_they_are_made() {
+    let list = format!("[\"{}\",1,2,3,4]", "x".repeat(15 << 20));
+    let mut leg = each(get("b", "/p"), ".a", |_| {}).or_else("0");
+    if let Does::Ask(ask) = &mut leg.does {
+        ask.harmless = false;
+        let filter = Body::parse("{ all: .a }", &["a", "b"]).unwrap();
+        ask.sends = Some(Sends::Filter(filter));
+    }
+    let (fake, told) = run(list.leak(), leg, Comes::Echo);
+    assert_eq!((targets(&fake).len(), told), (0, Err(Reason::TooMany)));
+}
+
+#[test]
+fn what_is_the_same_for_all_elements_is_so() {
+    let target = "/p/${item}?s=${legs.a.body.s}&n=${legs.a.body.none}";
+    let leg = each(get("b", "/p/${item}?s=${legs.a.body.s}"), ".a.l", |_| {});
+    let (fake, _) = run("{\"l\":[1,2],\"s\":\"t&u\"}", leg, Comes::Echo);
+    assert_eq!(targets(&fake), ["/p/1?s=t%26u", "/p/2?s=t%26u"]);
+    let leg = each(get("b", target), ".a.l", |_| {}).or_else("0");
+    let (_, told) = run("{\"l\":[1,2],\"s\":1}", leg, Comes::Echo);
+    assert_eq!(told, Err(Reason::NoValue));
+}
+
+#[test]
 fn an_element_that_fails_can_be_stood_in_for() {
     let failing = || Comes::Answer(500, "no");
     let leg = each(get("b", "/p/${item}"), ".a", |_| {}).or_else("0");

@@ -109,6 +109,9 @@ fn what_a_filter_may_read_is_known() {
     assert_eq!(mentioned("$legs.order.status", &names), ["order"]);
     assert_eq!(mentioned(".[\"profile\"]", &names), ["profile"]);
     assert!(mentioned("\"x\"", &names).is_empty());
+    // The name of a member is none of a leg.
+    assert!(mentioned("{ profile: 1, orders: $request.body.orders }", &names).is_empty());
+    assert_eq!(mentioned("{ orders: [.profile.id] }", &names), ["profile"]);
 }
 
 #[test]
