@@ -60,18 +60,23 @@ impl Coalesce {
         }
         let scope = Scope::request(exchange);
         for expr in &self.by {
+            // Told apart by itself: a value may begin as its length does.
             match expr.text(scope) {
-                Some(value) => add(&mut key, value.as_bytes()),
-                None => key.push(0xff),
+                Some(value) => {
+                    key.push(1);
+                    add(&mut key, value.as_bytes());
+                }
+                None => key.push(0),
             }
         }
         let headers = &exchange.request.headers;
         for name in &self.fields {
-            add(&mut key, name.as_str().as_bytes());
-            headers
-                .get_all(name)
-                .iter()
-                .for_each(|value| add(&mut key, value.as_bytes()));
+            // A value may be called like the next field.
+            for value in headers.get_all(name) {
+                key.push(1);
+                add(&mut key, value.as_bytes());
+            }
+            key.push(0);
         }
         if self.whole {
             add(&mut key, exchange.client.to_string().as_bytes());
@@ -289,6 +294,45 @@ mod tests {
             Poll::Ready(output) => Some(output),
             Poll::Pending => None,
         }
+    }
+
+    #[test]
+    fn no_request_is_taken_for_another_one() {
+        let coalesce = Coalesce {
+            by: ["a", "b"]
+                .map(|name| Expr::parse(&format!("request.query[\"{name}\"]")).unwrap())
+                .into(),
+            fields: ["x-tenant", "x-role"].map(HeaderName::from_static).into(),
+            target: false,
+            whole: false,
+            caller: false,
+            max_waiting: 9,
+        };
+        let key = |target: &str, fields: &[(&str, &str)]| {
+            let request = http::Request::get(target);
+            let request = fields.iter().fold(request, |request, (name, value)| {
+                request.header(*name, *value)
+            });
+            let mut exchange = lintel_kernel::testing::exchange(request);
+            exchange.route = Some(0);
+            coalesce.key(&exchange, true).unwrap()
+        };
+        // Values that are called like the next field.
+        let one = [("x-tenant", "x-role"), ("x-tenant", "admin")];
+        assert_ne!(
+            key("/", &one),
+            key("/", &[("x-role", "admin"), ("x-role", "x-role")])
+        );
+        assert_ne!(
+            key("/", &one),
+            key("/", &[("x-role", "x-role"), ("x-role", "admin")])
+        );
+        // An absent value, and one that begins as a length does.
+        let long = format!("/?a=%00{}", "x".repeat(510));
+        let other = format!("/?b={}", "x".repeat(2));
+        assert_ne!(key(&long, &[])[..20], key(&other, &[])[..20]);
+        assert_ne!(key("/?a=", &[]), key("/?b=", &[]));
+        assert_ne!(key("/?a=1", &[]), key("/?b=1", &[]));
     }
 
     #[test]
