@@ -228,8 +228,8 @@ pub struct Ending {
     pub bytes_out: u64,
     /// From the complete request head to the last byte of the answer.
     pub duration: Duration,
-    /// What of the time until the answer's head the gateway itself spent.
-    pub overhead: Duration,
+    /// What of the time until the answer's head the gateway itself spent, as far as that is known.
+    pub overhead: Option<Duration>,
 }
 
 /// Whether a request ended well.

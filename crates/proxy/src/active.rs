@@ -113,9 +113,11 @@ impl Active {
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out,
             duration,
-            overhead: self
-                .overhead
-                .unwrap_or_else(|| duration.saturating_sub(self.exchange.upstream_time)),
+            // Of a request whose client left before its answer, nobody knows who it waited for.
+            overhead: self.overhead.or_else(|| {
+                let known = self.exchange.status != CLIENT_GONE;
+                known.then(|| duration.saturating_sub(self.exchange.upstream_time))
+            }),
         };
         let exchange = &self.exchange;
         let metrics = self.local.route_metrics(exchange.route.unwrap_or(NO_ROUTE));

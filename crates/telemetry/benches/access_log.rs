@@ -55,7 +55,7 @@ fn record() -> Record<'static> {
         bytes_out: 15_321,
         duration: Duration::from_micros(12_345),
         upstream_duration: Some(Duration::from_micros(12_001)),
-        overhead: Duration::from_micros(45),
+        overhead: Some(Duration::from_micros(45)),
     }
 }
 

@@ -26,7 +26,7 @@ fn record_request(bencher: Bencher<'_, '_>) {
             black_box(&Method::GET),
             black_box(200),
             black_box(total),
-            black_box(overhead),
+            Some(black_box(overhead)),
         );
     });
 }
@@ -55,7 +55,7 @@ fn live(routes: usize) -> (Arc<Catalogue>, Vec<WorkerMetrics>) {
             let route = worker.route(&format!("route-{i}"));
             for status in [200, 404] {
                 let total = Duration::from_micros(i as u64);
-                route.record(Some(&service), &Method::GET, status, total, total);
+                route.record(Some(&service), &Method::GET, status, total, Some(total));
             }
         }
     }

@@ -69,7 +69,7 @@ fn counting_a_request_allocates_nothing() {
         service.attempt(AttemptOutcome::Answered);
         service.answered(time);
         route.reject("rate_limit", "too_many_requests");
-        route.record(Some(&service), &Method::GET, 200, time, time);
+        route.record(Some(&service), &Method::GET, 200, time, Some(time));
         listener.sent(1);
         drop(worker.route("orders"));
     };
@@ -114,7 +114,7 @@ fn logging_a_request_allocates_one_buffer_a_batch() {
         bytes_out: 1,
         duration: Duration::from_millis(2),
         upstream_duration: Some(Duration::from_millis(1)),
-        overhead: Duration::from_micros(9),
+        overhead: Some(Duration::from_micros(9)),
     };
     const REQUESTS: u64 = 10_000;
     let mut line = Vec::new();

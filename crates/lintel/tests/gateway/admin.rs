@@ -101,6 +101,28 @@ fn web_pages_change_nothing_through_the_admin_api() {
     assert_eq!(client.send(request).reply().status, 200);
 }
 
+/// The time that a client has waited for a service is not the gateway's own.
+#[test]
+fn clients_that_leave_are_no_overhead() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let receiver = std::sync::Mutex::new(receiver);
+    let origin = Origin::start(move |_| {
+        let _ = receiver.lock().unwrap().recv();
+        lintel_testkit::Answer::new(200, &[], "late")
+    });
+    let gateway = Gateway::start(&to_origin(&origin, ""));
+    let mut client = gateway.client();
+    client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    origin.until_seen(1);
+    drop(client);
+    let page = until("the request is counted", || {
+        let page = gateway.ask("/metrics").text();
+        page.contains("status=\"499\"").then_some(page)
+    });
+    assert_eq!(value(&page, "lintel_overhead_seconds_count"), 0.0);
+    drop(sender);
+}
+
 #[test]
 fn routes_services_and_listeners_are_shown() {
     let origin = Origin::saying("ok");

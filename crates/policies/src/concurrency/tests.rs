@@ -42,7 +42,7 @@ impl Drop for Begun<'_> {
             bytes_in: 0,
             bytes_out: 0,
             duration: Duration::ZERO,
-            overhead: Duration::ZERO,
+            overhead: None,
         };
         self.chain.on_end(&self.exchange, &ending);
     }

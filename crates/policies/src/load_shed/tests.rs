@@ -189,7 +189,7 @@ fn callers_who_give_up_count_where_they_had_to_wait() {
             bytes_in: 0,
             bytes_out: 0,
             duration: Duration::from_secs(after),
-            overhead: Duration::ZERO,
+            overhead: None,
         };
         chain.on_end(&one, &ending);
     };
@@ -375,7 +375,7 @@ fn calls(chain: &Chain, count: usize, status: Option<&str>, outcome: Outcome) {
             bytes_in: 0,
             bytes_out: 0,
             duration: Duration::from_secs(5),
-            overhead: Duration::ZERO,
+            overhead: None,
         };
         chain.on_end(&one, &ending);
     }

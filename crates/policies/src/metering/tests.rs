@@ -49,7 +49,7 @@ fn end(chain: &Chain, mut exchange: Exchange, status: u16, bytes_out: u64) {
         bytes_in: 3,
         bytes_out,
         duration: Duration::ZERO,
-        overhead: Duration::ZERO,
+        overhead: None,
     };
     chain.on_end(&exchange, &ending);
 }

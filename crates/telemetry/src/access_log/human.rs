@@ -32,9 +32,11 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record<'_>) {
         millis(out, upstream);
         out.extend_from_slice(b"ms");
     }
-    out.extend_from_slice(b" overhead=");
-    millis(out, record.overhead);
-    out.extend_from_slice(b"ms");
+    if let Some(overhead) = record.overhead {
+        out.extend_from_slice(b" overhead=");
+        millis(out, overhead);
+        out.extend_from_slice(b"ms");
+    }
     facts(out, record);
     out.push(b'\n');
 }

@@ -147,8 +147,10 @@ fn measures(out: &mut Vec<u8>, record: &Record<'_>) {
         out.extend_from_slice(b",\"upstream_ms\":");
         millis(out, upstream);
     }
-    out.extend_from_slice(b",\"overhead_ms\":");
-    millis(out, record.overhead);
+    if let Some(overhead) = record.overhead {
+        out.extend_from_slice(b",\"overhead_ms\":");
+        millis(out, overhead);
+    }
 }
 
 /// A text under its key, unless it is empty.

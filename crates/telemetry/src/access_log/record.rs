@@ -82,8 +82,8 @@ pub struct Record<'a> {
     pub duration: Duration,
     /// Of it, time spent waiting for upstreams until the answer's head.
     pub upstream_duration: Option<Duration>,
-    /// Of it, time until the answer's head that the gateway itself spent.
-    pub overhead: Duration,
+    /// Of it, time until the answer's head that the gateway itself spent, as far as that is known.
+    pub overhead: Option<Duration>,
 }
 
 impl<'a> Record<'a> {

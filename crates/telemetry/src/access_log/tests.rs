@@ -54,7 +54,7 @@ fn record() -> Record<'static> {
         bytes_out: 1532,
         duration: Duration::from_micros(12_345),
         upstream_duration: Some(Duration::from_micros(11_900)),
-        overhead: Duration::from_micros(45),
+        overhead: Some(Duration::from_micros(45)),
     }
 }
 
@@ -258,7 +258,7 @@ fn a_record_of_an_exchange() {
         bytes_in: 1,
         bytes_out: 2,
         duration: Duration::from_millis(10),
-        overhead: Duration::from_millis(1),
+        overhead: Some(Duration::from_millis(1)),
     };
     let record = Record::of(&exchange, &ending, UNIX_EPOCH);
     let read: Value = serde_json::from_str(&line(Format::Json, &record)).unwrap();

@@ -39,14 +39,15 @@ impl RequestKey {
 
 impl RouteMetrics {
     /// Counts one finished request: `requests_total`, `request_duration_seconds` and
-    /// `overhead_seconds`. `service` is the one that answered or was tried last.
+    /// `overhead_seconds`. `service` is the one that answered or was tried last, and
+    /// `overhead` is there as far as it is known.
     pub fn record(
         &self,
         service: Option<&ServiceMetrics>,
         method: &Method,
         status: u16,
         total: Duration,
-        overhead: Duration,
+        overhead: Option<Duration>,
     ) {
         let state = &*self.0.0;
         let method = MethodLabel::of(method);
@@ -58,7 +59,9 @@ impl RouteMetrics {
             state.count_new(key, service, method, status);
         }
         state.block.cells.duration.record(total);
-        state.common.overhead.record(overhead);
+        if let Some(overhead) = overhead {
+            state.common.overhead.record(overhead);
+        }
     }
 
     /// Counts a refusal by a policy or step, with the stable code the client saw.

@@ -42,7 +42,7 @@ fn count(exposition: &Exposition, route: &str) -> Option<f64> {
 
 fn get(route: &RouteMetrics) {
     let time = Duration::from_millis(3);
-    route.record(None, &Method::GET, 200, time, time);
+    route.record(None, &Method::GET, 200, time, Some(time));
 }
 
 #[test]
@@ -52,14 +52,14 @@ fn sums_over_workers() {
     for worker in &workers {
         let (route, service) = (worker.route("orders"), worker.service("shop"));
         let (total, overhead) = (Duration::from_millis(7), Duration::from_micros(8));
-        route.record(Some(&service), &Method::GET, 200, total, overhead);
-        route.record(Some(&service), &Method::GET, 503, total, overhead);
+        route.record(Some(&service), &Method::GET, 200, total, Some(overhead));
+        route.record(Some(&service), &Method::GET, 503, total, Some(overhead));
         route.record(
             Some(&service),
             &Method::from_bytes(b"BREW").unwrap(),
             200,
             total,
-            overhead,
+            Some(overhead),
         );
         route.reject("rate_limit", "too_many_requests");
     }
@@ -321,7 +321,13 @@ fn the_budget_sends_what_is_beyond_it_to_one_series() {
 
     // A status that an upstream invents goes the same way.
     let first = worker.route("route-0");
-    first.record(None, &Method::GET, 299, Duration::ZERO, Duration::ZERO);
+    first.record(
+        None,
+        &Method::GET,
+        299,
+        Duration::ZERO,
+        Some(Duration::ZERO),
+    );
     let labels = [("route", "route-0"), ("status", OVERFLOW)];
     assert_eq!(
         scrape(&catalogue).value("lintel_requests_total", &labels),
@@ -496,7 +502,7 @@ proptest! {
         let catalogue = Catalogue::new();
         let worker = catalogue.worker();
         let time = Duration::from_nanos(nanos);
-        worker.route("r").record(None, &Method::GET, 200, time, Duration::ZERO);
+        worker.route("r").record(None, &Method::GET, 200, time, Some(Duration::ZERO));
         let mut text = Vec::new();
         catalogue.render(&mut text, false);
         let text = String::from_utf8(text).unwrap();
