@@ -105,15 +105,25 @@ fn read<T: for<'de> serde::Deserialize<'de>>(text: &str) -> Result<T, Fault> {
         let message = format!("it has more than {} KiB", LONGEST >> 10);
         return Err(Fault::new(message).with_hint("give it fewer keys"));
     }
+    if !text.trim_start().starts_with('{') {
+        // Lists would be read as well, their elements for the keys in their order.
+        return Err(unfit());
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let path = path.split(['.', '[', ']']).filter(|step| !step.is_empty());
-        // The words of the parser may quote what is written.
-        let mut fault = Fault::new("this is not what belongs here").discreet();
+        let path = path.split(['.', '[', ']']);
+        let path = path.filter(|step| !matches!(*step, "" | "?"));
+        let mut fault = unfit();
         fault.path = path.map(str::to_owned).collect();
-        fault.with_hint("`lintel schema` prints what may be written")
+        fault
     })
+}
+
+/// The words of the parser may quote what is written.
+fn unfit() -> Fault {
+    let fault = Fault::new("this is not what belongs here").discreet();
+    fault.with_hint("`lintel schema` prints what may be written")
 }
 
 pub(super) fn first(faults: Vec<Fault>) -> Fault {

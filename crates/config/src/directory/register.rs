@@ -153,6 +153,10 @@ impl Register {
         if !(1..=entry::LONGEST_NAME).contains(&name.len()) {
             return Some(Fault::new("a name has up to 256 bytes"));
         }
+        // One that is known can go all the same.
+        if text.is_some() && name.chars().any(char::is_control) {
+            return Some(Fault::new("a name has no control characters in it"));
+        }
         self.stated().state.wrong(&self.terms, kind, name, text)
     }
 

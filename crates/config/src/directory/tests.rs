@@ -221,3 +221,39 @@ fn how_long_a_swap_takes() {
     });
     assert_eq!(register.status().consumers, ALL);
 }
+
+#[test]
+fn what_is_no_map_is_no_entry() {
+    let register = register();
+    let told = ["[]", "[null, [\"a\"]]", "7", "\"x\"", "null", "{{"].map(|text| Record {
+        text: Some(text.into()),
+        ..record(Kind::Consumer, text, 1, None)
+    });
+    register.try_out(told.to_vec());
+    let status = register.status();
+    assert_eq!((status.consumers, status.refused), (0, told.len()));
+    for (name, why) in status.faults {
+        assert!(
+            why.starts_with("this is not what belongs here"),
+            "{name}: {why}"
+        );
+    }
+}
+
+#[test]
+fn names_can_be_written_down() {
+    let (register, text) = (register(), Arc::<str>::from("{}"));
+    for (name, fine) in [
+        ("acme", true),
+        ("ada@example.com", true),
+        ("Zoë / 7", true),
+        ("", false),
+        ("a\nb", false),
+        ("a\0", false),
+        ("a\u{85}b", false),
+    ] {
+        let wrong = register.wrong(Kind::Consumer, name, Some(&text));
+        assert_eq!(wrong.is_none(), fine, "{name:?}");
+    }
+    assert!(register.wrong(Kind::Consumer, "a\nb", None).is_none());
+}
