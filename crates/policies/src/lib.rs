@@ -41,6 +41,7 @@ pub use consumers::{
     SigningAlgorithm, SigningKeyConfig, TokenConfig,
 };
 pub use credential::Place;
+pub use headers::managed as managed_field;
 pub use identity_token::identity_keys;
 pub use issuer::{Issuer, IssuerStatus};
 pub use policy::{Context, Off, Policy, Setting, Wait};

@@ -11,7 +11,7 @@ use crate::{
     diagnostic::{Diagnostic, code},
     model::{Compose, Leg, Route},
     shape::nearest,
-    text::{Filter, LegTemplate, MethodName},
+    text::{FieldName, Filter, LegTemplate, MethodName},
 };
 
 pub(super) fn check(check: &mut Check<'_>, route: &str, settings: &Route, compose: &Compose) {
@@ -42,7 +42,12 @@ pub(super) fn check(check: &mut Check<'_>, route: &str, settings: &Route, compos
     for (name, value) in &compose.headers {
         let headers = [&base[..], &["headers"]].concat();
         let key = super::expressions::written(check.loaded, &headers, &name.to_string());
-        found.extend(place.template(&["headers", key.unwrap_or_default()], value));
+        let key = key.unwrap_or_default();
+        found.extend(place.template(&["headers", key], value));
+        found.extend(place.managed(&["headers"], key, name));
+    }
+    for (at, field) in compose.forward.iter().enumerate() {
+        found.extend(place.forwarded(&["forward", &at.to_string()], field));
     }
     coalesce(check.loaded, &place, settings, compose, &mut found);
     let after: Vec<Vec<usize>> = compose
@@ -158,7 +163,9 @@ impl Place<'_> {
         }
         for (key, _, target) in leg.targets() {
             found.extend(self.template(&["legs", name, key], target));
-            found.extend(self.target(&["legs", name, key], target));
+            let keys = ["legs", name, key];
+            let wrong = self.target(&keys, target);
+            found.extend(wrong.or_else(|| self.characters(&keys, target)));
         }
         for (parameter, value) in &leg.query {
             found.extend(self.template(&["legs", name, "query", parameter], value));
@@ -168,6 +175,13 @@ impl Place<'_> {
             let key = super::expressions::written(self.scope.loaded, &headers, &field.to_string());
             let key = key.unwrap_or_default();
             found.extend(self.template(&["legs", name, "headers", key], value));
+            // A leg may name the host that it asks for.
+            if field.0 != http::header::HOST {
+                found.extend(self.managed(&["legs", name, "headers"], key, field));
+            }
+        }
+        for (at, field) in leg.forward.iter().flatten().enumerate() {
+            found.extend(self.forwarded(&["legs", name, "forward", &at.to_string()], field));
         }
         if let Some(when) = &leg.when
             && let Ok(expr) = when.compile()
@@ -182,6 +196,24 @@ impl Place<'_> {
         self.values(name, leg, found);
         self.rpc(name, leg, found);
         self.question(name, leg, found);
+    }
+
+    /// A field that frames a message, or belongs to its connection.
+    fn managed(&self, keys: &[&str], key: &str, field: &FieldName) -> Option<Diagnostic> {
+        let instead = lintel_policies::managed_field(&field.0)?;
+        let path = [keys, &[key]].concat();
+        let message = format!("`{field}` can't be written by hand");
+        let at = self.scope.loaded.locate_key(&self.path(&path));
+        let told = self.error(code::INVALID_VALUE, &path, message);
+        Some(told.at(at, "here").help(instead))
+    }
+
+    /// A field of the client's message that says nothing of another one.
+    fn forwarded(&self, keys: &[&str], field: &FieldName) -> Option<Diagnostic> {
+        lintel_policies::managed_field(&field.0).filter(|_| field.0 != http::header::HOST)?;
+        let message = format!("`{field}` is of the client's own message, and of no call");
+        let told = self.error(code::INVALID_VALUE, keys, message);
+        Some(told.help("remove it: each call has one of its own where it needs one"))
     }
 
     /// A leg does one thing.
@@ -338,6 +370,31 @@ impl Place<'_> {
         };
         let told = self.error(code::INVALID_VALUE, keys, message);
         Some(told.help("write the whole path, such as `/users/${claims.sub}`"))
+    }
+
+    /// What no path and no query can have in it would be cut off, or let the leg fail (RFC 3986 §3.3).
+    fn characters(&self, keys: &[&str], target: &LegTemplate) -> Option<Diagnostic> {
+        let written = target.compile().ok()?.with("x");
+        let path = written.split('?').next().unwrap_or_default();
+        if path.contains(['{', '}']) {
+            let message = "braces stand for themselves here";
+            let told = self.error(code::INVALID_VALUE, keys, message);
+            return Some(told.help("write `${path.NAME}` for a parameter of the route's path"));
+        }
+        let strange = written
+            .chars()
+            .find(|c| !c.is_ascii_graphic() || "#<>\\^`".contains(*c))?;
+        let shown = match strange {
+            ' ' => "a space".to_owned(),
+            c if c.is_control() => "a control character".to_owned(),
+            c => format!("`{c}`"),
+        };
+        let mut encoded = [0; 4];
+        let encoded = strange.encode_utf8(&mut encoded).bytes();
+        let encoded: String = encoded.map(|byte| format!("%{byte:02X}")).collect();
+        let message = format!("{shown} can't stand in a path or a query");
+        let told = self.error(code::INVALID_VALUE, keys, message);
+        Some(told.help(format!("write `{encoded}`, if it belongs there")))
     }
 
     pub(super) fn template(&self, keys: &[&str], text: &LegTemplate) -> Vec<Diagnostic> {

@@ -8,6 +8,7 @@ mod callers;
 mod checking;
 mod compose;
 mod consumers;
+mod cors;
 mod directory;
 mod drills;
 mod expressions;

@@ -17,6 +17,7 @@ pub(super) fn check(check: &mut Check<'_>, secrets: &[(Span, String)], check_fil
     super::drills::warnings(check);
     super::overload::warnings(check);
     super::beside::warnings(check);
+    super::cors::warnings(check);
     super::rate_limits::warnings(check);
     super::quotas::warnings(check);
     super::revocations::warnings(check);

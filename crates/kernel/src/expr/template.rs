@@ -134,6 +134,15 @@ impl Template {
         }
     }
 
+    /// The text with this in the place of every expression.
+    pub fn with(&self, value: &str) -> String {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => text,
+            Part::Expr(_) => value,
+        });
+        parts.collect()
+    }
+
     /// What the text begins with, whatever the request.
     pub fn prefix(&self) -> &str {
         match self.parts.first() {

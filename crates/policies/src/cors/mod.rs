@@ -74,12 +74,13 @@ impl Policy for Cors {
             // Caches must not give one origin what another has got.
             headers.append(header::VARY, HeaderValue::from_static("origin"));
         }
-        let Some(origin) = exchange.request.headers.get(header::ORIGIN) else {
-            return;
-        };
+        // Also from an answer to nobody's page: a cache may give it to one.
         for name in &OWN {
             headers.remove(name);
         }
+        let Some(origin) = exchange.request.headers.get(header::ORIGIN) else {
+            return;
+        };
         if !self.origins.welcome(origin) {
             return;
         }

@@ -1,5 +1,7 @@
 //! Whose pages may: origins as browsers write them (RFC 6454 §6.2).
 
+use std::net::Ipv6Addr;
+
 use http::HeaderValue;
 
 /// A set of origins.
@@ -12,7 +14,8 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    /// Adds one: `https://app.example.com`, `https://*.example.com`, or `*`.
+    /// Adds one: `https://app.example.com`, `https://*.example.com`, or `*`. The port that a scheme has
+    /// anyway is left out, as browsers leave it out.
     ///
     /// # Errors
     /// It is no origin, or none that a page can be trusted by.
@@ -22,19 +25,29 @@ impl Origins {
             return Ok(());
         }
         let origin = origin.to_ascii_lowercase();
-        let (scheme, host) = origin.split_once("://").ok_or(())?;
-        let name = host.strip_prefix("*.").unwrap_or(host);
-        let (name, port) = name.split_once(':').unwrap_or((name, ""));
-        let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(':');
-        let is_scheme = !scheme.is_empty() && scheme.bytes().all(is_of_name);
-        if !is_scheme || name.is_empty() || !name.bytes().all(is_of_name) || !is_port {
+        let (scheme, rest) = origin.split_once("://").ok_or(())?;
+        if scheme.is_empty() || !scheme.bytes().all(is_of_name) {
             return Err(());
         }
-        match host.strip_prefix('*') {
-            Some(rest) => self
-                .below
-                .push((format!("{scheme}://").into(), rest.into())),
-            None => self.exact.push(origin.into()),
+        let (host, port) = split(rest)?;
+        let port = match (scheme, port) {
+            (_, None) | ("https", Some(443)) | ("http", Some(80)) => String::new(),
+            (_, Some(port)) => format!(":{port}"),
+        };
+        match host.strip_prefix("*.") {
+            Some(domain) if is_name(domain) => {
+                let (before, after) = (format!("{scheme}://"), format!(".{domain}{port}"));
+                self.below.push((before.into(), after.into()));
+            }
+            None if is_name(host) => self.exact.push(format!("{scheme}://{host}{port}").into()),
+            _ => {
+                let address = host
+                    .strip_prefix('[')
+                    .and_then(|host| host.strip_suffix(']'));
+                let address: Ipv6Addr = address.ok_or(())?.parse().map_err(drop)?;
+                self.exact
+                    .push(format!("{scheme}://[{address}]{port}").into());
+            }
         }
         Ok(())
     }
@@ -59,6 +72,19 @@ impl Origins {
         };
         self.exact.iter().any(|known| **known == *origin) || self.below.iter().any(below)
     }
+}
+
+/// A host and its port.
+fn split(text: &str) -> Result<(&str, Option<u16>), ()> {
+    let port = text.rsplit_once(':');
+    match port.filter(|(_, port)| !port.ends_with(']')) {
+        Some((host, port)) => Ok((host, Some(port.parse().map_err(drop)?))),
+        None => Ok((text, None)),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_of_name)
 }
 
 const fn is_of_name(byte: u8) -> bool {

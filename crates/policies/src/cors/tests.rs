@@ -15,6 +15,9 @@ fn origins_are_what_they_are_and_no_more() {
         "https://a.example",
         "HTTP://b.example:8080",
         "https://*.c.example",
+        "https://d.example:443",
+        "http://*.d.example:80",
+        "http://[0:0::1]:3000",
     ] {
         origins.add(origin).unwrap();
     }
@@ -33,6 +36,10 @@ fn origins_are_what_they_are_and_no_more() {
         ("https://evil/.c.example", false),
         ("https://evil@x.c.example", false),
         ("http://x.c.example", false),
+        ("https://d.example", true),
+        ("http://x.d.example", true),
+        ("http://[::1]:3000", true),
+        ("http://[::1]", false),
         ("null", false),
         ("", false),
     ] {
@@ -47,6 +54,10 @@ fn origins_are_what_they_are_and_no_more() {
         "https://a/b",
         "https://*",
         "https://a:x",
+        "https://a:99999",
+        "http://::1",
+        "http://[::1",
+        "http://[a.example]",
         "https://*.a:",
         "https://a.*.b",
     ] {
@@ -89,6 +100,8 @@ fn caches_are_told_and_services_are_not_believed() {
         (some("https://a.example"), some("origin"))
     );
     assert_eq!(answer(own.clone(), evil), (None, some("origin")));
-    assert_eq!(answer(own, None).1, some("origin"));
-    assert_eq!(answer(json!({ "origins": ["*"] }), evil), (some("*"), None));
+    assert_eq!(answer(own, None), (None, some("origin")));
+    let all = json!({ "origins": ["*"] });
+    assert_eq!(answer(all.clone(), evil), (some("*"), None));
+    assert_eq!(answer(all, None), (None, None));
 }

@@ -61,6 +61,14 @@ const PROTECTED: [(&str, &str); 9] = [
 const CONNECTION: &str = "remove it; it belongs to the connection, which is another one upstream";
 const FRAMING: &str = "remove it; it frames the body, which the gateway does anew";
 
+/// Why a field can't be written by hand, and what to do instead; nothing for one that can.
+pub fn managed(name: &HeaderName) -> Option<&'static str> {
+    let known = PROTECTED
+        .iter()
+        .find(|(protected, _)| *protected == name.as_str());
+    known.map(|(_, instead)| *instead)
+}
+
 impl Changes {
     pub(super) fn build(
         &self,
@@ -106,12 +114,9 @@ fn field_name(text: &str) -> Result<HeaderName, Fault> {
         Fault::new(format!("`{text}` is not a header name"))
             .with_hint("use letters, digits and dashes, such as `X-Tenant`")
     })?;
-    let known = PROTECTED
-        .iter()
-        .find(|(protected, _)| *protected == name.as_str());
-    match known {
-        Some((_, instead)) => {
-            Err(Fault::new(format!("`{name}` can't be changed by hand")).with_hint(*instead))
+    match managed(&name) {
+        Some(instead) => {
+            Err(Fault::new(format!("`{name}` can't be changed by hand")).with_hint(instead))
         }
         None => Ok(name),
     }

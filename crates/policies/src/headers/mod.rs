@@ -8,7 +8,7 @@ use lintel_http::Body;
 use lintel_kernel::{Exchange, Fault, Flow, expr::Scope};
 
 use config::Direction;
-pub use config::{Changes, Config};
+pub use config::{Changes, Config, managed};
 use runtime::Edits;
 
 use crate::{Context, Policy};
