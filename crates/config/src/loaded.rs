@@ -12,6 +12,7 @@ use lintel_state::store::Record;
 use serde_json::Value;
 
 use crate::{
+    build::Built,
     check,
     descriptors::Descriptors,
     diagnostic::{Diagnostic, Report, code},
@@ -22,6 +23,7 @@ use crate::{
     shape::{self, Shaped},
     source::{self, Environment},
     span::{Sources, Span},
+    text::FilePath,
 };
 
 /// Reads a file, or every `*.yaml` and `*.yml` in a folder, with the process's environment.
@@ -40,6 +42,7 @@ pub struct Loader {
     variable: Box<Lookup>,
     names: Box<dyn Fn() -> Vec<String>>,
     check_files: bool,
+    known: Option<Known>,
 }
 
 impl Default for Loader {
@@ -58,6 +61,7 @@ impl Loader {
                 names.filter_map(|name| name.into_string().ok()).collect()
             }),
             check_files: true,
+            known: None,
         }
     }
 
@@ -77,6 +81,15 @@ impl Loader {
             let hit = variables.iter().find(|(name, _)| name == wanted);
             hit.map(|(_, value)| value.clone())
         });
+        self
+    }
+
+    /// Reads what comes after another configuration, which [`build`](crate::build) is given too: a file
+    /// of consumers that says what it said there last is not read again.
+    #[must_use]
+    pub fn after(mut self, before: &Built) -> Self {
+        let directory = before.directory();
+        self.known = directory.and_then(|directory| directory.source().known());
         self
     }
 
@@ -156,7 +169,7 @@ impl Loader {
         }
         loaded.version = loaded.descriptors.mark(loaded.version);
         if self.check_files {
-            loaded.told = check::told(&loaded, &environment)?;
+            loaded.told = check::told(&loaded, &environment, self.known.as_ref())?;
         }
         let warnings = check::warnings(&loaded, &secrets, self.check_files);
         loaded.warnings = loaded.report(warnings).diagnostics().to_vec();
@@ -278,8 +291,17 @@ pub struct Loaded {
 
 /// What a file beside the configuration tells, and what tells that it has changed.
 pub(crate) struct Told {
-    pub(crate) records: Vec<Record>,
+    /// None where it says what is in use, and was not read again.
+    pub(crate) records: Option<Vec<Record>>,
     pub(crate) seen: Option<Seen>,
+    /// The same as long as it says the same.
+    pub(crate) mark: Option<u64>,
+}
+
+/// A file of consumers and plans that was read before.
+pub(crate) struct Known {
+    pub(crate) path: PathBuf,
+    pub(crate) mark: u64,
 }
 
 impl Loaded {
@@ -389,6 +411,11 @@ impl Loaded {
         self.descriptors = Descriptors::default();
         self.told = None;
         self
+    }
+
+    /// The file of consumers and plans beside the configuration, which is followed by itself.
+    pub fn consumers_file(&self) -> Option<&Path> {
+        self.model.directory.file.as_ref().map(FilePath::as_path)
     }
 
     /// The warnings, ready to be shown.

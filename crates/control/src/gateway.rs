@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lintel_config::{Built, Loaded, Report, build, directory::Directory, load};
+use lintel_config::{Built, Loaded, Loader, Report, build, directory::Directory};
 use lintel_server::{Inherited, Server, Settings};
 use lintel_telemetry::{
     Catalogue,
@@ -173,7 +173,10 @@ impl Gateway {
 
     fn try_reload(&self, state: &mut State) -> Result<Option<u64>, String> {
         let plain = lintel_config::Style::plain();
-        let loaded = load(&self.path).map_err(|report| report.render(&plain))?;
+        let loader = Loader::new().after(&state.built);
+        let loaded = loader
+            .load(&self.path)
+            .map_err(|report| report.render(&plain))?;
         let generation = state.generation + 1;
         let built = build(&loaded, generation, Some(&state.built))
             .map_err(|report| report.render(&plain))?;

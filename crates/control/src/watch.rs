@@ -26,6 +26,7 @@ pub struct Watch {
     _watcher: RecommendedWatcher,
     folders: Vec<PathBuf>,
     names: BTreeSet<OsString>,
+    apart: Option<PathBuf>,
     changes: mpsc::Receiver<()>,
 }
 
@@ -34,19 +35,24 @@ impl Watch {
     ///
     /// Folders are watched rather than files, so that a file replaced by renaming (editors,
     /// Kubernetes config maps) is noticed. What else happens in them, such as lines added to a log,
-    /// is no change.
+    /// is no change, nor what happens to a file `apart`, which somebody else looks after.
     ///
     /// # Errors
     /// The system's file watches are used up or the folder can't be read.
-    pub fn start(config: &Path, further: &[PathBuf]) -> notify::Result<Self> {
+    pub fn start(config: &Path, further: &[PathBuf], apart: Option<&Path>) -> notify::Result<Self> {
         let (sender, changes) = mpsc::channel(1);
         let names: BTreeSet<_> = std::iter::once(config)
             .chain(further.iter().map(PathBuf::as_path))
             .filter_map(|path| path.file_name().map(OsStr::to_owned))
             .collect();
         let watched = names.clone();
+        // As events name it.
+        let left_out = apart.and_then(|file| {
+            let folder = std::path::absolute(folder(file)).ok()?;
+            Some(folder.join(file.file_name()?))
+        });
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| is_relevant(&event, &watched)) {
+            if event.is_ok_and(|event| is_relevant(&event, &watched, left_out.as_deref())) {
                 // A full channel means that a change is noted already.
                 let _ = sender.try_send(());
             }
@@ -64,18 +70,20 @@ impl Watch {
             _watcher: watcher,
             folders,
             names,
+            apart: apart.map(Path::to_owned),
             changes,
         })
     }
 
-    /// Whether changes of these files are noticed.
-    pub fn covers(&self, files: &[PathBuf]) -> bool {
-        files.iter().all(|file| {
-            self.folders.contains(&folder(file))
-                && file
-                    .file_name()
-                    .is_none_or(|name| self.names.contains(name))
-        })
+    /// Whether changes of these files are noticed, and those of the one apart are not.
+    pub fn covers(&self, files: &[PathBuf], apart: Option<&Path>) -> bool {
+        self.apart.as_deref() == apart
+            && files.iter().all(|file| {
+                self.folders.contains(&folder(file))
+                    && file
+                        .file_name()
+                        .is_none_or(|name| self.names.contains(name))
+            })
     }
 
     /// Whether something may have changed since a time, before it was watched. File systems tell only
@@ -111,7 +119,7 @@ impl Watch {
 /// Whether an event may be a change of the configuration: to one of the files by name, to any YAML
 /// file (a folder of them may get a new one), to the link by which Kubernetes replaces all files of
 /// a volume at once (`..data`), or to a folder itself.
-fn is_relevant(event: &Event, names: &BTreeSet<OsString>) -> bool {
+fn is_relevant(event: &Event, names: &BTreeSet<OsString>, apart: Option<&Path>) -> bool {
     if matches!(event.kind, EventKind::Access(_)) {
         return false;
     }
@@ -119,6 +127,9 @@ fn is_relevant(event: &Event, names: &BTreeSet<OsString>) -> bool {
         let Some(name) = path.file_name() else {
             return true;
         };
+        if apart == Some(path) {
+            return false;
+        }
         let yaml = path
             .extension()
             .is_some_and(|extension| extension == "yaml" || extension == "yml");
@@ -147,8 +158,11 @@ mod tests {
         let names = BTreeSet::from(["gateway.yaml".into(), "api.key".into()]);
         let modified = |path: &str| {
             let event = Event::new(EventKind::Modify(notify::event::ModifyKind::Any));
-            is_relevant(&event.add_path(path.into()), &names)
+            let apart = Path::new("/nowhere/consumers.yaml");
+            is_relevant(&event.add_path(path.into()), &names, Some(apart))
         };
+        assert!(modified("/elsewhere/consumers.yaml"));
+        assert!(!modified("/nowhere/consumers.yaml"));
         for path in ["gateway.yaml", "api.key", "other.yml", "..data"] {
             assert!(modified(&format!("/nowhere/{path}")), "{path}");
         }
@@ -158,14 +172,15 @@ mod tests {
         let opened = Event::new(EventKind::Access(notify::event::AccessKind::Any));
         assert!(!is_relevant(
             &opened.add_path("/nowhere/api.key".into()),
-            &names
+            &names,
+            None
         ));
     }
 
     #[tokio::test(start_paused = true)]
     async fn changes_without_end_are_taken_for_one() {
         let folder = tempfile::tempdir().unwrap();
-        let mut watch = Watch::start(folder.path(), &[]).unwrap();
+        let mut watch = Watch::start(folder.path(), &[], None).unwrap();
         let (sender, changes) = mpsc::channel(1);
         watch.changes = changes;
         tokio::spawn(async move {
@@ -208,7 +223,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("gateway.yaml");
         std::fs::write(&file, "a").unwrap();
-        let mut watch = Watch::start(&file, &[]).unwrap();
+        let mut watch = Watch::start(&file, &[], None).unwrap();
         let next = folder.path().join("next");
         std::fs::write(&next, "b").unwrap();
         std::fs::rename(&next, &file).unwrap();

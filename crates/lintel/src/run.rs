@@ -162,7 +162,8 @@ fn announce(gateway: &Gateway, admin: Option<&Admin>) {
 }
 
 fn watch(gateway: &Gateway) -> Option<Watch> {
-    match Watch::start(gateway.path(), &gateway.loaded().files) {
+    let loaded = gateway.loaded();
+    match Watch::start(gateway.path(), &loaded.files, loaded.consumers_file()) {
         Ok(watch) => Some(watch),
         Err(error) => {
             tracing::warn!(%error, "file changes can't be watched; reload with SIGHUP or `lintel reload`");
@@ -186,7 +187,7 @@ fn rewatch(gateway: &Gateway, current: &mut Option<Watch>) -> bool {
     let files = gateway.loaded();
     let lacking = current
         .as_ref()
-        .is_some_and(|watch| !watch.covers(&files.files));
+        .is_some_and(|watch| !watch.covers(&files.files, files.consumers_file()));
     if lacking {
         *current = watch(gateway);
     }

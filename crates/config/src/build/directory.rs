@@ -10,7 +10,7 @@ use crate::{
     check,
     diagnostic::{Diagnostic, Report, code},
     directory::{Directory, Kind, Register, Source},
-    loaded::{Loaded, fnv},
+    loaded::{Loaded, Loader, Told, fnv},
     model,
     shape::Ordered,
 };
@@ -57,14 +57,14 @@ pub(super) fn build(
     let before = before.map(|before| &before.directory);
     let source = match &loaded.told {
         Some(told) => {
-            let faults = register.try_out(told.records.clone());
-            refuse(loaded, &faults)?;
+            take(loaded, told, &register, before)?;
             let file = model
                 .file
                 .as_ref()
                 .map_or_else(Default::default, |file| file.as_path().to_owned());
             let (poll, most) = (model.poll.to_std(), model.max_entries as usize);
-            Arc::new(Source::file(file, poll, most, terms, told.seen.clone()))
+            let seen = (told.seen.clone(), told.mark);
+            Arc::new(Source::file(file, poll, most, terms, seen))
         }
         None => {
             let Some(source) = store(model, context, before) else {
@@ -79,6 +79,31 @@ pub(super) fn build(
     };
     let directory = Directory::new(register, source);
     Ok(Some(Kept { directory, mark }))
+}
+
+/// Takes what a file tells. Where it was not read again, that is what is known, if it can stay so;
+/// else it is read again after all, to see what is wrong and where.
+fn take(
+    loaded: &Loaded,
+    told: &Told,
+    register: &Register,
+    before: Option<&Directory>,
+) -> Result<(), Report> {
+    let same = before.filter(|before| {
+        let known = before.source().known();
+        known.is_some_and(|known| Some(known.mark) == told.mark)
+    });
+    let again;
+    let records = match (&told.records, same) {
+        (Some(records), _) => records,
+        (None, Some(before)) if register.follow(before.register()).is_empty() => return Ok(()),
+        (None, _) => {
+            again = check::told(loaded, &Loader::new().environment_used(), None)?;
+            let records = again.as_ref().and_then(|told| told.records.as_ref());
+            records.map_or(&[][..], Vec::as_slice)
+        }
+    };
+    refuse(loaded, &register.try_out(records.to_vec()))
 }
 
 /// The store that entries are in; asked on where it was before. A rehearsal asks none.

@@ -9,7 +9,7 @@ use super::{Check, stores};
 use crate::{
     diagnostic::{Report, code},
     directory::{self, Register, Seen, Terms},
-    loaded::{Loaded, Told, is_readable},
+    loaded::{Known, Loaded, Told, is_readable},
     source::Environment,
 };
 
@@ -83,13 +83,29 @@ pub(crate) fn terms(loaded: &Loaded, context: &Context) -> Terms {
 ///
 /// # Errors
 /// All that is wrong in it.
-pub(crate) fn told(loaded: &Loaded, environment: &Environment<'_>) -> Result<Option<Told>, Report> {
+pub(crate) fn told(
+    loaded: &Loaded,
+    environment: &Environment<'_>,
+    before: Option<&Known>,
+) -> Result<Option<Told>, Report> {
     let model = &loaded.model.directory;
     let Some(file) = &model.file else {
         return Ok(None);
     };
     let file = file.as_path();
     let seen = Seen::of(file);
+    let written = directory::open(file);
+    let mark = written.mark;
+    if let (Some(before), Some(mark)) = (before, mark)
+        && before.mark == mark
+        && before.path == file
+    {
+        return Ok(Some(Told {
+            records: None,
+            seen,
+            mark: Some(mark),
+        }));
+    }
     // Mistakes of the configuration itself have been told before.
     let stores = super::stores(loaded, None, false).unwrap_or_default();
     let context = Context {
@@ -99,6 +115,10 @@ pub(crate) fn told(loaded: &Loaded, environment: &Environment<'_>) -> Result<Opt
         ..Context::default()
     };
     let trial = Register::new(terms(loaded, &context));
-    let records = directory::read(file, environment, model.max_entries as usize, &trial)?;
-    Ok(Some(Told { records, seen }))
+    let records = directory::read(written, environment, model.max_entries as usize, &trial)?;
+    Ok(Some(Told {
+        records: Some(records),
+        seen,
+        mark,
+    }))
 }

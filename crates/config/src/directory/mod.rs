@@ -20,7 +20,7 @@ use lintel_policies::Outside;
 use lintel_state::store::{Changed, NotChanged};
 
 pub use entry::Kind;
-pub(crate) use file::read;
+pub(crate) use file::{open, read};
 pub(crate) use register::Register;
 pub use register::{Entry, Status};
 pub(crate) use source::{Seen, Source};

@@ -20,7 +20,10 @@ use super::{
     register::{Register, Status},
     state::Terms,
 };
-use crate::{diagnostic::Style, loaded::Loader};
+use crate::{
+    diagnostic::Style,
+    loaded::{Known, Loader},
+};
 
 /// Where entries come from.
 pub(crate) enum Source {
@@ -52,6 +55,8 @@ pub(crate) struct FileSource {
 #[derive(Default)]
 struct Story {
     seen: Option<Seen>,
+    /// What was read last; see [`Written::mark`](file::Written).
+    mark: Option<u64>,
     heard: Option<u64>,
     failing: Option<String>,
 }
@@ -85,11 +90,12 @@ impl Source {
         poll: Duration,
         most: usize,
         terms: Terms,
-        seen: Option<Seen>,
+        (seen, mark): (Option<Seen>, Option<u64>),
     ) -> Self {
         Self::File(Arc::new(FileSource {
             story: Mutex::new(Story {
                 seen,
+                mark,
                 heard: Some(now()),
                 failing: None,
             }),
@@ -99,6 +105,15 @@ impl Source {
             terms,
             started: AtomicBool::new(false),
         }))
+    }
+
+    /// The file that it is, if what was read of it last is in use.
+    pub(crate) fn known(&self) -> Option<Known> {
+        let Self::File(file) = self else { return None };
+        let story = file.story();
+        let mark = story.mark.filter(|_| story.failing.is_none())?;
+        let path = file.path.clone();
+        Some(Known { path, mark })
     }
 
     /// Whether it is this store.
@@ -185,9 +200,15 @@ impl FileSource {
         if present.is_some() && self.story().seen == present {
             return;
         }
+        let written = file::open(&self.path);
+        let mark = written.mark;
+        if mark.is_some() && self.story().mark == mark {
+            self.story().seen = present;
+            return;
+        }
         let trial = Register::new(self.terms.clone());
         let loader = Loader::new();
-        let read = file::read(&self.path, &loader.environment_used(), self.most, &trial);
+        let read = file::read(written, &loader.environment_used(), self.most, &trial);
         let failing = match read {
             Ok(records) => {
                 self.tell(register, records);
@@ -210,6 +231,7 @@ impl FileSource {
         }
         story.failing = failing;
         story.seen = present;
+        story.mark = mark;
     }
 
     /// Tells what is another than before, with numbers that come after.

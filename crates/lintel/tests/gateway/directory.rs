@@ -456,14 +456,14 @@ fn a_file_is_enough() {
     let origin = Origin::saying("found");
     let ((first, first_hash), (second, second_hash)) = (key(), key());
     let gateway = Gateway::start(&configuration(&origin, "plans: { silver: {} }"));
-    let file = gateway.config().with_file_name("callers.entries");
+    let file = gateway.config().with_file_name("callers.yaml");
     let of = |name: &str, hash: &str, plan: &str| {
         format!("consumers:\n  {name}: {{ plan: {plan}, api_keys: [{{ sha256: {hash} }}] }}\n")
     };
     fs::write(&file, of("acme", &first_hash, "silver")).unwrap();
     gateway.write(&configuration(
         &origin,
-        "plans: { silver: {} }\ndirectory: { file: callers.entries, poll: 100ms }",
+        "plans: { silver: {} }\ndirectory: { file: callers.yaml, poll: 100ms }",
     ));
     until_status(&gateway, &first, 200);
     let generation = |gateway: &Gateway| {
@@ -482,7 +482,7 @@ fn a_file_is_enough() {
     fs::write(&file, of("acme", &first_hash, "nothing") + plans).unwrap();
     gateway.until_logged("there is no plan `nothing`");
     assert!(
-        gateway.log().contains("callers.entries:2"),
+        gateway.log().contains("callers.yaml:2"),
         "{}",
         gateway.log()
     );
@@ -496,6 +496,46 @@ fn a_file_is_enough() {
     until_status(&gateway, &first, 200);
     until_measured(&gateway, "lintel_directory_failing 0");
     assert_eq!(generation(&gateway), before, "nothing was reloaded");
+    // Nor was it tried to: the file is followed by itself.
+    assert!(!gateway.logs("the new configuration is refused"));
     let said = admin(&gateway, "PUT", "/consumers/a", &json!({}));
     assert_eq!(said.status, 409, "{}", said.text());
+}
+
+/// A file that says what it said is not read again by a reload, and what it said holds.
+#[test]
+fn a_file_goes_on_through_reloads() {
+    let origin = Origin::saying("found");
+    let ((first, first_hash), (second, second_hash)) = (key(), key());
+    let with = |more: &str| {
+        let file = "directory: { file: callers.yaml, poll: 100ms }";
+        configuration(&origin, &format!("{file}\n{more}"))
+    };
+    let gateway = Gateway::start(&with_routes(""));
+    let beside = |name: &str| gateway.config().with_file_name(name);
+    let consumer = |hash: &str| {
+        format!("consumers:\n  acme: {{ plan: silver, api_keys: [{{ sha256: \"{hash}\" }}] }}\n")
+    };
+    fs::write(beside("callers.yaml"), consumer(&first_hash)).unwrap();
+    gateway.write(&with("plans: { silver: {} }"));
+    until_status(&gateway, &first, 200);
+
+    // What the configuration says of its plan holds for who is told in the file.
+    gateway.write(&with("plans: { silver: { rate_limit: [{ rate: 2/h }] } }"));
+    until_status(&gateway, &first, 429);
+    // Who is on a plan keeps it, and the line that needs it is named.
+    gateway.write(&with("plans: { gold: {} }"));
+    gateway.until_logged("there is no plan `silver`");
+    assert!(gateway.logs("callers.yaml:2"), "{}", gateway.log());
+    assert_eq!(status(&gateway, &first), 429);
+
+    // What depends on another file is read whenever it is written, whatever it says.
+    fs::write(beside("hash"), &first_hash).unwrap();
+    fs::write(beside("callers.yaml"), consumer("${file.hash}")).unwrap();
+    gateway.write(&with("plans: { silver: {} }"));
+    until_status(&gateway, &first, 200);
+    fs::write(beside("hash"), &second_hash).unwrap();
+    fs::write(beside("callers.yaml"), consumer("${file.hash}")).unwrap();
+    until_status(&gateway, &second, 200);
+    assert_eq!(status(&gateway, &first), 401);
 }
