@@ -16,6 +16,7 @@ mod cluster;
 mod dial;
 mod lease;
 mod node;
+mod paged;
 mod polled;
 mod records;
 mod redis;

@@ -6,6 +6,7 @@ use tokio::{sync::oneshot, task::spawn_blocking};
 
 use super::{
     Redis,
+    paged::{self, Mark, News as Heard, Page, Paged, fresh_name, something_else},
     polled::{Keeper, Polled},
     script::Script,
 };
@@ -142,14 +143,6 @@ struct Known {
     floor: u64,
 }
 
-/// A part of the list.
-struct Page {
-    known: Known,
-    /// The number of the last record there is.
-    last: u64,
-    records: Vec<Record>,
-}
-
 struct List {
     terms: RecordTerms,
     news: Arc<dyn News>,
@@ -181,28 +174,9 @@ impl Keeper for List {
 
     /// Hears what is new; a store that has lost something is told first.
     async fn renew(&mut self) -> Result<(), String> {
-        let (mut known, mut anew, mut news, mut restored) =
-            (self.known.clone(), false, Vec::new(), false);
-        loop {
-            let page = self.page(&known).await?;
-            if !page.follows(&known) {
-                if !restored && self.is_lost(&page) {
-                    self.restore().await?;
-                    (restored, known) = (true, Known::default());
-                    continue;
-                }
-                anew = true;
-                news.clear();
-            }
-            let complete = page.known.last >= page.last;
-            known = page.known;
-            news.extend(page.records);
-            if complete {
-                break;
-            }
-        }
+        let Heard { known, anew, items } = paged::news(self).await?;
         self.known = known;
-        self.take_over(anew, news).await;
+        self.take_over(anew, items).await;
         Ok(())
     }
 
@@ -294,11 +268,57 @@ impl List {
             .retain(|_, record| record.text.is_some() || record.number > floor);
     }
 
-    /// Whether the store knows less than it did.
-    fn is_lost(&self, page: &Page) -> bool {
-        let known = &self.known;
-        let other = known.id != page.known.id || known.last > page.last;
-        other && !self.records.is_empty()
+    /// The beginning of what is written.
+    fn writing(&self, records: Option<usize>) -> Writing {
+        let mut arguments = Vec::with_capacity(3 + 4 * records.unwrap_or(1));
+        arguments.extend([
+            fresh_name(),
+            self.terms.room.to_string(),
+            REMOVALS.to_string(),
+        ]);
+        Writing(arguments)
+    }
+
+    async fn write(&self, writing: Writing) -> Result<Vec<i64>, String> {
+        let keys = self.keys();
+        let mut call = self.writing.call();
+        for key in &keys {
+            call.key(key);
+        }
+        for argument in writing.0 {
+            call.arg(argument);
+        }
+        self.terms.store.ask(&call).await
+    }
+
+    fn keys(&self) -> [String; 4] {
+        let parts = ["", ":texts", ":numbers", ":gone"];
+        paged::keys(&self.terms.store, self.terms.name, parts)
+    }
+}
+
+impl Paged for List {
+    type Item = Record;
+    type Known = Known;
+
+    fn known(&self) -> &Known {
+        &self.known
+    }
+
+    fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    async fn page(&self, known: &Known) -> Result<Option<Page<Known, Record>>, String> {
+        let keys = self.keys();
+        let mut call = self.reading.call();
+        for key in &keys {
+            call.key(key);
+        }
+        call.arg(&known.id).arg(known.last).arg(known.floor);
+        call.arg(AT_ONCE).arg(BYTES);
+        let texts: Vec<String> = self.terms.store.ask(&call).await?;
+        Ok(read(texts))
     }
 
     /// Gives the store what was known before. Of what others give it, the newer holds.
@@ -322,88 +342,49 @@ impl List {
         );
         Ok(())
     }
+}
 
-    /// The beginning of what is written.
-    fn writing(&self, records: Option<usize>) -> Writing {
-        let name: String = std::iter::repeat_with(fastrand::alphanumeric)
-            .take(20)
-            .collect();
-        let mut arguments = Vec::with_capacity(3 + 4 * records.unwrap_or(1));
-        arguments.extend([name, self.terms.room.to_string(), REMOVALS.to_string()]);
-        Writing(arguments)
+impl Mark for Known {
+    fn id(&self) -> &str {
+        &self.id
     }
 
-    async fn write(&self, writing: Writing) -> Result<Vec<i64>, String> {
-        let keys = self.keys();
-        let mut call = self.writing.call();
-        for key in &keys {
-            call.key(key);
-        }
-        for argument in writing.0 {
-            call.arg(argument);
-        }
-        self.terms.store.ask(&call).await
+    fn last(&self) -> u64 {
+        self.last
     }
 
-    async fn page(&self, known: &Known) -> Result<Page, String> {
-        let keys = self.keys();
-        let mut call = self.reading.call();
-        for key in &keys {
-            call.key(key);
-        }
-        call.arg(&known.id).arg(known.last).arg(known.floor);
-        call.arg(AT_ONCE).arg(BYTES);
-        let texts: Vec<String> = self.terms.store.ask(&call).await?;
-        Page::read(texts).ok_or_else(something_else)
-    }
-
-    /// All in one slot of a cluster: prefixes have no braces.
-    fn keys(&self) -> [String; 4] {
-        let (prefix, name) = (self.terms.store.prefix(), self.terms.name);
-        ["", ":texts", ":numbers", ":gone"].map(|part| format!("{prefix}:{{{name}}}{part}"))
+    /// Not where removals were forgotten that are not known yet.
+    fn adds_to(&self, before: &Self) -> bool {
+        before.last >= self.floor || before.floor == self.floor
     }
 }
 
 /// Arguments of the script that writes.
 struct Writing(Vec<String>);
 
-impl Page {
-    fn read(texts: Vec<String>) -> Option<Self> {
-        let mut texts = texts.into_iter();
-        let number = |text: Option<String>| text?.parse::<u64>().ok();
-        let id = texts.next()?;
-        let (told, last) = (number(texts.next())?, number(texts.next())?);
-        let floor = number(texts.next())?;
-        let mut records = Vec::new();
-        while let Some(name) = texts.next() {
-            let number = number(texts.next())?;
-            let text = texts.next()?;
-            records.push(Record {
-                name: name.into(),
-                number,
-                text: (!text.is_empty()).then(|| text.into()),
-            });
-        }
-        Some(Self {
-            known: Known {
-                id,
-                last: told,
-                floor,
-            },
-            last,
-            records,
-        })
+/// Reads what the script answers.
+fn read(texts: Vec<String>) -> Option<Page<Known, Record>> {
+    let mut texts = texts.into_iter();
+    let number = |text: Option<String>| text?.parse::<u64>().ok();
+    let id = texts.next()?;
+    let (told, last) = (number(texts.next())?, number(texts.next())?);
+    let floor = number(texts.next())?;
+    let mut items = Vec::new();
+    while let Some(name) = texts.next() {
+        let number = number(texts.next())?;
+        let text = texts.next()?;
+        items.push(Record {
+            name: name.into(),
+            number,
+            text: (!text.is_empty()).then(|| text.into()),
+        });
     }
-
-    /// Whether it goes on where that has ended.
-    fn follows(&self, known: &Known) -> bool {
-        let forgotten = known.last < self.known.floor && known.floor != self.known.floor;
-        self.known.id == known.id && known.last <= self.last && !forgotten
-    }
-}
-
-fn something_else() -> String {
-    "the script has answered something else".to_owned()
+    let known = Known {
+        id,
+        last: told,
+        floor,
+    };
+    Some(Page { known, last, items })
 }
 
 impl PartialEq for RecordTerms {

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Redis,
+    paged::{self, Mark, News, Page, Paged, fresh_name, something_else},
     polled::{Keeper, Polled},
     script::Script,
 };
@@ -134,14 +135,6 @@ struct Known {
     last: u64,
 }
 
-/// A part of the list.
-struct Page {
-    known: Known,
-    /// The number of the last entry there is.
-    last: u64,
-    entries: Vec<Entry>,
-}
-
 struct List {
     terms: Terms,
     revoked: Arc<Revoked>,
@@ -188,28 +181,9 @@ impl Keeper for List {
     /// Says what has not been said, and hears what is new.
     async fn renew(&mut self) -> Result<(), String> {
         self.save().await?;
-        let (mut known, mut anew, mut news, mut restored) =
-            (self.known.clone(), false, Vec::new(), false);
-        loop {
-            let page = self.page(&known).await?;
-            if !page.follows(&known) {
-                if !restored && self.is_lost(&page) {
-                    self.restore().await?;
-                    (restored, known) = (true, Known::default());
-                    continue;
-                }
-                anew = true;
-                news.clear();
-            }
-            let complete = page.known.last >= page.last;
-            known = page.known;
-            news.extend(page.entries);
-            if complete {
-                break;
-            }
-        }
+        let News { known, anew, items } = paged::news(self).await?;
         self.known = known;
-        self.take_over(anew, news);
+        self.take_over(anew, items);
         Ok(())
     }
 
@@ -246,11 +220,61 @@ impl List {
         });
     }
 
-    /// Whether the store knows less than it did.
-    fn is_lost(&self, page: &Page) -> bool {
-        let known = &self.known;
-        let other = known.id != page.known.id || known.last > page.last;
-        other && self.revoked.shared().len() > 0
+    /// How many of them there was no room for.
+    async fn save(&mut self) -> Result<u64, String> {
+        let mut left_out = 0;
+        while !self.unsaved.is_empty() {
+            let some = self.unsaved.len().min(AT_ONCE);
+            let first = self.unsaved.get(..some).unwrap_or_default();
+            left_out += self.write("add", first).await?;
+            self.unsaved.drain(..some);
+        }
+        Ok(left_out)
+    }
+
+    async fn write(&self, what: &str, entries: &[Entry]) -> Result<u64, String> {
+        let keys = self.keys();
+        let mut call = self.writing.call();
+        for key in &keys {
+            call.key(key);
+        }
+        call.arg(what).arg(fresh_name()).arg(self.terms.room);
+        for entry in entries {
+            call.arg(entry.id()).arg(entry.before()).arg(entry.until);
+        }
+        let counts: Vec<i64> = self.terms.store.ask(&call).await?;
+        let count = counts.first().and_then(|count| u64::try_from(*count).ok());
+        count.ok_or_else(something_else)
+    }
+
+    fn keys(&self) -> [String; 4] {
+        let parts = ["", ":ends", ":numbers", ":means"];
+        paged::keys(&self.terms.store, "revoked", parts)
+    }
+}
+
+impl Paged for List {
+    type Item = Entry;
+    type Known = Known;
+
+    fn known(&self) -> &Known {
+        &self.known
+    }
+
+    fn is_empty(&self) -> bool {
+        self.revoked.shared().len() == 0
+    }
+
+    async fn page(&self, known: &Known) -> Result<Option<Page<Known, Entry>>, String> {
+        let keys = self.keys();
+        let mut call = self.reading.call();
+        for key in &keys {
+            call.key(key);
+        }
+        call.arg(&known.id).arg(known.turn).arg(known.last);
+        call.arg(AT_ONCE);
+        let texts: Vec<String> = self.terms.store.ask(&call).await?;
+        Ok(read(&texts))
     }
 
     /// Gives the store what was known before.
@@ -269,88 +293,44 @@ impl List {
         );
         Ok(())
     }
+}
 
-    /// How many of them there was no room for.
-    async fn save(&mut self) -> Result<u64, String> {
-        let mut left_out = 0;
-        while !self.unsaved.is_empty() {
-            let some = self.unsaved.len().min(AT_ONCE);
-            let first = self.unsaved.get(..some).unwrap_or_default();
-            left_out += self.write("add", first).await?;
-            self.unsaved.drain(..some);
-        }
-        Ok(left_out)
+impl Mark for Known {
+    fn id(&self) -> &str {
+        &self.id
     }
 
-    async fn write(&self, what: &str, entries: &[Entry]) -> Result<u64, String> {
-        let keys = self.keys();
-        let name: String = std::iter::repeat_with(fastrand::alphanumeric)
-            .take(20)
-            .collect();
-        let mut call = self.writing.call();
-        for key in &keys {
-            call.key(key);
-        }
-        call.arg(what).arg(name).arg(self.terms.room);
-        for entry in entries {
-            call.arg(entry.id()).arg(entry.before()).arg(entry.until);
-        }
-        let counts: Vec<i64> = self.terms.store.ask(&call).await?;
-        let count = counts.first().and_then(|count| u64::try_from(*count).ok());
-        count.ok_or_else(something_else)
+    fn last(&self) -> u64 {
+        self.last
     }
 
-    async fn page(&self, known: &Known) -> Result<Page, String> {
-        let keys = self.keys();
-        let mut call = self.reading.call();
-        for key in &keys {
-            call.key(key);
-        }
-        call.arg(&known.id).arg(known.turn).arg(known.last);
-        call.arg(AT_ONCE);
-        let texts: Vec<String> = self.terms.store.ask(&call).await?;
-        Page::read(&texts).ok_or_else(something_else)
-    }
-
-    /// All in one slot of a cluster: prefixes have no braces.
-    fn keys(&self) -> [String; 4] {
-        let prefix = self.terms.store.prefix();
-        ["", ":ends", ":numbers", ":means"].map(|part| format!("{prefix}:{{revoked}}{part}"))
+    fn adds_to(&self, before: &Self) -> bool {
+        self.turn == before.turn
     }
 }
 
-impl Page {
-    fn read(texts: &[String]) -> Option<Self> {
-        let (head, rest) = texts.split_at_checked(4)?;
-        let [id, turn, told, last] = head else {
-            return None;
-        };
-        let (triples, []) = rest.as_chunks::<3>() else {
-            return None;
-        };
-        // What others have put there is left alone.
-        let entries = triples.iter().filter_map(|[id, before, until]| {
-            Entry::read(id, before.parse().ok()?, until.parse().ok()?)
-        });
-        Some(Self {
-            known: Known {
-                id: id.clone(),
-                turn: turn.parse().ok()?,
-                last: told.parse().ok()?,
-            },
-            last: last.parse().ok()?,
-            entries: entries.collect(),
-        })
-    }
-
-    /// Whether it goes on where that has ended.
-    fn follows(&self, known: &Known) -> bool {
-        self.known.id == known.id && self.known.turn == known.turn && known.last <= self.last
-    }
-}
-
-fn something_else() -> String {
-    "the script has answered something else".to_owned()
+/// Reads what the script answers.
+fn read(texts: &[String]) -> Option<Page<Known, Entry>> {
+    let (head, rest) = texts.split_at_checked(4)?;
+    let [id, turn, told, last] = head else {
+        return None;
+    };
+    let (triples, []) = rest.as_chunks::<3>() else {
+        return None;
+    };
+    // What others have put there is left alone.
+    let items = triples.iter().filter_map(|[id, before, until]| {
+        Entry::read(id, before.parse().ok()?, until.parse().ok()?)
+    });
+    Some(Page {
+        known: Known {
+            id: id.clone(),
+            turn: turn.parse().ok()?,
+            last: told.parse().ok()?,
+        },
+        last: last.parse().ok()?,
+        items: items.collect(),
+    })
 }
 
 impl PartialEq for Terms {
