@@ -19,7 +19,6 @@ pub mod query;
 mod reason;
 mod run;
 mod shape;
-mod sound;
 pub mod value;
 
 #[cfg(test)]

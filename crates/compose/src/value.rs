@@ -2,13 +2,12 @@
 
 use std::fmt;
 
+use lintel_kernel::json::is_plain;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
-
-use crate::sound;
 
 /// The text of `null`.
 pub const NULL: &[u8] = b"null";
@@ -18,7 +17,7 @@ pub const NULL: &[u8] = b"null";
 /// # Errors
 /// It is not; in words, without anything of the text.
 pub fn check(text: &[u8]) -> Result<(), String> {
-    if sound::is_plain(text) {
+    if is_plain(text) {
         return Ok(());
     }
     let mut reader = serde_json::Deserializer::from_slice(text);

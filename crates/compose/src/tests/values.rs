@@ -1,10 +1,8 @@
+use lintel_kernel::json::is_plain;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{
-    sound,
-    value::{Member, check, member},
-};
+use crate::value::{Member, check, member};
 
 fn path(text: &str) -> Vec<String> {
     text.split('.').map(str::to_owned).collect()
@@ -49,42 +47,6 @@ fn depth_is_bounded() {
     // One that would overflow a stack.
     assert!(check(&nested(1 << 20)).is_err());
     assert!(check(&vec![b'['; 1 << 20]).is_err());
-}
-
-#[test]
-fn plain_is_told_at_a_glance_and_the_rest_left_to_a_parser() {
-    for plain in [
-        r#"{"a": [1, -0.5, true, false, null, "", {}, []], "b\"\/é": "0123456789"}"#,
-        " \t\r\n[ ] ",
-        "\"eight bytes and more, é\"",
-    ] {
-        assert!(sound::is_plain(plain.as_bytes()), "{plain}");
-    }
-    // Sound or not: that is for the parser to say.
-    for other in [
-        "1e3",
-        "1E400",
-        r#""\ud83d\ude00""#,
-        r#""\uD83D""#,
-        r#""\u12""#,
-        r#""\x""#,
-        "\"\u{1f}\"",
-        "01",
-        "1.",
-        "-",
-        ".5",
-        "[1 2]",
-        "[1}",
-        "{\"a\":1]",
-        "{\"a\" 1}",
-        "{1:1}",
-        "\"a",
-        "\u{feff}1",
-    ] {
-        assert!(!sound::is_plain(other.as_bytes()), "{other}");
-    }
-    assert!(!sound::is_plain("9".repeat(301).as_bytes()));
-    assert!(!sound::is_plain(b"\"\xc3\""));
 }
 
 #[test]
@@ -140,9 +102,9 @@ proptest! {
 
     #[test]
     fn what_services_send_is_plain(value in any_json()) {
-        prop_assert!(sound::is_plain(value.to_string().as_bytes()));
+        prop_assert!(is_plain(value.to_string().as_bytes()));
         let spread = serde_json::to_string_pretty(&value).unwrap();
-        prop_assert!(sound::is_plain(spread.as_bytes()));
+        prop_assert!(is_plain(spread.as_bytes()));
     }
 
     #[test]
@@ -154,7 +116,7 @@ proptest! {
         let mut text = value.to_string().into_bytes();
         let at = at.index(text.len());
         text[at] = byte;
-        if sound::is_plain(&text) {
+        if is_plain(&text) {
             prop_assert!(serde_json::from_slice::<Value>(&text).is_ok());
         }
     }

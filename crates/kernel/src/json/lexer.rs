@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::mismatch::{Mismatch, Read};
+use super::{
+    mismatch::{Mismatch, Read},
+    scan,
+};
 
 /// How deep values may lie in each other: what protobuf's own implementations allow.
 pub const MAX_DEPTH: u32 = 100;
@@ -31,15 +34,24 @@ impl<'a> Lexer<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    /// The text from the place on.
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// Goes on to where a rest of the text begins.
+    #[inline]
+    fn go_to(&mut self, rest: &[u8]) {
+        self.at = self.text.len() - rest.len();
+    }
+
     /// The byte that the next value begins with.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.byte()? {
-                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
-                byte => return Some(byte),
-            }
-        }
+        let rest = scan::blank(self.rest());
+        self.go_to(rest);
+        rest.first().copied()
     }
 
     fn take(&mut self, byte: u8) -> bool {
@@ -104,8 +116,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self, word: &str) -> Read<()> {
-        let rest = self.text.as_bytes().get(self.at..);
-        if rest.is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+        if self.rest().starts_with(word.as_bytes()) {
             self.at += word.len();
             return Ok(());
         }
@@ -120,10 +131,11 @@ impl<'a> Lexer<'a> {
         if !matches!(self.peek(), Some(b'-' | b'0'..=b'9')) {
             return Err(self.unexpected("a number"));
         }
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let length = number_length(rest).ok_or_else(|| self.error("this is not a number"))?;
+        let number = scan::number(self.rest());
+        let (length, _) = number.ok_or_else(|| self.error("this is not a number"))?;
+        let from = self.at;
         self.at += length;
-        Ok(rest.get(..length).unwrap_or_default())
+        Ok(self.text.get(from..self.at).unwrap_or_default())
     }
 
     /// A string, borrowed where nothing in it is escaped.
@@ -160,15 +172,12 @@ impl<'a> Lexer<'a> {
     /// Characters up to a quotation mark or an escape.
     fn run(&mut self) -> Read<&'a str> {
         let from = self.at;
-        loop {
-            match self.byte() {
-                Some(b'"' | b'\\') => {
-                    return Ok(self.text.get(from..self.at).unwrap_or_default());
-                }
-                Some(0..0x20) => return Err(self.error("a control character is not escaped")),
-                Some(_) => self.at += 1,
-                None => return Err(self.error("the text ends within a string")),
-            }
+        let rest = scan::unquoted(self.rest());
+        self.go_to(rest);
+        match rest {
+            [b'"' | b'\\', ..] => Ok(self.text.get(from..self.at).unwrap_or_default()),
+            [_, ..] => Err(self.error("a control character is not escaped")),
+            [] => Err(self.error("the text ends within a string")),
         }
     }
 
@@ -192,8 +201,7 @@ impl<'a> Lexer<'a> {
         let unit = self.hex()?;
         let code = match unit {
             0xd800..0xdc00 => {
-                let rest = self.text.as_bytes().get(self.at..);
-                if !rest.is_some_and(|rest| rest.starts_with(b"\\u")) {
+                if !self.rest().starts_with(b"\\u") {
                     return Err(self.error("half of a pair of surrogates is missing"));
                 }
                 self.at += 2;
@@ -308,38 +316,4 @@ impl<'a> Lexer<'a> {
             "values lie more than {MAX_DEPTH} deep in each other"
         ))
     }
-}
-
-/// The length of the number that a text begins with.
-pub fn number_length(text: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let digits = |mut at: usize| {
-        while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-            at += 1;
-        }
-        at
-    };
-    let begin = usize::from(bytes.first() == Some(&b'-'));
-    let mut at = match bytes.get(begin)? {
-        b'0' => begin + 1,
-        b'1'..=b'9' => digits(begin),
-        _ => return None,
-    };
-    if bytes.get(at) == Some(&b'.') {
-        let end = digits(at + 1);
-        if end == at + 1 {
-            return None;
-        }
-        at = end;
-    }
-    if matches!(bytes.get(at), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-        let end = digits(at + 1 + sign);
-        if end == at + 1 + sign {
-            return None;
-        }
-        at = end;
-    }
-    // `01` and the like.
-    (!bytes.get(at).is_some_and(u8::is_ascii_digit)).then_some(at)
 }

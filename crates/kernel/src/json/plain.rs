@@ -1,6 +1,8 @@
 //! A quick look at JSON texts. Most of what services send is plain; that is seen here in one pass, and
 //! what is not goes to a whole parser.
 
+use super::scan::{self, blank, unquoted};
+
 /// Deepest nesting that is looked into: what `serde_json` reads.
 const DEEPEST: u32 = 127;
 
@@ -9,7 +11,7 @@ const DIGITS: usize = 300;
 
 /// Whether a text is one JSON value (RFC 8259), and surely one that `serde_json` reads: not too deep,
 /// without exponents and surrogates. `false` decides nothing.
-pub(crate) fn is_plain(text: &[u8]) -> bool {
+pub fn is_plain(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok() && value(text).is_some_and(|rest| blank(rest).is_empty())
 }
 
@@ -96,35 +98,11 @@ fn name(rest: &[u8]) -> Option<&[u8]> {
     rest.strip_prefix(b":")
 }
 
-/// Behind white space.
-fn blank(mut rest: &[u8]) -> &[u8] {
-    while let [b' ' | b'\n' | b'\t' | b'\r', after @ ..] = rest {
-        rest = after;
-    }
-    rest
-}
-
 /// Behind a number without an exponent.
 fn number(rest: &[u8]) -> Option<&[u8]> {
-    let unsigned = rest.strip_prefix(b"-").unwrap_or(rest);
-    let whole = match unsigned {
-        [b'0', rest @ ..] => rest,
-        [b'1'..=b'9', rest @ ..] => digits(rest),
-        _ => return None,
-    };
-    let end = match whole {
-        [b'.', rest @ ..] => Some(digits(rest)).filter(|after| after.len() < rest.len())?,
-        rest => rest,
-    };
-    let plain = rest.len() - end.len() <= DIGITS && !matches!(end, [b'e' | b'E', ..]);
-    plain.then_some(end)
-}
-
-fn digits(mut rest: &[u8]) -> &[u8] {
-    while let [b'0'..=b'9', after @ ..] = rest {
-        rest = after;
-    }
-    rest
+    let (length, exponent) = scan::number(rest)?;
+    let plain = length <= DIGITS && !exponent;
+    plain.then(|| rest.get(length..)).flatten()
 }
 
 /// Behind the quotation mark that ends a string.
@@ -154,37 +132,4 @@ fn string(mut rest: &[u8]) -> Option<&[u8]> {
             _ => return None,
         };
     }
-}
-
-/// From the first quotation mark, backslash or control character on.
-fn unquoted(mut rest: &[u8]) -> &[u8] {
-    while let Some((eight, after)) = rest.split_first_chunk() {
-        let special = special(u64::from_le_bytes(*eight));
-        if special != 0 {
-            let before = special.trailing_zeros() / u8::BITS;
-            return rest.get(before as usize..).unwrap_or_default();
-        }
-        rest = after;
-    }
-    while let [byte, after @ ..] = rest {
-        if matches!(byte, b'"' | b'\\' | ..0x20) {
-            break;
-        }
-        rest = after;
-    }
-    rest
-}
-
-/// The high bits of those of eight bytes that are a quotation mark, a backslash or a control character;
-/// those above the first may be wrong. (The classic test for a zero byte, in "Bit Twiddling Hacks",
-/// S. E. Anderson.)
-const fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    const fn below(word: u64, limit: u8) -> u64 {
-        word.wrapping_sub(ONES * limit as u64) & !word & HIGH
-    }
-    let quotes = word ^ (ONES * b'"' as u64);
-    let escapes = word ^ (ONES * b'\\' as u64);
-    below(quotes, 1) | below(escapes, 1) | below(word, 0x20)
 }
