@@ -218,20 +218,27 @@ impl h2::Advance for Body {
 }
 
 impl BodyError {
+    /// A failure of this kind, on this side; the cause is for the log.
+    pub fn new(kind: FailureKind, side: Side, cause: impl Into<String>) -> Self {
+        Self {
+            facts: Facts::new(kind, side),
+            cause: cause.into(),
+        }
+    }
+
     /// More data than the limit of the configuration allows.
     pub fn too_large() -> Self {
-        Self {
-            facts: Facts::new(FailureKind::Limit, Side::Client),
-            cause: "the request body is larger than the limit".to_owned(),
-        }
+        let cause = "the request body is larger than the limit";
+        Self::new(FailureKind::Limit, Side::Client, cause)
     }
 
     /// No data for longer than allowed.
     pub fn timeout(side: Side) -> Self {
-        Self {
-            facts: Facts::new(FailureKind::Timeout, side),
-            cause: "no data within the idle timeout".to_owned(),
-        }
+        Self::new(
+            FailureKind::Timeout,
+            side,
+            "no data within the idle timeout",
+        )
     }
 
     fn http1(error: &http1::BodyError, side: Side) -> Self {
@@ -241,10 +248,7 @@ impl BodyError {
             http1::BodyError::Malformed(_) => FailureKind::Protocol,
             _ => FailureKind::Reset,
         };
-        Self {
-            facts: Facts::new(kind, side),
-            cause: error.to_string(),
-        }
+        Self::new(kind, side, error.to_string())
     }
 }
 

@@ -52,32 +52,18 @@ pub(crate) async fn begin(body: &mut Body, max: usize) -> Result<Beginning, Body
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::task::{Context, Poll};
-
-    use http_body_util::BodyExt as _;
+    use futures_util::stream;
+    use http_body_util::{BodyExt as _, StreamBody};
 
     use super::*;
 
     /// Pieces that come one by one, and a trailer.
-    struct Pieces(VecDeque<Frame<Bytes>>);
-
-    impl http_body::Body for Pieces {
-        type Data = Bytes;
-        type Error = BodyError;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-            Poll::Ready(self.0.pop_front().map(Ok))
-        }
-    }
-
     fn pieces(texts: &[&'static str]) -> Body {
         let data = texts.iter().map(|text| Frame::data(Bytes::from(*text)));
         let end = [(http::header::ETAG, http::HeaderValue::from_static("end"))];
         let end = Frame::trailers(end.into_iter().collect());
-        Body::boxed(Pieces(data.chain([end]).collect()))
+        let frames: Vec<_> = data.chain([end]).map(Ok).collect();
+        Body::boxed(StreamBody::new(stream::iter(frames)))
     }
 
     #[tokio::test]

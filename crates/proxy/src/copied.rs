@@ -120,30 +120,21 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::{cell::RefCell, future::poll_fn, rc::Rc};
 
+    use futures_util::stream;
     use http_body::Body as _;
+    use http_body_util::StreamBody;
 
     use super::*;
 
-    struct Pieces(Vec<Result<&'static str, ()>>);
-
-    impl http_body::Body for Pieces {
-        type Data = Bytes;
-        type Error = BodyError;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-            Poll::Ready(self.0.pop().map(|piece| {
-                piece
-                    .map(|text| Frame::data(Bytes::from_static(text.as_bytes())))
-                    .map_err(|()| BodyError::too_large())
-            }))
-        }
-    }
-
     async fn copy(pieces: &[Result<&'static str, ()>], limit: usize, read: usize) -> Copy {
-        let pieces = Pieces(pieces.iter().rev().copied().collect());
+        let pieces: Vec<_> = pieces
+            .iter()
+            .map(|piece| match piece {
+                Ok(text) => Ok(Frame::data(Bytes::from_static(text.as_bytes()))),
+                Err(()) => Err(BodyError::too_large()),
+            })
+            .collect();
+        let pieces = StreamBody::new(stream::iter(pieces));
         let seen = Rc::new(RefCell::new(None));
         let note = Rc::clone(&seen);
         let mut body = copied(Body::boxed(pieces), limit, move |copy| {

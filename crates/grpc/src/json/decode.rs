@@ -51,6 +51,14 @@ pub(crate) struct Decoder<'s> {
 /// The fields of a message, as they came: the place of each in its type, and its value.
 type Found<'a> = SmallVec<[(usize, Raw<'a>); 12]>;
 
+/// A field of a message and what came for it.
+struct Values<'a> {
+    message: &'a Message,
+    field: &'a Field,
+    values: &'a [(usize, Raw<'a>)],
+    depth: u32,
+}
+
 pub(crate) fn unwritable(message: &Message, detail: &'static str) -> Box<Unwritable> {
     Box::new(Unwritable {
         message: message.name.clone(),
@@ -60,7 +68,23 @@ pub(crate) fn unwritable(message: &Message, detail: &'static str) -> Box<Unwrita
 
 const GARBLED: &str = "the bytes are not a message of this type";
 
-impl Decoder<'_> {
+impl<'s> Decoder<'s> {
+    pub(crate) const fn new(schema: &'s Schema, style: Style) -> Self {
+        Self {
+            schema,
+            style,
+            opaque: false,
+        }
+    }
+
+    /// The same, with the bytes of an `Any` of a type that is not known.
+    pub(crate) const fn opaque(self) -> Self {
+        Self {
+            opaque: true,
+            ..self
+        }
+    }
+
     pub(crate) fn message(
         self,
         id: MessageId,
@@ -90,13 +114,19 @@ impl Decoder<'_> {
         out: &mut Vec<u8>,
     ) -> Written {
         let found = found(message, bytes)?;
+        let of = |field, values| Values {
+            message,
+            field,
+            values,
+            depth,
+        };
         let mut rest = &*found;
         if !self.style.defaults {
             while let Some((at, _)) = rest.first() {
                 let end = rest.partition_point(|(other, _)| other <= at);
                 let (values, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
                 if let Some(field) = message.fields.get(*at) {
-                    self.member(message, field, values, depth, out)?;
+                    self.member(&of(field, values), out)?;
                 }
                 rest = after;
             }
@@ -107,7 +137,7 @@ impl Decoder<'_> {
             let (values, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
             rest = after;
             if !values.is_empty() {
-                self.member(message, field, values, depth, out)?;
+                self.member(&of(field, values), out)?;
             } else if !field.presence {
                 self.absent(field, out);
                 out.push(b',');
@@ -143,21 +173,14 @@ impl Decoder<'_> {
         out.push(b':');
     }
 
-    fn member(
-        self,
-        message: &Message,
-        field: &Field,
-        values: &[(usize, Raw<'_>)],
-        depth: u32,
-        out: &mut Vec<u8>,
-    ) -> Written {
+    fn member(self, of: &Values<'_>, out: &mut Vec<u8>) -> Written {
         let begin = out.len();
-        self.name(field, out);
+        self.name(of.field, out);
         let named = out.len();
-        self.held(message, field, values, depth, out)?;
-        let says_nothing = match field.label {
+        self.held(of, out)?;
+        let says_nothing = match of.field.label {
             // A default that was sent all the same says nothing without presence.
-            Label::Singular => !field.presence && self.is_default(field, values),
+            Label::Singular => !of.field.presence && self.is_default(of.field, of.values),
             Label::Repeated { .. } | Label::Map => out.len() == named + 2,
         };
         if says_nothing && !self.style.defaults {
@@ -169,25 +192,18 @@ impl Decoder<'_> {
     }
 
     /// What a field holds.
-    fn held(
-        self,
-        message: &Message,
-        field: &Field,
-        values: &[(usize, Raw<'_>)],
-        depth: u32,
-        out: &mut Vec<u8>,
-    ) -> Written {
-        match field.label {
-            Label::Singular => self.singular(message, field, values, depth, out),
+    fn held(self, of: &Values<'_>, out: &mut Vec<u8>) -> Written {
+        match of.field.label {
+            Label::Singular => self.singular(of, out),
             Label::Repeated { .. } => {
                 out.push(b'[');
-                for (_, raw) in values {
-                    self.elements(message, field.kind, *raw, depth, out)?;
+                for (_, raw) in of.values {
+                    self.elements(of.message, of.field.kind, *raw, of.depth, out)?;
                 }
                 close(out, b']');
                 Ok(())
             }
-            Label::Map => self.map(message, field, values, depth, out),
+            Label::Map => self.map(of, out),
         }
     }
 
@@ -214,7 +230,15 @@ impl Decoder<'_> {
                 self.default(field, out);
                 Ok(())
             }
-            (false, ..) => self.held(message, field, &found, 0, out),
+            (false, ..) => {
+                let of = Values {
+                    message,
+                    field,
+                    values: &found,
+                    depth: 0,
+                };
+                self.held(&of, out)
+            }
         }
     }
 
@@ -232,34 +256,28 @@ impl Decoder<'_> {
     }
 
     /// The last value; of messages, all of them merged.
-    fn singular(
-        self,
-        message: &Message,
-        field: &Field,
-        values: &[(usize, Raw<'_>)],
-        depth: u32,
-        out: &mut Vec<u8>,
-    ) -> Written {
-        let Some((_, last)) = values.last() else {
+    fn singular(self, of: &Values<'_>, out: &mut Vec<u8>) -> Written {
+        let (message, kind) = (of.message, of.field.kind);
+        let Some((_, last)) = of.values.last() else {
             return Ok(());
         };
-        let is_message = matches!(field.kind, Kind::Message(_) | Kind::Group(_));
-        if values.len() == 1 || !is_message {
-            return self.value(message, field.kind, *last, depth, out);
+        let is_message = matches!(kind, Kind::Message(_) | Kind::Group(_));
+        if of.values.len() == 1 || !is_message {
+            return self.value(message, kind, *last, of.depth, out);
         }
         // To merge messages is to read them one after the other.
         let mut merged = Vec::new();
-        for (_, raw) in values {
+        for (_, raw) in of.values {
             match raw {
                 Raw::Bytes(bytes) | Raw::Group(bytes) => merged.extend_from_slice(bytes),
                 _ => return Err(unwritable(message, GARBLED)),
             }
         }
-        let merged = match field.kind {
+        let merged = match kind {
             Kind::Group(_) => Raw::Group(&merged),
             _ => Raw::Bytes(&merged),
         };
-        self.value(message, field.kind, merged, depth, out)
+        self.value(message, kind, merged, of.depth, out)
     }
 
     /// The values that one field on the wire holds, each with a comma after it.
@@ -324,23 +342,17 @@ impl Decoder<'_> {
         scalar::write(value, out);
     }
 
-    fn map(
-        self,
-        message: &Message,
-        field: &Field,
-        values: &[(usize, Raw<'_>)],
-        depth: u32,
-        out: &mut Vec<u8>,
-    ) -> Written {
-        let Kind::Message(entry) = field.kind else {
+    fn map(self, of: &Values<'_>, out: &mut Vec<u8>) -> Written {
+        let message = of.message;
+        let Kind::Message(entry) = of.field.kind else {
             return Err(unwritable(message, GARBLED));
         };
         let entry = self.schema.message(entry);
         let (Some((_, key)), Some((_, value))) = (entry.numbered(1), entry.numbered(2)) else {
             return Err(unwritable(message, GARBLED));
         };
-        let mut entries = Vec::with_capacity(values.len());
-        for (_, raw) in values {
+        let mut entries = Vec::with_capacity(of.values.len());
+        for (_, raw) in of.values {
             let Raw::Bytes(bytes) = raw else {
                 return Err(unwritable(message, GARBLED));
             };
@@ -354,7 +366,7 @@ impl Decoder<'_> {
         for ((name, found), _) in entries.iter().zip(last).filter(|(_, last)| *last) {
             out.extend_from_slice(name);
             out.push(b':');
-            self.entry_value(entry, value, found, depth, out)?;
+            self.entry_value(entry, value, found, of.depth, out)?;
             out.push(b',');
         }
         close(out, b'}');
@@ -394,7 +406,13 @@ impl Decoder<'_> {
         let begin = found.partition_point(|(at, _)| *at < 1);
         let values = found.get(begin..).unwrap_or_default();
         if !values.is_empty() {
-            return self.singular(entry, value, values, depth, out);
+            let of = Values {
+                message: entry,
+                field: value,
+                values,
+                depth,
+            };
+            return self.singular(&of, out);
         }
         match value.kind {
             Kind::Message(id) | Kind::Group(id) => self.message(id, &[], depth + 1, out),

@@ -72,12 +72,7 @@ pub fn decode(
     style: Style,
     out: &mut Vec<u8>,
 ) -> Result<(), Box<Unwritable>> {
-    let decoder = decode::Decoder {
-        schema,
-        style,
-        opaque: false,
-    };
-    decoder.message(id, bytes, 0, out)
+    decode::Decoder::new(schema, style).message(id, bytes, 0, out)
 }
 
 /// Writes one field of a message, by its place among the fields, as JSON.
@@ -92,12 +87,7 @@ pub fn decode_field(
     style: Style,
     out: &mut Vec<u8>,
 ) -> Result<(), Box<Unwritable>> {
-    let decoder = decode::Decoder {
-        schema,
-        style,
-        opaque: false,
-    };
-    decoder.only(id, place, bytes, out)
+    decode::Decoder::new(schema, style).only(id, place, bytes, out)
 }
 
 /// The same as [`decode`] for details of an error: an `Any` of a type that is not known is written with its bytes.
@@ -110,10 +100,6 @@ pub fn decode_detail(
     bytes: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Box<Unwritable>> {
-    let decoder = decode::Decoder {
-        schema,
-        style: Style::default(),
-        opaque: true,
-    };
-    decoder.message(id, bytes, 0, out)
+    let decoder = decode::Decoder::new(schema, Style::default());
+    decoder.opaque().message(id, bytes, 0, out)
 }

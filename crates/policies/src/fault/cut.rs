@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use lintel_http::{Body, BodyError};
-use lintel_kernel::{Facts, Kind, Side};
+use lintel_kernel::{Kind, Side};
 
 /// A body that breaks off.
 pub(super) struct Cut {
@@ -30,10 +30,9 @@ impl http_body::Body for Cut {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let broken = || {
-            Poll::Ready(Some(Err(BodyError {
-                facts: Facts::new(Kind::Reset, Side::Gateway),
-                cause: "broken off by fault injection".to_owned(),
-            })))
+            let cause = "broken off by fault injection";
+            let error = BodyError::new(Kind::Reset, Side::Gateway, cause);
+            Poll::Ready(Some(Err(error)))
         };
         if self.left == 0 {
             return broken();

@@ -1,6 +1,6 @@
 //! The head of a request, and that of the call it becomes.
 
-use http::{HeaderName, HeaderValue, Method, StatusCode, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
 use lintel_grpc::Binding;
 use lintel_http::{Body, media};
 use lintel_kernel::Rejection;
@@ -69,6 +69,18 @@ const NOT_METADATA: [HeaderName; 12] = [
     header::EXPECT,
 ];
 
+/// Removes the fields whose names are gRPC's own (gRPC over HTTP/2, "Custom-Metadata").
+pub(super) fn remove_reserved(headers: &mut HeaderMap) {
+    let reserved: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("grpc-"))
+        .cloned()
+        .collect();
+    for name in reserved {
+        headers.remove(name);
+    }
+}
+
 /// Turns the head of a request into that of a call (gRPC over HTTP/2, "Requests"). All other fields
 /// go along as metadata, but for those whose names are gRPC's own.
 pub(super) fn set(active: &mut Active, binding: &Binding, keep_fields: bool) -> Kept {
@@ -77,15 +89,7 @@ pub(super) fn set(active: &mut Active, binding: &Binding, keep_fields: bool) -> 
     for name in &NOT_METADATA {
         head.headers.remove(name);
     }
-    let reserved: Vec<HeaderName> = head
-        .headers
-        .keys()
-        .filter(|name| name.as_str().starts_with("grpc-"))
-        .cloned()
-        .collect();
-    for name in reserved {
-        head.headers.remove(name);
-    }
+    remove_reserved(&mut head.headers);
     let grpc = HeaderValue::from_static("application/grpc");
     head.headers.insert(header::CONTENT_TYPE, grpc);
     let encodings = HeaderValue::from_static("identity,gzip");

@@ -11,7 +11,7 @@ use http::{HeaderValue, Response, header};
 use http_body::{Frame, SizeHint};
 use lintel_grpc::{Binding, frame::Messages, status::Status};
 use lintel_http::{Body, BodyError};
-use lintel_kernel::{Facts, GrpcCode, Kind, Side};
+use lintel_kernel::{GrpcCode, Kind, Side};
 
 use super::{Grpc, answer, negotiate::Form, problem};
 use crate::{
@@ -140,10 +140,8 @@ impl Stream {
     }
 
     fn fail(&mut self, cause: String) {
-        self.state = State::Broken(BodyError {
-            facts: Facts::new(Kind::Protocol, Side::Upstream),
-            cause,
-        });
+        let error = BodyError::new(Kind::Protocol, Side::Upstream, cause);
+        self.state = State::Broken(error);
     }
 
     fn finish(&mut self) -> Polled {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use lintel_grpc::{Binding, frame};
 use lintel_http::{Body, BodyError};
-use lintel_kernel::{Facts, Kind, Side};
+use lintel_kernel::{Kind, Side};
 
 use super::{Grpc, call::UNFIT, lines::Lines};
 use crate::dispatch::NoAnswer;
@@ -35,9 +35,10 @@ impl Told {
         lost
     }
 
-    /// Notes what was wrong.
-    pub(super) fn tell(&self, detail: String) {
+    /// Notes what was wrong; what the body breaks off with. The cause is for the log.
+    pub(super) fn refuse(&self, detail: String, cause: &str) -> BodyError {
         *self.0.borrow_mut() = Some(detail);
+        BodyError::new(Kind::Protocol, Side::Client, cause)
     }
 }
 
@@ -97,14 +98,12 @@ impl Upload {
 
     fn refuse(&mut self, detail: &str) -> BodyError {
         let number = self.lines.number.max(1);
-        self.told
-            .tell(format!("Line {number} of the body: {detail}"));
         self.lines.clear();
         self.body = Body::empty();
-        BodyError {
-            facts: Facts::new(Kind::Protocol, Side::Client),
-            cause: "a line of the request's body does not fit the method".to_owned(),
-        }
+        self.told.refuse(
+            format!("Line {number} of the body: {detail}"),
+            "a line of the request's body does not fit the method",
+        )
     }
 }
 

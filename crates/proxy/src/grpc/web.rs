@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::{Frame, SizeHint};
 use lintel_grpc::web::{self, NotBase64, Text};
 use lintel_http::{Body, BodyError, media::essence};
-use lintel_kernel::{Facts, Kind, Side};
+use lintel_kernel::{Kind, Side};
 use tokio::time::Instant;
 
 use super::{Grpc, rest};
@@ -155,10 +155,7 @@ struct Decoded {
 type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
 
 fn broken(cause: &str) -> BodyError {
-    BodyError {
-        facts: Facts::new(Kind::Protocol, Side::Client),
-        cause: cause.to_owned(),
-    }
+    BodyError::new(Kind::Protocol, Side::Client, cause)
 }
 
 impl http_body::Body for Decoded {

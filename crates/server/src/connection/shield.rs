@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use lintel_http::{BodyError, h2::Advance};
-use lintel_kernel::{Facts, Kind, Side, trace::RequestId};
+use lintel_kernel::{Kind, Side, trace::RequestId};
 use lintel_proxy::{Tracked, refuse};
 use pin_project_lite::pin_project;
 
@@ -80,10 +80,9 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Body for ShieldedBody<B> 
             fragile.0.as_mut().map(|body| Pin::new(body).poll_frame(cx))
         }));
         polled.ok().flatten().unwrap_or_else(|| {
-            Poll::Ready(Some(Err(BodyError {
-                facts: Facts::new(Kind::Internal, Side::Gateway),
-                cause: "the answer was ended by a panic".to_owned(),
-            })))
+            let cause = "the answer was ended by a panic";
+            let error = BodyError::new(Kind::Internal, Side::Gateway, cause);
+            Poll::Ready(Some(Err(error)))
         })
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use lintel_http::{Body, BodyError};
-use lintel_kernel::{Facts, Kind, Side};
+use lintel_kernel::{Kind, Side};
 
 /// Keeps what is read of a body, up to a limit, without copying it and without reading ahead.
 ///
@@ -242,10 +242,8 @@ impl http_body::Body for Reader {
 
 /// Nobody's fault but that of the request itself: it says nothing about the endpoint.
 fn superseded() -> BodyError {
-    BodyError {
-        facts: Facts::new(Kind::Reset, Side::Client),
-        cause: "another try reads the body now".to_owned(),
-    }
+    let cause = "another try reads the body now";
+    BodyError::new(Kind::Reset, Side::Client, cause)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use lintel_kernel::{GrpcCode, Rejection};
 use lintel_upstream::deadline::{Deadline, REQUEST_DEADLINE};
 use tokio::time::Instant;
 
-use super::super::{Grpc, STEP};
+use super::super::{Grpc, STEP, head::remove_reserved};
 use crate::{active::Active, dispatch, request::Context};
 
 pub(super) const UNFIT: Rejection = Rejection::new(
@@ -115,15 +115,7 @@ pub(super) fn set(
         head.headers.remove(name);
     }
     let told = Deadline::read(&head.headers, true, received);
-    let reserved: Vec<HeaderName> = head
-        .headers
-        .keys()
-        .filter(|name| name.as_str().starts_with("grpc-"))
-        .cloned()
-        .collect();
-    for name in reserved {
-        head.headers.remove(name);
-    }
+    remove_reserved(&mut head.headers);
     if let Some(told) = told {
         let left = told.at.saturating_duration_since(received).as_millis();
         let left = HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX));

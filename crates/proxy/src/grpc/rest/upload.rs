@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use lintel_grpc::{Binding, frame::Messages};
 use lintel_http::{Body, BodyError};
-use lintel_kernel::{Facts, Kind, Rejection, Side};
+use lintel_kernel::Rejection;
 use tokio::time::Instant;
 
 use super::{
@@ -120,11 +120,8 @@ impl Upload {
     }
 
     fn refuse(&self, detail: String) -> BodyError {
-        self.told.tell(detail);
-        BodyError {
-            facts: Facts::new(Kind::Protocol, Side::Client),
-            cause: "a message of the call can't be read".to_owned(),
-        }
+        let cause = "a message of the call can't be read";
+        self.told.refuse(detail, cause)
     }
 }
 

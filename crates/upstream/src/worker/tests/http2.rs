@@ -16,7 +16,7 @@ use http::{HeaderValue, Method, StatusCode, Version};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use lintel_http::{Body, BodyError};
-use lintel_kernel::{Facts, Kind, Side};
+use lintel_kernel::{Kind, Side};
 
 use super::{
     Gateway, call, chunked, fed, head,
@@ -354,10 +354,7 @@ fn stalls_and_client_faults_are_told_apart() {
             (BodyError::too_large(), "request_too_large"),
             (BodyError::timeout(Side::Client), "request_timeout"),
             (
-                BodyError {
-                    facts: Facts::new(Kind::Reset, Side::Client),
-                    cause: "gone".to_owned(),
-                },
+                BodyError::new(Kind::Reset, Side::Client, "gone"),
                 "request_body_failed",
             ),
         ] {
