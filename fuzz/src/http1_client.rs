@@ -45,16 +45,5 @@ async fn fetch(pieces: [&[u8]; 2]) -> Option<String> {
 }
 
 pub(crate) fn run(data: &[u8]) {
-    let Some((place, data)) = data.split_first() else {
-        return;
-    };
-    let cut = usize::from(*place).min(data.len());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    let whole = runtime.block_on(fetch([data, b""]));
-    let split = runtime.block_on(fetch([&data[..cut], &data[cut..]]));
-    assert_eq!(whole, split);
+    crate::same_when_cut(data, fetch);
 }

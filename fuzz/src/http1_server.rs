@@ -63,16 +63,5 @@ async fn serve(pieces: [&[u8]; 2]) -> (Vec<String>, Vec<u8>) {
 }
 
 pub(crate) fn run(data: &[u8]) {
-    let Some((place, data)) = data.split_first() else {
-        return;
-    };
-    let cut = usize::from(*place).min(data.len());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    let whole = runtime.block_on(serve([data, b""]));
-    let split = runtime.block_on(serve([&data[..cut], &data[cut..]]));
-    assert_eq!(whole, split);
+    crate::same_when_cut(data, serve);
 }

@@ -63,3 +63,23 @@ pub fn find(name: &str) -> Option<&'static Target> {
 fn two_texts(input: &[u8]) -> Option<(&str, &str)> {
     std::str::from_utf8(input).ok()?.split_once('\n')
 }
+
+/// That what comes of the bytes is the same whether they come at once or in two pieces; the first
+/// byte says where they are cut. The clock is paused.
+fn same_when_cut<T: PartialEq + std::fmt::Debug>(
+    input: &[u8],
+    serve: impl AsyncFn([&[u8]; 2]) -> T,
+) {
+    let Some((place, data)) = input.split_first() else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let (before, after) = data.split_at(usize::from(*place).min(data.len()));
+    let whole = runtime.block_on(serve([data, b""]));
+    let split = runtime.block_on(serve([before, after]));
+    assert_eq!(whole, split);
+}

@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+#[path = "codec/support.rs"]
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+#[path = "router/common.rs"]
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};

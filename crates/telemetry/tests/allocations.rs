@@ -3,21 +3,23 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/record.rs"]
+mod record;
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
-    net::{IpAddr, Ipv4Addr},
-    time::{Duration, UNIX_EPOCH},
+    time::Duration,
 };
 
-use http::{Method, Version};
-use lintel_kernel::exchange::Outcome;
+use http::Method;
 use lintel_telemetry::{
-    Catalogue, Record, Sink, Target,
+    Catalogue, Sink, Target,
     access_log::Format,
     metrics::{AttemptOutcome, PoolSource},
     sink::BATCH_BYTES,
 };
+use record::record;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -69,7 +71,7 @@ fn counting_a_request_allocates_nothing() {
         service.attempt(AttemptOutcome::Answered);
         service.answered(time);
         route.reject("rate_limit", "too_many_requests");
-        route.record(Some(&service), &Method::GET, 200, time, Some(time));
+        route.record(Some(&service), &Method::GET, 200, time, time);
         listener.sent(1);
         drop(worker.route("orders"));
     };
@@ -80,42 +82,7 @@ fn counting_a_request_allocates_nothing() {
 #[test]
 fn logging_a_request_allocates_one_buffer_a_batch() {
     let sink = Sink::open(&Target::File("/dev/null".into())).unwrap();
-    let record = Record {
-        time: UNIX_EPOCH,
-        request_id: "r-1",
-        trace_id: 1,
-        span_id: 1,
-        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        listener: "public",
-        protocol: Version::HTTP_11,
-        tls: "TLSv1.3",
-        method: "GET",
-        host: b"api.example.com",
-        target: b"/orders/7",
-        user_agent: Some(b"curl/8.5.0"),
-        status: 200,
-        outcome: Outcome::Complete,
-        refused: None,
-        cause: "",
-        consumer: "",
-        auth: "",
-        credential: "",
-        route: "orders",
-        service: "shop",
-        endpoint: Some(([10, 0, 0, 7], 8080).into()),
-        attempts: 1,
-        variant: "",
-        fallback: "",
-        hedge: "",
-        coalesced: false,
-        faults: Default::default(),
-        legs: Vec::new(),
-        bytes_in: 0,
-        bytes_out: 1,
-        duration: Duration::from_millis(2),
-        upstream_duration: Some(Duration::from_millis(1)),
-        overhead: Some(Duration::from_micros(9)),
-    };
+    let record = record();
     const REQUESTS: u64 = 10_000;
     let mut line = Vec::new();
     Format::Json.encode(&mut line, &record);

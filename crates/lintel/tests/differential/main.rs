@@ -3,7 +3,7 @@
 //! Every case is followed by a sentinel request on the same connection, so that a proxy that loses
 //! its place shows it. What the origins saw is compared: Lintel may see less (it is stricter), and
 //! must not see more than the others or anything else, unless `expected.txt` gives the reason. The
-//! cases are the codec's own (`crates/http1/tests/cases`) and mutations of them from a fixed seed;
+//! cases are the codec's own (`crates/http1/tests/codec/cases`) and mutations of them from a fixed seed;
 //! `LINTEL_MUTATIONS` sets how many.
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@
     unused_imports
 )]
 
-#[path = "../../../http1/tests/cases/mod.rs"]
+#[path = "../../../http1/tests/codec/cases/mod.rs"]
 mod cases;
 mod expected;
 mod inputs;

@@ -190,14 +190,7 @@ fn an_exchange_outlives_who_asked_first_and_a_reload() {
     }
     assert_eq!(scene.asked("token_exchange"), 1);
     assert_eq!(scene.origin.seen().len(), 21);
-    until("all requests have ended", || {
-        let workers = gateway.ask("/workers").text();
-        workers
-            .matches("\"requests\":0")
-            .count()
-            .eq(&2)
-            .then_some(())
-    });
+    gateway.until_requests_have_ended();
     assert!(!gateway.logs("panicked"));
 }
 
@@ -232,14 +225,7 @@ fn requests_that_wait_for_introspection_live_through_a_reload() {
             "by the configuration that it came under"
         );
     }
-    until("all requests have ended", || {
-        let workers = gateway.ask("/workers").text();
-        workers
-            .matches("\"requests\":0")
-            .count()
-            .eq(&2)
-            .then_some(())
-    });
+    gateway.until_requests_have_ended();
     assert!(!gateway.logs("panicked"));
 }
 

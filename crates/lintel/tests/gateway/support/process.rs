@@ -144,6 +144,14 @@ impl Gateway {
         });
     }
 
+    /// Waits until neither of its two workers has a request under way.
+    pub(crate) fn until_requests_have_ended(&self) {
+        until("all requests have ended", || {
+            let workers = self.ask("/workers").text();
+            (workers.matches("\"requests\":0").count() == 2).then_some(())
+        });
+    }
+
     /// `lintel reload` against it.
     pub(crate) fn reload(&self) -> Output {
         lintel(&["reload", "--admin", &self.admin().to_string()])

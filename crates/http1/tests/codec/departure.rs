@@ -1,12 +1,4 @@
 //! Clients that leave while their body waits to be read.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod support;
 
 use std::future::{Future, pending};
 use std::io;
@@ -14,12 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::support::{self, Handler, full};
 use bytes::BytesMut;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use lintel_http1::server::{self, Drain, Handle, Incoming, Meta, Options, Reply, ServeError};
 use lintel_http1::{Io, Peer};
-use support::{Handler, full};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 

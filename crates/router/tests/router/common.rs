@@ -1,10 +1,6 @@
 //! Routes and requests in a line each.
 #![allow(
     dead_code,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
     reason = "shared by test binaries of which none uses everything"
 )]
 

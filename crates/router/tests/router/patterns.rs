@@ -1,14 +1,6 @@
 //! What patterns are refused, with which place and which hint; and that no text makes a parser fail.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{request, route, router};
+use super::common::{request, route, router};
 use lintel_router::{
     HostPattern, Outcome, PathPattern, PatternError, RouteSpec, Router, ValueRegex,
 };

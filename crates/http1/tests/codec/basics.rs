@@ -1,15 +1,7 @@
 //! The happy paths of both sides.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
-
+use super::support::{empty, fetch, full, serve_bytes};
 use http::Request;
-use support::{empty, fetch, full, serve_bytes};
 
 #[tokio::test(start_paused = true)]
 async fn answers_a_plain_request() {

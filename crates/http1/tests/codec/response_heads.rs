@@ -1,14 +1,6 @@
 //! RFC 9112 §4–§5 and RFC 9110 §15 as raw bytes: heads of responses.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
-
-use support::{Answer, Reaction::*, check_answers};
+use super::support::{self, Answer, Reaction::*, check_answers};
 
 #[rustfmt::skip]
 const STATUS_LINE: &[Answer] = &[

@@ -1,14 +1,7 @@
 //! A scripted service and raw peers on in-memory streams.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub
-)]
+#![allow(dead_code, unreachable_pub)]
 
-#[path = "../cases/mod.rs"]
+#[path = "cases/mod.rs"]
 pub mod cases;
 
 use std::cell::RefCell;

@@ -1,14 +1,6 @@
 //! RFC 9112 §6–§7 as raw bytes: where the body of a request ends.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
-
-use support::{
+use super::support::{
     cases::{Case, Outcome::*, framing::*},
     check_requests, serve_bytes,
 };

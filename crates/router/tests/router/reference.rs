@@ -1,18 +1,10 @@
 //! The router against a slow matcher that follows the documented rules word by word, and ambiguity detection against
 //! a search over every combination of a small world.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod common;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{Request, Route, method, route};
+use super::common::{self, Request, Route, method, route};
 use lintel_router::{BuildError, Outcome, Router, ValueMatch, ValueRegex};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};

@@ -1,14 +1,6 @@
 //! RFC 9112 §6–§9 as raw bytes: where the body of a response ends, and whether the connection is kept.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
-
-use support::{Answer, Reaction::*, check_answers, check_answers_to};
+use super::support::{self, Answer, Reaction::*, check_answers, check_answers_to};
 
 #[rustfmt::skip]
 const LENGTH: &[Answer] = &[

@@ -1,13 +1,6 @@
 //! Properties: splitting changes nothing, what is written is read back, nothing panics.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
-
+use super::support::{self, Handler, Shelf, describe, empty, fetch_pieces, options, serve_pieces};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use lintel_http1::client::{Conn, Options, Recycle, SendOptions};
@@ -16,7 +9,6 @@ use lintel_http1::{BodyError, Timer};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::rc::Rc;
-use support::{Handler, Shelf, describe, empty, fetch_pieces, options, serve_pieces};
 use tokio::io::DuplexStream;
 
 fn block_on<F: Future>(future: F) -> F::Output {

@@ -1,18 +1,11 @@
 //! The client side beyond raw bytes: reuse, replay, early answers, expectations, timeouts.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod support;
 
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::support::{Shelf, empty, full};
 use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
@@ -20,7 +13,6 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use lintel_http1::client::{Conn, Failure, Options, Recycle, SendError, SendOptions, Sent};
 use lintel_http1::{BodyError, Timer};
-use support::{Shelf, empty, full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;

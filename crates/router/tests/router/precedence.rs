@@ -1,14 +1,6 @@
 //! Every line of the documented precedence, every fall-through, and 405.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{Route, answer, exact, expect, regex, request, route, router};
+use super::common::{Route, answer, exact, expect, regex, request, route, router};
 use lintel_router::ValueMatch;
 
 #[test]

@@ -1,14 +1,6 @@
 //! RFC 9112 §2–§5 and RFC 9110 §7, §10 as raw bytes: heads of requests.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
-
-use support::{cases::heads::*, check_requests};
+use super::support::{cases::heads::*, check_requests};
 
 #[tokio::test(start_paused = true)]
 async fn start_lines() {

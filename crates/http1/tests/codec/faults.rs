@@ -1,12 +1,4 @@
 //! Peers that stop, vanish, stall or dribble.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod support;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -16,12 +8,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::support::{self, Handler, empty, fetch, full, options, serve_bytes, serve_pieces};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use lintel_http1::server::{self, Drain, Handle, Incoming, Meta, Options, Reply, ServeError};
-use support::{Handler, empty, fetch, full, options, serve_bytes, serve_pieces};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};

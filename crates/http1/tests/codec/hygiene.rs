@@ -1,18 +1,11 @@
 //! RFC 9110 §7.6.1: what belongs to one hop stays on it, in both directions.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod support;
-
-use http::{Request, header};
-use support::{
+use super::support::{
+    self,
     cases::{Outcome::*, hygiene::*},
     check_requests, empty, fetch, fetch_pieces, full,
 };
+use http::{Request, header};
 
 #[tokio::test(start_paused = true)]
 async fn requests() {

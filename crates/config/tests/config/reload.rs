@@ -1,5 +1,4 @@
 //! What is read again although the configuration did not change.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 

@@ -2,11 +2,12 @@
 //!
 //! A mistake is a file, or a folder, in `tests/mistakes`; what is said about it is its snapshot.
 //! Change the words, review the snapshots with `cargo insta review`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs, path::PathBuf};
 
 use lintel_config::{Loader, Report, Severity, Style};
+
+use super::snapshots;
 
 const SECRET: &str = "s3cr3t-value";
 
@@ -40,8 +41,7 @@ fn read(name: &str, path: &PathBuf) -> Report {
 fn every_mistake_is_explained() {
     let all = mistakes();
     assert!(all.len() >= 60, "only {} mistakes", all.len());
-    let mut settings = insta::Settings::clone_current();
-    settings.set_prepend_module_to_snapshot(false);
+    let mut settings = snapshots();
     settings.set_omit_expression(true);
     settings.bind(|| {
         for (name, path) in all {
@@ -103,5 +103,6 @@ fn programs_get_the_same() {
         PathBuf::from("tests/mistakes/unknown_key.yaml"),
     );
     let json = read(&name, &path).to_json();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
+    let shown = serde_json::to_string_pretty(&json).unwrap();
+    snapshots().bind(|| insta::assert_snapshot!(shown));
 }

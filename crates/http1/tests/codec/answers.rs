@@ -1,24 +1,16 @@
 //! What the server side writes: framing, connection fields, interim responses, early ends.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-
-mod support;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use super::support::{Handler, full, options};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use lintel_http1::server::{self, Drain, Handle, Incoming, Meta, Options, Reply};
-use support::{Handler, full, options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 type Req = Request<Incoming<DuplexStream>>;

@@ -1,14 +1,6 @@
 //! What the router says about routes and requests: errors, warnings, explanations.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
 
-mod common;
-
-use common::{Request, Route, exact, regex, request, route, router};
+use super::common::{self, Request, Route, exact, regex, request, route, router};
 use lintel_router::{BuildError, Rank, Reason, Router, ValueMatch, Verdict, Warning};
 
 fn errors(routes: Vec<Route>) -> Vec<BuildError> {
