@@ -202,6 +202,28 @@ pub(super) fn waits(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
         true => 100,
         false => 10,
     };
+    for (name, proxy, screen, load) in ways() {
+        if !bench.options.proxies.contains(&proxy) {
+            continue;
+        }
+        let running = bench.start(proxy, load)?;
+        let mut row = vec![name.to_owned()];
+        for round_trip in DISTANCES {
+            let distance = Distance::open(running.http(), round_trip)?;
+            let waited = times(&screen, &distance, screens)?;
+            row.extend(
+                [0.5, 0.99].map(|share| figure(waited.value_at_quantile(share) as f64 / 1e3)),
+            );
+        }
+        running.stop();
+        eprintln!("  {}", row.join("  "));
+        table.rows.push(row);
+    }
+    Ok(table)
+}
+
+/// Who makes a screen of the calls, of what it asks, and what is asked.
+fn ways() -> [(&'static str, Proxy, Screen, Load); 6] {
     let at_once = |path: &[&str]| Screen {
         paths: path.iter().map(|path| (*path).to_owned()).collect(),
         together: true,
@@ -211,7 +233,7 @@ pub(super) fn waits(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
         ..at_once(&LEGS)
     };
     let mixed = of(Job::ComposeMixed);
-    for (name, proxy, screen, load) in [
+    [
         ("lintel", Proxy::Lintel, at_once(&[HOME]), LOAD),
         ("express", Proxy::Express, at_once(&[HOME]), LOAD),
         (
@@ -238,24 +260,7 @@ pub(super) fn waits(bench: &mut Bench, scenario: &Scenario) -> Result<Table> {
             at_once(&[HOME]),
             mixed,
         ),
-    ] {
-        if !bench.options.proxies.contains(&proxy) {
-            continue;
-        }
-        let running = bench.start(proxy, load)?;
-        let mut row = vec![name.to_owned()];
-        for round_trip in DISTANCES {
-            let distance = Distance::open(running.http(), round_trip)?;
-            let waited = times(&screen, &distance, screens)?;
-            row.extend(
-                [0.5, 0.99].map(|share| figure(waited.value_at_quantile(share) as f64 / 1e3)),
-            );
-        }
-        running.stop();
-        eprintln!("  {}", row.join("  "));
-        table.rows.push(row);
-    }
-    Ok(table)
+    ]
 }
 
 /// How long the screens take, in µs.
