@@ -1,5 +1,13 @@
 //! One answer of several calls.
 
+mod coalesce;
+mod faults;
+mod last_good;
+mod legs;
+mod sent;
+mod services;
+mod stream;
+
 use std::sync::{Arc, Barrier, mpsc};
 
 use lintel_testkit::{Answer, Origin, PATIENCE, Seen, until};

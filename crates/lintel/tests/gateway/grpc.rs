@@ -1,5 +1,11 @@
 //! gRPC between a client and a server that others wrote: grpcio for Python.
 
+mod from_rest;
+mod reflection;
+mod to_rest;
+mod transcoding;
+mod websocket;
+
 use lintel_testkit::Origin;
 
 use crate::support::{Authority, Gateway, Peer, with_routes};

@@ -15,7 +15,7 @@ use lintel_testkit::{Answer, Origin, Reply, until};
 use serde_json::{Value, json};
 
 use crate::{
-    compose_legs::{value, yaml},
+    compose::legs::{value, yaml},
     support::{Gateway, Peer, text},
 };
 

@@ -8,7 +8,7 @@ use std::{
 use lintel_testkit::{Answer, Origin, PATIENCE, until};
 
 use crate::{
-    compose_legs::yaml,
+    compose::legs::yaml,
     support::{Gateway, lintel},
 };
 
