@@ -71,7 +71,7 @@ fn counting_a_request_allocates_nothing() {
         service.attempt(AttemptOutcome::Answered);
         service.answered(time);
         route.reject("rate_limit", "too_many_requests");
-        route.record(Some(&service), &Method::GET, 200, time, time);
+        route.record(Some(&service), &Method::GET, 200, time, Some(time));
         listener.sent(1);
         drop(worker.route("orders"));
     };

@@ -5,7 +5,8 @@ use super::*;
 /// The first example of the crate's own page: one principal, one action, one file.
 #[test]
 fn the_first_example() {
-    let policy = r#"permit (principal == User::"alice", action == Action::"view", resource == File::"93");"#;
+    let policy =
+        r#"permit (principal == User::"alice", action == Action::"view", resource == File::"93");"#;
     let cedar = built(
         policy,
         json!({
@@ -88,20 +89,42 @@ fn lists_of_tasks() {
     };
     let nobody = Err("no policy permits it".to_owned());
     for (who, teams, permitted) in [
-        ("andrew", &[][..], "CreateList GetLists GetList UpdateList DeleteList CreateTask DeleteTask"),
+        (
+            "andrew",
+            &[][..],
+            "CreateList GetLists GetList UpdateList DeleteList CreateTask DeleteTask",
+        ),
         ("aaron", &[], "CreateList GetLists"),
         ("kesha", &["readers-of-0"], "CreateList GetLists GetList"),
         // By another team, which reads.
         ("kesha", &["temp"], "CreateList GetLists GetList"),
-        ("emina", &["editors-of-0"], "CreateList GetLists GetList UpdateList CreateTask DeleteTask"),
-        ("emina", &["admin"], "CreateList GetLists GetList UpdateList DeleteList CreateTask DeleteTask"),
+        (
+            "emina",
+            &["editors-of-0"],
+            "CreateList GetLists GetList UpdateList CreateTask DeleteTask",
+        ),
+        (
+            "emina",
+            &["admin"],
+            "CreateList GetLists GetList UpdateList DeleteList CreateTask DeleteTask",
+        ),
         ("aaron", &["interns"], "GetLists"),
-        ("aaron", &["interns", "admin"], "GetLists GetList UpdateList DeleteList CreateTask DeleteTask"),
+        (
+            "aaron",
+            &["interns", "admin"],
+            "GetLists GetList UpdateList DeleteList CreateTask DeleteTask",
+        ),
     ] {
-        for action in "CreateList GetLists GetList UpdateList DeleteList CreateTask DeleteTask".split(' ') {
+        for action in
+            "CreateList GetLists GetList UpdateList DeleteList CreateTask DeleteTask".split(' ')
+        {
             let answer = ask(who, teams, action);
             let expected = permitted.split(' ').any(|one| one == action);
-            assert_eq!(answer.is_ok(), expected, "{who} {teams:?} {action}: {answer:?}");
+            assert_eq!(
+                answer.is_ok(),
+                expected,
+                "{who} {teams:?} {action}: {answer:?}"
+            );
             match answer {
                 Err(_) if teams.contains(&"interns") && action == "CreateList" => {
                     assert_eq!(answer, Err("forbidden by own.cedar/interns".to_owned()));
