@@ -184,8 +184,8 @@ impl Each {
         let Some(batch) = self.batch else {
             return Ok(items);
         };
-        let mut seen: HashSet<String> = HashSet::with_capacity(items.len());
-        items.retain(|item| !item.is_null() && seen.insert(item.to_string()));
+        let mut seen = HashSet::with_capacity(items.len());
+        items.retain(|item| !item.is_null() && seen.insert(item.clone()));
         let batches = items.chunks(batch.max(1));
         Ok(batches.map(|batch| Value::Array(batch.to_vec())).collect())
     }

@@ -13,12 +13,15 @@ use crate::{
 /// them.
 pub(super) fn warnings(check: &mut Check<'_>) {
     let model = &check.loaded.model;
-    for (name, route) in &model.routes {
-        let deaf = answers(check, route) && !hears(&route.matches);
-        let other = model.routes.values().find(|other| {
-            hears(&other.matches) && answers(check, other) && covers(&other.matches, &route.matches)
-        });
-        if !deaf || other.is_some() {
+    let all = model.routes.iter();
+    let (hearing, deaf): (Vec<_>, Vec<_>) = all
+        .filter(|(_, route)| answers(check, route))
+        .partition(|(_, route)| hears(&route.matches));
+    for (name, route) in deaf {
+        let heard = hearing
+            .iter()
+            .any(|(_, other)| covers(&other.matches, &route.matches));
+        if heard {
             continue;
         }
         let path = ["routes", name.as_str(), "match", "methods"];
